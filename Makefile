@@ -1,0 +1,59 @@
+# make env    .venv with everything (again only when pyproject.toml changed)
+# make lab    the lecture, in JupyterLab, on your own copy of the notebooks
+# make test   every test at everyday counts        make test-long   full counts
+# Options:    make lab LAB="--no-browser --port 8899 --reset"        make env PYTHON=/path/to/python3.12
+
+.PHONY: help env lab test test-long check notebooks clean
+.DEFAULT_GOAL := help
+
+OLD_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	"$$p" $(OLD_ENOUGH) >/dev/null 2>&1 && echo "$$p" && break; done)
+VENV := .venv
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+RUN := $(BIN)/python
+NBVAL := $(RUN) -m pytest -q --nbval --nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 300 notebooks
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+env: $(VENV)/.installed
+
+# uv takes a quarter of pip's time: the one on the PATH, or one installed into .venv; without either, pip.
+$(VENV)/.installed: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Salon needs Python 3.11 or later on the PATH (or make env PYTHON=...)."; exit 1; }
+	@if uv --version >/dev/null 2>&1; then \
+		test -x $(RUN) || uv venv --seed --python "$(PYTHON)" $(VENV); \
+	else \
+		test -x $(RUN) || "$(PYTHON)" -m venv $(VENV); \
+		$(RUN) -m pip install -q uv || echo "uv is not to be had; pip does it, more slowly."; \
+	fi
+	@if uv --version >/dev/null 2>&1; then uv pip install --python $(RUN) -e ".[lab,test]"; \
+	elif $(RUN) -m uv --version >/dev/null 2>&1; then $(RUN) -m uv pip install --python $(RUN) -e ".[lab,test]"; \
+	else $(RUN) -m pip install -e ".[lab,test]"; fi
+	@touch $@
+
+lab: env
+	$(RUN) -m salon lab $(LAB)
+
+check: env
+	$(RUN) -m ruff check
+	$(RUN) -m mypy
+
+notebooks: env
+	$(NBVAL)
+
+test: check
+	$(RUN) -m pytest -q --durations=10
+	$(NBVAL)
+
+# Three times in a row, then with the plainest instruction set: what is stored must not hang on this CPU.
+test-long: check
+	SALON_LONG=1 $(RUN) -m pytest -q --durations=20
+	$(NBVAL)
+	$(NBVAL)
+	$(NBVAL)
+	ATEN_CPU_CAPABILITY=default $(NBVAL)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,81 @@
+"""People as numbers: an identity is one row of traits, each on a standard normal scale.
+
+Nothing here draws: `anatomy.py` turns traits into a head, `render.py` looks at it.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from salon.text import SalonError
+
+GENERATOR_VERSION = "1"  # stands in every card and table; raise it whenever a pixel could change
+
+TRAITS = (
+    "head_width", "head_depth", "forehead", "cheekbones", "cheeks", "jaw_width", "chin_length", "chin_depth",
+    "eye_distance", "eye_height", "eye_width", "eye_opening", "eye_tilt", "eye_depth", "eyelid", "iris",
+    "brow_height", "brow_thickness", "brow_tilt", "brow_length", "brow_ridge",
+    "nose_length", "nose_width", "nose_tip", "nose_bridge", "nose_depth",
+    "mouth_width", "upper_lip", "lower_lip", "mouth_curve", "philtrum",
+    "melanin", "blood", "lip_colour", "age", "freckles", "beard", "moustache",
+    "hair_colour", "hair_redness", "hair_grey", "hairline", "hairline_peak", "temples", "fringe", "hair_length",
+    "hair_volume", "parting", "ears", "asymmetry", "skin_pattern",
+    "mark_1", "mark_2", "mark_3", "mark_4", "mark_5", "mark_6", "mark_7", "mark_8",
+)  # fmt: skip
+_SPLIT_SEEDS = {"train": 1_000_003, "validation": 2_000_003, "test": 3_000_017}
+
+
+@dataclass(frozen=True)
+class People:
+    """Identities as numbers [N, P], one column for each name in `TRAITS`, standard normal over people."""
+
+    numbers: Tensor
+
+    def __post_init__(self) -> None:
+        if self.numbers.ndim != 2 or self.numbers.shape[1] != len(TRAITS):
+            raise SalonError(
+                f"People came with numbers of shape {tuple(self.numbers.shape)}; expected [N, {len(TRAITS)}], "
+                "one column for each trait. Make them with sample_people(count, seed)."
+            )
+        if not torch.isfinite(self.numbers).all():
+            raise SalonError("A trait is NaN or infinite; expected finite numbers, mostly within -3..3.")
+
+    def __len__(self) -> int:
+        return self.numbers.shape[0]
+
+    def __getitem__(self, index: int | slice | Tensor | list[int]) -> "People":
+        rows = self.numbers[[index] if isinstance(index, int) else index]
+        return replace(self, numbers=rows)
+
+    def trait(self, name: str) -> Tensor:
+        """One trait of everybody, [N]; raises `SalonError` for an unknown name."""
+        return self.numbers[:, _column(name)]
+
+    def with_trait(self, name: str, value: float | Tensor) -> "People":
+        """The same people but for one trait (a number, or [N] numbers): `person.with_trait("nose_length", 2)`."""
+        numbers = self.numbers.clone()
+        numbers[:, _column(name)] = torch.as_tensor(value, dtype=numbers.dtype)
+        return People(numbers)
+
+
+def _column(name: str) -> int:
+    if name not in TRAITS:
+        raise SalonError(f"The trait {name!r} is not known; expected one of {', '.join(TRAITS)}.")
+    return TRAITS.index(name)
+
+
+def sample_people(count: int, seed: int) -> People:
+    """Draw `count` identities; the first n of a larger draw with the same seed are the same people."""
+    if count < 1:
+        raise SalonError(f"{count} people were asked for; expected at least 1.")
+    generator = torch.Generator().manual_seed(seed)
+    numbers = torch.stack([torch.randn(len(TRAITS), generator=generator) for _ in range(count)])
+    return People(numbers.clamp(-2.6, 2.6))
+
+
+def split_people(split: str, count: int) -> People:
+    """The first `count` people of "train", "validation" or "test": three draws that share nobody."""
+    if split not in _SPLIT_SEEDS:
+        raise SalonError(f"The split {split!r} is not known; expected one of {', '.join(_SPLIT_SEEDS)}.")
+    return sample_people(count, _SPLIT_SEEDS[split])

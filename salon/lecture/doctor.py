@@ -1,0 +1,199 @@
+"""`salon doctor`: for each thing that the lecture needs, OK or how to mend it; and the checksums of what is shipped."""
+
+import hashlib
+import importlib
+import os
+import platform
+import re
+import shutil
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from salon.paths import cache_path, data_path, data_root
+from salon.text import SalonError
+
+OLDEST_PYTHON = (3, 11)
+MEMORY_GB = 2.0  # notebook 03's live pair stays below it
+DISK_GB = 0.5  # rendered training faces are kept in the cache
+FORWARD_MS = 20.0  # slower, and the explorer's sliders lag
+_BOTH_TORCHES = "Install both from one index: `pip install --force-reinstall torch torchvision`."
+_INSTALL_LAB = '`pip install -e ".[lab]"` in the environment that runs JupyterLab'
+_CHINESE_FONTS = re.compile(r"CJK|Hei|Song|Kai|PingFang|YaHei|Source Han", re.IGNORECASE)
+_CHECKSUMS = re.compile(r"(<!-- checksums[^>]*-->\n```text\n)(.*?)(```\n)", re.DOTALL)
+
+
+class Advice(Exception):
+    """Something to know that keeps no notebook from running."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor: `verdict` is "OK", "NOTE" or "MEND"."""
+
+    name: str
+    verdict: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.verdict:4}  {self.name:11}  {self.message}"
+
+
+def examine(checks: dict[str, Callable[[], str]] | None = None) -> list[Finding]:
+    """Run every check: its text is OK's, an `Advice` becomes a NOTE, any other exception a MEND."""
+    return [_examine(name, check) for name, check in (CHECKS if checks is None else checks).items()]
+
+
+def _examine(name: str, check: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name, "OK", check())
+    except Advice as advice:
+        return Finding(name, "NOTE", str(advice))
+    except Exception as error:  # a broken installation can raise anything, and it is what we look for
+        return Finding(name, "MEND", str(error) or repr(error))
+
+
+def check_python() -> str:
+    if sys.version_info < OLDEST_PYTHON:
+        raise SalonError(f"Python {platform.python_version()} is too old; 3.11 or later is needed.")
+    return f"{platform.python_version()} at {sys.executable}"
+
+
+def check_torch() -> str:
+    try:
+        torch, torchvision = importlib.import_module("torch"), importlib.import_module("torchvision")
+    except (ImportError, RuntimeError, OSError) as error:  # RuntimeError: operator torchvision::nms
+        raise SalonError(f"torch and torchvision do not import together ({error}). {_BOTH_TORCHES}") from error
+    device = "with a GPU" if torch.cuda.is_available() else "on the CPU, which is enough"
+    return f"torch {torch.__version__}, torchvision {torchvision.__version__}, {device}"
+
+
+def check_jupyterlab() -> str:
+    return _versions("jupyterlab", "ipykernel", "umap")
+
+
+def check_widgets() -> str:
+    versions = _versions("ipywidgets", "anywidget")
+    from jupyter_core.paths import jupyter_path
+
+    for extension in ("@jupyter-widgets/jupyterlab-manager", "anywidget"):
+        if not any(Path(folder, extension).is_dir() for folder in jupyter_path("labextensions")):
+            raise SalonError(f"JupyterLab's extension {extension} is missing. Install {_INSTALL_LAB}.")
+    return versions
+
+
+def _versions(*modules: str) -> str:
+    try:
+        found = {name: importlib.import_module(name) for name in modules}
+    except ImportError as error:
+        raise SalonError(f"{error}. Install it: {_INSTALL_LAB}.") from error
+    return ", ".join(f"{name} {getattr(module, '__version__', '')}".strip() for name, module in found.items())
+
+
+def check_files() -> str:
+    expected, found = read_checksums(), checksums()
+    wrong = [name for name, digest in expected.items() if found.get(name) != digest]
+    if not expected:
+        raise SalonError("data/README.md lists no file. Write the list with `salon checksums`.")
+    if wrong:
+        raise SalonError(
+            f"{len(wrong)} of {len(expected)} shipped files are missing or changed, first {wrong[0]}. Get them "
+            "back with `git checkout -- data`, or accept what you made yourself with `salon checksums`."
+        )
+    return f"{len(expected)} files are as they were shipped"
+
+
+def check_model() -> str:
+    import torch
+
+    from salon.experiments.checkpoints import load
+
+    recogniser, _ = load(data_path("models", "lecture.safetensors"))
+    recogniser.eval()
+    image, seconds = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)), []
+    with torch.inference_mode():
+        for _ in range(12):
+            start = time.perf_counter()
+            recogniser(image)
+            seconds.append(time.perf_counter() - start)
+    median = 1000 * statistics.median(seconds[2:])  # the first calls also set things up
+    if median > FORWARD_MS:
+        raise Advice(f"One face takes {median:.0f} ms (up to {FORWARD_MS:.0f} expected): the sliders may lag.")
+    return f"one face in {median:.1f} ms"
+
+
+def check_memory() -> str:
+    import psutil
+
+    free = psutil.virtual_memory().available / 1e9
+    if free < MEMORY_GB:
+        raise SalonError(f"{free:.1f} GB of memory are free; {MEMORY_GB:g} are needed. Close other programs.")
+    return f"{free:.1f} GB free"
+
+
+def check_cores() -> str:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{cores}; a notebook uses one"
+
+
+def check_disk() -> str:
+    folder = cache_path("doctor").parent
+    free = shutil.disk_usage(folder).free / 1e9
+    if free < DISK_GB:
+        raise SalonError(f"{free:.1f} GB are free at {folder}; {DISK_GB:g} are needed. Set SALON_CACHE elsewhere.")
+    return f"{free:.0f} GB free at {folder}"
+
+
+def check_fonts() -> str:
+    from matplotlib import font_manager
+
+    found = sorted({font.name for font in font_manager.fontManager.ttflist if _CHINESE_FONTS.search(font.name)})
+    if not found:
+        raise Advice("No font with Chinese characters; only Chinese words in figures would miss it.")
+    return f"Chinese in figures by {found[0]}"
+
+
+CHECKS: dict[str, Callable[[], str]] = {
+    "python": check_python,
+    "torch": check_torch,
+    "jupyterlab": check_jupyterlab,
+    "widgets": check_widgets,
+    "files": check_files,
+    "model": check_model,
+    "memory": check_memory,
+    "cores": check_cores,
+    "disk": check_disk,
+    "fonts": check_fonts,
+}
+
+
+def checksums(root: Path | None = None) -> dict[str, str]:
+    """SHA-256 of each shipped file by its path below `data/`, the data sheet itself and dot files left out."""
+    root = root or data_root()
+    files = (path for path in sorted(root.rglob("*")) if path.is_file() and not path.name.startswith("."))
+    digests = {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    digests.pop("README.md", None)
+    return digests
+
+
+def read_checksums(root: Path | None = None) -> dict[str, str]:
+    """The checksums that the data sheet `data/README.md` states."""
+    sheet = (root or data_root()) / "README.md"
+    section = _CHECKSUMS.search(sheet.read_text(encoding="utf-8")) if sheet.exists() else None
+    rows = (line.split(None, 2) for line in section[2].splitlines()) if section else ()
+    return {name: digest for digest, _, name in rows}
+
+
+def write_checksums(root: Path | None = None) -> int:
+    """Renew the section of the data sheet: one row `sha256  bytes  path` a file. Returns the number of files."""
+    root = root or data_root()
+    sheet, digests = root / "README.md", checksums(root)
+    rows = [f"{digest}  {(root / name).stat().st_size:>9}  {name}\n" for name, digest in digests.items()]
+    text, count = _CHECKSUMS.subn(lambda m: m[1] + "".join(rows) + m[3], sheet.read_text(encoding="utf-8"))
+    if count != 1:
+        raise SalonError(f"{sheet} has {count} checksum sections; one was expected, between its two comments.")
+    sheet.write_text(text, encoding="utf-8", newline="\n")
+    return len(digests)

@@ -1,0 +1,91 @@
+"""`salon lab`: JupyterLab on the reader's own copy of the notebooks, so that reading never dirties a checkout."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import salon
+from salon.text import SalonError
+
+START = "00_start_here.ipynb"
+_PACKAGE = Path(salon.__file__).resolve().parent
+
+
+def originals() -> Path:
+    """The folder of the lecture's notebooks: in an installed package `salon/_notebooks`, else in the checkout."""
+    installed = _PACKAGE / "_notebooks"
+    folder = installed if installed.is_dir() else _PACKAGE.parent / "notebooks"
+    if not folder.is_dir():
+        raise SalonError(
+            f"The lecture's notebooks are missing ({folder} expected). Get them with `git checkout -- notebooks`."
+        )
+    return folder
+
+
+def own_folder() -> Path:
+    """Where the reader's copy lies: `my-notebooks/` in the checkout, else in the current folder."""
+    in_checkout = originals().parent != _PACKAGE
+    return (_PACKAGE.parent if in_checkout else Path.cwd()) / "my-notebooks"
+
+
+def copy_notebooks(source: Path, target: Path) -> list[Path]:
+    """Copy into `target` what is in `source` and not there yet; nothing is overwritten. Returns the new files."""
+    new = []
+    for path in sorted(source.rglob("*")):
+        copy = target / path.relative_to(source)
+        if path.is_file() and ".ipynb_checkpoints" not in path.parts and not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+            new.append(copy)
+    return new
+
+
+def put_aside(folder: Path) -> Path | None:
+    """Rename `folder` to one with the time in its name, so that a reset loses nothing; None if it is not there."""
+    if not folder.exists():
+        return None
+    return folder.rename(folder.with_name(f"{folder.name}-{time.strftime('%Y%m%d-%H%M%S')}"))
+
+
+def lab_arguments(folder: Path, browser: bool = True, port: int | None = None) -> list[str]:
+    """JupyterLab's command line for `folder`: opened at the first notebook, asking no host for news."""
+    arguments = [
+        f"--ServerApp.root_dir={folder}",
+        f"--LabApp.default_url=/lab/tree/{START}",
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
+    if not browser:
+        arguments.append("--no-browser")
+    if port is not None:
+        arguments.append(f"--port={port}")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        arguments.append("--allow-root")  # in a container there is often nobody else
+    return arguments
+
+
+def open_lab(
+    folder: Path | None = None,
+    reset: bool = False,
+    browser: bool = True,
+    port: int | None = None,
+    extra: list[str] | None = None,
+) -> None:
+    """Copy what is new (`reset`: everything, the old copy put aside) and serve JupyterLab until it is stopped.
+
+    `extra` is handed to JupyterLab as it is. Raises `SalonError` where JupyterLab is not installed.
+    """
+    folder = (folder or own_folder()).resolve()
+    kept = put_aside(folder) if reset else None
+    if kept:
+        print(f"Your old copy is kept as {kept}")
+    new = copy_notebooks(originals(), folder)
+    print(f"Your notebooks: {folder} ({len(new)} new files; what was there is as you left it)")
+    try:
+        from jupyterlab.labapp import LabApp
+    except ImportError as error:
+        raise SalonError(
+            f'JupyterLab cannot be imported ({error}). Install it with `pip install -e ".[lab]"`.'
+        ) from error
+    LabApp.launch_instance(lab_arguments(folder, browser, port) + (extra or []))

@@ -1,0 +1,46 @@
+"""The first cell of every notebook: language, one thread, seeds, deterministic algorithms, quiet warnings."""
+
+import os
+import random
+import warnings
+
+import salon
+from salon.text import set_language
+
+SEED = 0
+
+_STATUS = {
+    "en": "Salon {version} is ready: English, one thread, seed {seed}; nothing is downloaded.",
+    "zh": "Salon {version} 已就绪：中文，单线程，随机种子 {seed}；无需下载任何内容。",
+}
+# What libraries say about themselves and a reader can do nothing about: (message, category).
+_NOISE: tuple[tuple[str, type[Warning]], ...] = (
+    ("n_jobs value .* overridden", UserWarning),  # umap-learn, whenever it is given a seed
+    ("IProgress not found", Warning),  # tqdm, where ipywidgets is missing: its bar is then text
+)
+
+
+def setup(lang: str = "en") -> None:
+    """Make a notebook speak `lang` ("en" or "zh") and give the same numbers each time it is run.
+
+    Torch, NumPy and Python are seeded with `SEED`, torch runs on one thread with deterministic algorithms
+    only, and one line says so. Raises `SalonError` for another language.
+    """
+    set_language(lang)
+    _be_reproducible()
+    for message, category in _NOISE:
+        warnings.filterwarnings("ignore", message, category)
+    print(_STATUS[lang].format(version=salon.__version__, seed=SEED))
+
+
+def _be_reproducible(seed: int = SEED) -> None:
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic products on a GPU need it
+    os.environ.setdefault("NUMBA_NUM_THREADS", "1")  # UMAP; read when numba is first imported
+    import numpy as np
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)

@@ -1,0 +1,149 @@
+"""What a recogniser says about an image (section 3.2 of the paper), and what it wants to be shown."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from salon.text import SalonError
+
+LUMA = (0.299, 0.587, 0.114)  # Rec. 601: the brightness of red, green and blue
+FLAT = 0.01  # a deviation below this is noise of the file format: do not blow it up
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """`x` in float32 if it came in half precision; float32 and float64 stay as they are."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def expect_shape(name: str, x: Tensor, shape: Sequence[int | str]) -> None:
+    """Raise `SalonError` unless `x` has `shape`; a letter in `shape` stands for any length."""
+    fits = x.dim() == len(shape) and all(isinstance(w, str) or n == w for n, w in zip(x.shape, shape, strict=True))
+    if not fits:
+        wanted = ", ".join(map(str, shape))
+        raise SalonError(f"{name} has shape {list(x.shape)}; expected [{wanted}]. Check the order of the axes.")
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """K unit vectors for each image, with a confidence for each (7); all confidences are > 0.
+
+    A variance σ² per sub-embedding is there once `fit_variances` has run, and serves (16).
+    Raises `SalonError` if the shapes do not agree.
+    """
+
+    features: Tensor  # [B, K, d], each sub-embedding of length 1
+    confidences: Tensor  # [B, K]
+    variances: Tensor | None = None  # [B, K]
+
+    def __post_init__(self) -> None:
+        expect_shape("features", self.features, ("B", "K", "d"))
+        expect_shape("confidences", self.confidences, self.features.shape[:2])
+        if self.variances is not None:
+            expect_shape("variances", self.variances, self.features.shape[:2])
+
+    @property
+    def B(self) -> int:
+        """How many images."""
+        return self.features.shape[0]
+
+    @property
+    def K(self) -> int:
+        """How many sub-embeddings an image has."""
+        return self.features.shape[1]
+
+    @property
+    def d(self) -> int:
+        """How many numbers a sub-embedding has; D = K d."""
+        return self.features.shape[2]
+
+    @property
+    def flat(self) -> Tensor:
+        """The sub-embeddings one after another, [B, K*d]; its length is √K."""
+        return self.features.flatten(1)
+
+    def __len__(self) -> int:
+        return self.B
+
+    def __getitem__(self, index: int | slice | Sequence[int] | Tensor) -> "Embedding":
+        """The images at `index`; a single number keeps the axis, so that B is 1."""
+        rows = [index] if isinstance(index, int) else index
+        variances = None if self.variances is None else self.variances[rows]
+        return Embedding(self.features[rows], self.confidences[rows], variances)
+
+    def sub_embeddings(self) -> Iterator["Embedding"]:
+        """Each sub-embedding as an embedding of its own, [B, 1, d], for k = 1..K."""
+        for k in range(self.K):
+            variances = None if self.variances is None else self.variances[:, k : k + 1]
+            yield Embedding(self.features[:, k : k + 1], self.confidences[:, k : k + 1], variances)
+
+    def detach(self) -> "Embedding":
+        """The same numbers, cut from the graph."""
+        variances = None if self.variances is None else self.variances.detach()
+        return Embedding(self.features.detach(), self.confidences.detach(), variances)
+
+    @staticmethod
+    def cat(parts: Sequence["Embedding"]) -> "Embedding":
+        """All images of `parts` in one embedding; variances only if every part has them."""
+        variances = [part.variances for part in parts if part.variances is not None]
+        return Embedding(
+            torch.cat([part.features for part in parts]),
+            torch.cat([part.confidences for part in parts]),
+            torch.cat(variances) if len(variances) == len(parts) else None,
+        )
+
+
+def fuse_views(views: Sequence[Embedding]) -> Embedding:
+    """One embedding from several views of the same images: mean direction, mean confidence and variance."""
+    variances = [view.variances for view in views if view.variances is not None]
+    return replace(
+        views[0],
+        features=F.normalize(sum(view.features for view in views), dim=-1),
+        confidences=torch.stack([view.confidences for view in views]).mean(0),
+        variances=torch.stack(variances).mean(0) if variances else None,
+    )
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What a model wants to see; it is saved with the weights, and nothing else normalises."""
+
+    size: int = 48  # pixels, square
+    colour: str = "grey"  # "grey" | "rgb"
+    normalise: str = "per_image"  # "per_image": own mean and deviation removed | "fixed": (x - mean) / scale
+    mean: float = 0.5
+    scale: float = 0.5
+    flip: bool = False  # fuse with the mirrored image at test time
+    alignment: str = "eyes 0.46, mouth 0.83 of the height"
+    licence: str = "CC0-1.0"
+
+    def __post_init__(self) -> None:
+        if self.colour not in ("grey", "rgb") or self.normalise not in ("per_image", "fixed") or self.size < 16:
+            raise SalonError(
+                f"{self} cannot be; expected colour 'grey' or 'rgb', normalise 'per_image' or 'fixed', "
+                "and a size of 16 pixels or more. Change that field."
+            )
+
+    @property
+    def channels(self) -> int:
+        """1 for grey, 3 for RGB."""
+        return 1 if self.colour == "grey" else 3
+
+    def prepare(self, images: Tensor) -> Tensor:
+        """From RGB images [B, 3, H, W] in 0..1 to network input [B, C, size, size].
+
+        Raises `SalonError` for another shape, whole numbers or a range of 0..255.
+        """
+        expect_shape("images", images, ("B", 3, "H", "W"))
+        if not images.is_floating_point() or (images.numel() and images.amax() > 2):
+            raise SalonError(f"The images are {images.dtype} and go beyond 1; expected 0..1. Use images.float() / 255.")
+        if self.colour == "grey":
+            images = (images * images.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)  # [B, 1, H, W]
+        if images.shape[-2:] != (self.size, self.size):
+            images = F.interpolate(images, (self.size, self.size), mode="bilinear", antialias=True)
+        if self.normalise == "fixed":
+            return (images - self.mean) / self.scale
+        mean, deviation = images.mean((1, 2, 3), keepdim=True), images.std((1, 2, 3), keepdim=True)
+        return (images - mean) / deviation.clamp_min(FLAT)

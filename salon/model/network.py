@@ -1,0 +1,168 @@
+"""From pixels to an embedding: backbone, embedding head, confidence head, variance head (Fig. 3)."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision import models
+from tqdm.auto import tqdm
+
+from salon.model.embedding import Embedding, InputSpec, at_least_float32, fuse_views
+from salon.text import SalonError
+
+SPREAD = 4.0  # a confidence stays within s0 * exp(±SPREAD)
+HIDDEN = 64
+
+
+def _conv(inputs: int, outputs: int, kernel: int, stride: int) -> list[nn.Module]:
+    """Convolution, batch normalisation, PReLU; [B, inputs, H, W] -> [B, outputs, H/stride, W/stride]."""
+    conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+    return [conv, nn.BatchNorm2d(outputs), nn.PReLU(outputs)]
+
+
+def small_backbone(channels: int, width: float) -> nn.Sequential:
+    """A net for one CPU thread: a stem and three stages of two 3×3 convolutions; 48 px become 3×3 × 160."""
+    stem, *stages = (max(8, 8 * round(c * width / 8)) for c in (24, 48, 96, 160))
+    layers, inputs = _conv(channels, stem, 5, 2), stem
+    for outputs in stages:
+        layers += _conv(inputs, outputs, 3, 2) + _conv(outputs, outputs, 3, 1)
+        inputs = outputs
+    return nn.Sequential(*layers, nn.Flatten())  # [B, C*H*W]: where a feature lies is kept
+
+
+def resnet_backbone(name: str, channels: int) -> nn.Module:
+    """torchvision's ResNet `name` as face recognition uses it: no early pooling, flattened map, no `fc`.
+
+    Raises `SalonError` for a name that torchvision does not list.
+    """
+    known = [n for n in models.list_models() if n.startswith(("resnet", "resnext", "wide_resnet"))]
+    if name not in known:
+        raise SalonError(f"The backbone {name!r} is not known; expected 'small' or one of {', '.join(known)}.")
+    net = models.get_model(name, weights=None)
+    if channels != 3:
+        net.conv1 = nn.Conv2d(channels, 64, 7, 2, 3, bias=False)
+    net.maxpool, net.avgpool, net.fc = nn.Identity(), nn.Identity(), nn.Identity()
+    return net
+
+
+class VarianceHead(nn.Module):
+    """log σ² = γ x + β from backbone features, after PFE's uncertainty module; [B, C] -> σ² [B, K] > 0."""
+
+    def __init__(self, inputs: int, K: int, d: int) -> None:
+        super().__init__()
+        hidden = [nn.Linear(inputs, HIDDEN), nn.BatchNorm1d(HIDDEN), nn.ReLU()]
+        self.layers = nn.Sequential(*hidden, nn.Linear(HIDDEN, K), nn.BatchNorm1d(K, affine=False))
+        self.gamma = nn.Parameter(torch.tensor(1e-4))
+        self.beta = nn.Parameter(torch.tensor(-7 + math.log(512 / d)))  # PFE's -7 is for unit length in 512
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Variances of the sub-embeddings; 1e-6 keeps (16) finite."""
+        return torch.exp(at_least_float32(self.gamma * self.layers(x) + self.beta)) + 1e-6
+
+
+class Recogniser(nn.Module):
+    """An image becomes K unit vectors of d numbers, a confidence for each, and later a variance.
+
+    `backbone` is "small" (scaled by `width`) or the name of a torchvision ResNet.
+    """
+
+    confidence_scale: Tensor
+    frozen_confidence: Tensor
+    variances_fitted: Tensor
+
+    def __init__(
+        self,
+        spec: InputSpec | None = None,
+        K: int = 8,
+        d: int = 16,
+        backbone: str = "small",
+        width: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.spec, self.K, self.d = spec or InputSpec(), K, d
+        self.config = {"K": K, "d": d, "backbone": backbone, "width": width}  # Recogniser(spec, **config)
+        channels, size = self.spec.channels, self.spec.size
+        net = small_backbone(channels, width) if backbone == "small" else resnet_backbone(backbone, channels)
+        self.backbone = net.to(memory_format=torch.channels_last)
+        with torch.no_grad():
+            inputs = net.eval()(torch.zeros(1, channels, size, size)).shape[1]
+        net.train()
+        self.embedding_head = nn.Sequential(nn.Linear(inputs, K * d, bias=False), nn.BatchNorm1d(K * d))
+        self.confidence_head = nn.Sequential(nn.Linear(inputs, HIDDEN), nn.PReLU(), nn.Linear(HIDDEN, K))
+        self.variance_head = VarianceHead(inputs, K, d)
+        self.register_buffer("confidence_scale", torch.tensor(1.0))
+        self.register_buffer("frozen_confidence", torch.tensor(0.0))  # 0: learned
+        self.register_buffer("variances_fitted", torch.tensor(False))
+        self.set_confidence(20.0)
+
+    def set_confidence(self, s0: float) -> None:
+        """Start anew from confidence `s0` > 0 for every image and sub-embedding.
+
+        Random starts collapse: a confidence that falls early takes the margin out of reach, and then
+        falls further. So the last layer starts at zero, and s = s0 exp(output).
+        """
+        _expect_positive(s0)
+        self.confidence_scale.fill_(s0)
+        last = self.confidence_head[-1]
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+
+    def freeze_confidence(self, value: float | None) -> None:
+        """Let every confidence be the constant `value` > 0 (saved with the weights); None: learn again."""
+        if value is not None:
+            _expect_positive(value)
+        self.frozen_confidence.fill_(value or 0.0)
+
+    def trunk(self, images: Tensor) -> Tensor:
+        """What all heads see: images [B, 3, H, W] in 0..1 to backbone features [B, C]."""
+        x = self.spec.prepare(images).to(self.confidence_scale)  # to the network's device and precision
+        return self.backbone(x.contiguous(memory_format=torch.channels_last))
+
+    def confidences(self, trunk: Tensor) -> Tensor:
+        """Confidences s [B, K] > 0 from backbone features [B, C]."""
+        if self.frozen_confidence > 0:
+            return self.frozen_confidence.expand(len(trunk), self.K)
+        output = at_least_float32(self.confidence_head(trunk))
+        return self.confidence_scale * torch.exp(SPREAD * torch.tanh(output / SPREAD))  # a soft clamp
+
+    def forward(self, images: Tensor) -> Embedding:
+        """Embedding of RGB images [B, 3, H, W] in 0..1; variances once `fit_variances` has run."""
+        trunk = self.trunk(images)  # [B, C]
+        features = at_least_float32(self.embedding_head(trunk)).unflatten(1, (self.K, self.d))  # [B, K, d]
+        variances = self.variance_head(trunk.detach()) if self.variances_fitted else None  # [B, K]
+        return Embedding(F.normalize(features, dim=-1), self.confidences(trunk), variances)
+
+
+def _expect_positive(s: float) -> None:
+    if not 0 < s < math.inf:
+        raise SalonError(f"The confidence came as {s}; expected a finite number above 0, such as 20.")
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients; afterwards every part is in the mode in which it was."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for part, mode in modes:
+            part.training = mode
+
+
+def embed(recogniser: Recogniser, images: Tensor, batch: int = 256, progress: bool = False) -> Embedding:
+    """Embedding of many images [B, 3, H, W] in 0..1 for testing, `batch` at a time, on the images' device.
+
+    Evaluation mode, no gradient; fused with the mirrored image if the recogniser's spec asks for it.
+    """
+    parts = []
+    with evaluating(recogniser):
+        for chunk in tqdm(images.split(batch), desc="embed", disable=not progress):
+            views = [chunk, chunk.flip(-1)] if recogniser.spec.flip else [chunk]
+            part = fuse_views([recogniser(view) for view in views])
+            parts.append(part)
+    return Embedding.cat(parts)

@@ -1,0 +1,43 @@
+// What both widgets share. A widget's own script follows in the same module, in a notebook as in a page.
+
+// An element with attributes and children; "svg:rect" makes a drawn one. A null attribute is left out.
+function make(tag, attributes = {}, ...children) {
+  const [name, svg] = tag.split(":").reverse();
+  const node = svg ? document.createElementNS("http://www.w3.org/2000/svg", name) : document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) if (value != null) node.setAttribute(key, value);
+  node.append(...children);
+  return node;
+}
+
+// A control for which JupyterLab leaves the keys alone; the attribute must stand on the element that has the focus.
+const control = (tag, attributes, ...children) =>
+  make(tag, { "data-lm-suppress-shortcuts": "true", ...attributes }, ...children);
+
+const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
+
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+const percent = (ratio) => `${ratio > 0 ? "+" : ratio < 0 ? "−" : "±"}${Math.abs(Math.round(100 * ratio))} %`;
+
+// A question with one button for each choice ([value, label]); the guess stays here and is stored nowhere.
+function question(text, choices, onGuess) {
+  const said = make("p", { class: "salon-said", role: "status" });
+  const buttons = choices.map(([value, label]) => {
+    const button = control("button", { type: "button", value, "aria-pressed": "false" }, label);
+    button.onclick = () => {
+      buttons.forEach((other) => other.setAttribute("aria-pressed", other === button));
+      onGuess(value);
+    };
+    return button;
+  });
+  const element = make("div", { class: "salon-guess", role: "group", "aria-label": text },
+    make("p", {}, text), ...buttons, said);
+  const say = (words) => { if (said.textContent !== words) said.textContent = words; };
+  return { element, say, close: () => buttons.forEach((button) => (button.disabled = true)) };
+}
+
+function resetButton(label, onReset) {
+  const button = control("button", { type: "button", class: "salon-reset" }, label);
+  button.onclick = onReset;
+  return button;
+}

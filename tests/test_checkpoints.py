@@ -1,0 +1,189 @@
+"""A checkpoint comes back as it went, refuses with a sentence, and survives a kill at any moment."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from salon.experiments.checkpoints import load, load_training, read_card, save, write_whole
+from salon.model.embedding import InputSpec
+from salon.model.network import Recogniser, embed
+from salon.text import SalonError
+
+CARD = {"recipe": {"name": "tiny", "loss": "cosface"}, "seed": 3, "step": 40, "generator": "7", "licence": "MIT"}
+
+
+def tiny(seed=0):
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    return Recogniser(InputSpec(size=32, flip=True), K=4, d=8, width=0.25)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / "tiny.safetensors"
+    save(path, tiny(), CARD)
+    return path
+
+
+def rewrite(path, change, card=True):
+    """Change the tensors of a file and keep, or drop, its card."""
+    tensors = load_file(path)
+    change(tensors)
+    save_file(tensors, path, metadata={"card": json.dumps(read_card(path))} if card else None)
+
+
+def test_round_trip_gives_the_same_embedding_and_card(tmp_path):
+    before = tiny()
+    before.freeze_confidence(12.0)  # buffers travel too
+    images = torch.rand(3, 3, 40, 40)
+    card = save(tmp_path / "deep" / "tiny.safetensors", before, CARD)
+    after, read = load(tmp_path / "deep" / "tiny.safetensors")
+    assert read == card == json.loads(json.dumps(card))
+    assert {key: read[key] for key in CARD} == CARD
+    assert after.spec == before.spec and after.config == before.config and not after.training
+    old, new = embed(before, images), embed(after, images)
+    assert torch.equal(old.features, new.features) and torch.equal(old.confidences, new.confidences)
+
+
+def test_loading_leaves_the_random_state_alone(saved):
+    torch.manual_seed(1)
+    expected = torch.rand(4)
+    torch.manual_seed(1)
+    load(saved)
+    assert torch.equal(torch.rand(4), expected)
+
+
+def test_training_state_rides_along_and_stays_apart(tmp_path):
+    path = tmp_path / "run.safetensors"
+    prototypes = torch.randn(5, 4, 8)
+    extra = {
+        "prototypes": prototypes,
+        "transposed": prototypes.permute(2, 0, 1),  # not contiguous
+        "same memory": prototypes,
+        "random": torch.get_rng_state(),
+        "masks": prototypes[0] > 0,
+    }
+    save(path, tiny(), CARD, extra)
+    back = load_training(path)
+    assert back.keys() == extra.keys()
+    assert all(torch.equal(back[name], extra[name]) and back[name].dtype == extra[name].dtype for name in extra)
+    load(path)  # the weights do not mind the guests
+
+
+def test_no_training_state_is_an_empty_dict(saved):
+    assert load_training(saved) == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"<!DOCTYPE html><html><body>404</body></html>", "not a safetensors file"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "not a safetensors file"),
+        (b"", "not a safetensors file"),
+        (b"PK\x03\x04 a pickled torch.save archive", "not a safetensors file"),
+    ],
+)
+def test_other_files_are_refused(tmp_path, content, says):
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(content)
+    for read in (load, load_training, read_card):
+        with pytest.raises(SalonError, match=says):
+            read(path)
+
+
+def test_missing_and_folder_are_refused(tmp_path):
+    with pytest.raises(SalonError, match="does not exist"):
+        load(tmp_path / "none.safetensors")
+    with pytest.raises(SalonError, match="is a folder"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("part", [0.001, 0.5, 0.999])
+def test_truncated_is_refused(saved, part):
+    whole = saved.read_bytes()
+    saved.write_bytes(whole[: max(20, int(len(whole) * part))])
+    with pytest.raises(SalonError, match="cut short"):
+        load(saved)
+
+
+def test_no_card_is_refused(saved):
+    rewrite(saved, lambda tensors: None, card=False)
+    with pytest.raises(SalonError, match="no card"):
+        load(saved)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("network", {"K": 4, "d": 8, "backbone": "no_such_net", "width": 1.0}), ("network", {"K": -1}),
+     ("network", None), ("input", {"size": 32, "a_later_field": 1}), ("input", {"size": 2})],
+)  # fmt: skip
+def test_a_card_that_cannot_be_built_is_refused(saved, field, value):
+    card = read_card(saved) | {field: value}
+    save_file(load_file(saved), saved, metadata={"card": json.dumps(card)})
+    with pytest.raises(SalonError, match="does not describe a network"):
+        load(saved)
+
+
+def test_other_shape_missing_and_surplus_tensors_are_refused(saved):
+    name = "embedding_head.0.weight"
+    rewrite(saved, lambda tensors: tensors.update({name: torch.zeros(2, 3)}))
+    with pytest.raises(SalonError, match=r"embedding_head.0.weight is \[2, 3\]; expected \[32"):
+        load(saved)
+    rewrite(saved, lambda tensors: tensors.pop(name))
+    with pytest.raises(SalonError, match="embedding_head.0.weight is missing"):
+        load(saved)
+    save(saved, tiny())
+    rewrite(saved, lambda tensors: tensors.update(guest=torch.zeros(1)))
+    with pytest.raises(SalonError, match="expected no such tensor"):
+        load(saved)
+
+
+def test_weights_that_are_not_finite_are_refused(saved):
+    rewrite(saved, lambda tensors: tensors["embedding_head.0.weight"].view(-1)[7].fill_(float("nan")))
+    with pytest.raises(SalonError, match="not finite in embedding_head.0.weight"):
+        load(saved)
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_litter(saved, monkeypatch):
+    before = saved.read_bytes()
+    monkeypatch.setattr(os, "fsync", lambda file: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        write_whole(saved, b"half")
+    assert saved.read_bytes() == before
+    assert list(saved.parent.iterdir()) == [saved]
+
+
+SAVE_FOREVER = """
+import sys
+from tests.test_checkpoints import save, tiny, torch
+recogniser, step = tiny(), 0
+while True:
+    step += 1
+    for weight in recogniser.state_dict().values():
+        weight.fill_(step)
+    save(sys.argv[1], recogniser, {"step": step}, {"step": torch.full((200_000,), step)})
+    print(step, flush=True)
+"""
+
+
+def test_a_kill_at_any_moment_leaves_a_whole_checkpoint(tmp_path):
+    path, chance = tmp_path / "run.safetensors", random.Random(0)
+    for _ in range(40 if os.environ.get("SALON_LONG") else 3):
+        process = subprocess.Popen([sys.executable, "-c", SAVE_FOREVER, path], stdout=subprocess.PIPE, text=True)
+        process.stdout.readline()  # the first save is done
+        time.sleep(chance.uniform(0, 0.1))
+        process.send_signal(signal.SIGKILL)
+        told = [1, *(int(line) for line in process.communicate()[0].split())]
+        recogniser, card = load(path)
+        step = card["step"]
+        assert step >= told[-1]  # what was reported as saved is there
+        assert all((weight == weight.new_tensor(step)).all() for weight in recogniser.state_dict().values())
+        assert (load_training(path)["step"] == step).all()
