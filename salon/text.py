@@ -6,6 +6,85 @@ _language = "en"
 # One row for each text; `say("key", name=value)` fills the braces.
 TEXTS: dict[str, dict[str, str]] = {
     "reset": {"en": "Reset", "zh": "重置"},
+    # the confidence explorer (widgets/explorer.js fills the braces)
+    "explorer.title": {"en": "Confidence explorer", "zh": "置信度探索器"},
+    "explorer.question": {
+        "en": "Guess first: which slider, alone and at its end, lowers the mean confidence most?",
+        "zh": "先猜一猜：单独拖到底时，哪个滑块使平均置信度下降最多？",
+    },
+    "explorer.guessed": {
+        "en": "You guessed: {guess}. Now move each slider to its end.",
+        "zh": "你猜的是：{guess}。现在把每个滑块都拖到底看看。",
+    },
+    "explorer.verdict": {
+        "en": "Most for this face: {name}, {drop}. ",
+        "zh": "对这张脸影响最大的是：{name}，{drop}。",
+    },
+    "explorer.right": {"en": "As you guessed.", "zh": "你猜对了。"},
+    "explorer.wrong": {"en": "You guessed: {guess}.", "zh": "你猜的是：{guess}。"},
+    "explorer.blur": {"en": "Blur", "zh": "模糊"},
+    "explorer.occlusion": {"en": "Occlusion", "zh": "遮挡"},
+    "explorer.yaw": {"en": "Turn (yaw)", "zh": "转头（偏航）"},
+    "explorer.alone": {"en": "alone, at its end", "zh": "单独拖到底"},
+    "explorer.mean": {
+        "en": "Mean confidence {mean}; clean {clean} ({change})",
+        "zh": "平均置信度 {mean}；清晰时 {clean}（{change}）",
+    },
+    "explorer.axis": {"en": "confidence s", "zh": "置信度 s"},
+    "explorer.sub": {"en": "sub-embedding k", "zh": "子嵌入 k"},
+    "explorer.now": {"en": "now", "zh": "现在"},
+    "explorer.clean": {"en": "clean", "zh": "清晰时"},
+    "explorer.average": {"en": "mean", "zh": "平均"},
+    "explorer.face": {"en": "The face that the network sees:", "zh": "网络看到的脸："},
+    "explorer.precomputed": {
+        "en": "Precomputed: {steps} × {steps} × {steps} states, no kernel is running.",
+        "zh": "预先计算：{steps} × {steps} × {steps} 个状态，没有内核在运行。",
+    },
+    # the feature map (widgets/feature_map.js)
+    "map.title": {"en": "Feature map", "zh": "特征图"},
+    "map.question": {
+        "en": "Guess first: which variation can a linear probe read best from the whole embedding?",
+        "zh": "先猜一猜：线性探针最容易从整个嵌入中读出哪种变化？",
+    },
+    "map.verdict": {
+        "en": "Best read: {name}, {accuracy} (chance 0.50). ",
+        "zh": "最容易读出的是：{name}，{accuracy}（随机为 0.50）。",
+    },
+    "map.right": {"en": "As you guessed.", "zh": "你猜对了。"},
+    "map.wrong": {"en": "You guessed: {guess}.", "zh": "你猜的是：{guess}。"},
+    "map.view": {"en": "Sub-embedding", "zh": "子嵌入"},
+    "map.whole": {"en": "all", "zh": "全部"},
+    "map.colour": {"en": "Colour by", "zh": "着色"},
+    "map.variation": {"en": "variation", "zh": "变化"},
+    "map.identity": {"en": "identity", "zh": "身份"},
+    "map.none": {"en": "no variation", "zh": "无变化"},
+    "map.low_resolution": {"en": "low resolution", "zh": "低分辨率"},
+    "map.occlusion": {"en": "occlusion", "zh": "遮挡"},
+    "map.pose": {"en": "pose", "zh": "姿态"},
+    "map.several": {"en": "several at once", "zh": "多种并存"},
+    "map.point": {"en": "person {person}, {kind}", "zh": "人物 {person}，{kind}"},
+    "map.legend": {
+        "en": "{n} people, each with a colour and a shape of its own",
+        "zh": "{n} 个人，各有自己的颜色和形状",
+    },
+    "map.probe": {"en": "balanced accuracy of a linear probe", "zh": "线性探针的平衡准确率"},
+    "map.assigned": {"en": "kept here", "zh": "此处保留"},
+    "map.other": {"en": "each sub-embedding", "zh": "各个子嵌入"},
+    "map.chance": {"en": "chance", "zh": "随机"},
+    "map.canvas": {
+        "en": "Scatter of images by their features; the arrow keys walk from point to point.",
+        "zh": "按特征排列的图像散点图；可用方向键逐点移动。",
+    },
+    "map.hint": {
+        "en": "Hover over a point to see its face; draw around some to compare them.",
+        "zh": "把指针移到点上可看人脸；圈出若干点可作比较。",
+    },
+    "map.selected": {"en": "{n} images of {people} people chosen", "zh": "选中 {people} 个人的 {n} 张图像"},
+    "map.note": {
+        "en": "Precomputed. {method} shows two dimensions of many: a variation that forms no group here "
+        "may still be read by a probe.",
+        "zh": "预先计算。{method} 只画出许多维中的两维：图上没有聚成一团的变化，探针仍可能读得出来。",
+    },
 }
 
 

@@ -52,7 +52,7 @@ def save(
         "input": asdict(recogniser.spec),
         "network": recogniser.config,
         "salon": __version__,
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
     }
     tensors = {**recogniser.state_dict(), **{TRAINING + name: value for name, value in (extra or {}).items()}}
     # a clone each: safetensors takes no two tensors that share memory
@@ -105,7 +105,7 @@ def _fault(path: Path) -> str:
         head = file.read(64)
     if head[8:9] == b"{":
         return f"is cut short or damaged ({path.stat().st_size:,} bytes); expected a whole safetensors file."
-    return f"is not a safetensors file: it begins with {head[:20]!r}; expected weights that `salon train` wrote."
+    return f"is not a safetensors file (it begins with {head[:20]!r}); expected a model of `salon train`."
 
 
 def _card(path: Path, metadata: dict[str, str] | None) -> dict:

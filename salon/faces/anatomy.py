@@ -167,7 +167,7 @@ class Head:
     def skin(self, texture: Tensor) -> Tensor:
         """Albedo of bare skin [B, 3, V, U]: two pigments absorb light, melanin and blood (Beer-Lambert)."""
         t, side, y = self._trait, self.chart.side, self.chart.y
-        melanin = 0.22 + 1.55 * torch.special.ndtr(t("melanin")) ** 1.5
+        melanin = 0.20 + 2.6 * torch.special.ndtr(t("melanin")) ** 1.4
         red = 0.5 * _bell((side - 0.55) / 0.26) * _bell((y - 0.27) / 0.20)
         red = red + 0.4 * _bell(side / 0.16) * _bell((y - self.nose_y) / 0.12)
         blood = (0.28 + 0.07 * t("blood")) * (1 + red) + 0.05 * texture

@@ -91,7 +91,7 @@ def sample_views(count: int, seed: int, yaw: float = 25.0, **fixed: float | Tens
     values = {
         "yaw": uniform(-yaw, yaw), "pitch": normal(7, 18), "roll": normal(3, 10),
         "light_azimuth": uniform(-70, 70), "light_elevation": uniform(-10, 65), "ambient": uniform(0.25, 0.75),
-        "warmth": normal(0.35, 1), "exposure": normal(0.25, 0.7), "smile": sometimes(0.5),
+        "warmth": normal(0.25, 1), "exposure": normal(0.3, 0.7) - 0.15, "smile": sometimes(0.5),
         "mouth_open": sometimes(0.25), "brow_raise": sometimes(0.2), "eyes_closed": sometimes(0.1) * 0.9,
         "gaze": normal(0.35, 1), "glasses": (torch.rand(count, generator=g) < 0.12).float(),
         "background": torch.randint(1, 2**24, (count,), generator=g).float(),
@@ -112,7 +112,7 @@ def render(people: People, views: Views, size: int = 64, progress: bool = False,
         raise SalonError(f"{len(people)} people came with {len(views)} views; expected equal counts, or one of either.")
     who = torch.arange(count) % len(people)
     how = torch.arange(count) % len(views)
-    chart, pictures = Chart(size * 2, int(size * 2.5), device), []
+    chart, pictures = Chart(size * 3 // 2, size * 2, device), []
     chunk = max(1, _CHUNK * 64 * 64 // (size * size))
     for start in tqdm(range(0, count, chunk), disable=not progress, desc=f"rendering {count} faces", leave=False):
         part = slice(start, start + chunk)
@@ -221,7 +221,7 @@ def _sample(maps: Tensor, points: Tensor) -> Tensor:
     return F.grid_sample(maps, grid, align_corners=True, padding_mode="border")
 
 
-def _march(radius: Tensor, rotation: Tensor, pixels: Tensor, steps: int = 14) -> tuple[Tensor, Tensor]:
+def _march(radius: Tensor, rotation: Tensor, pixels: Tensor, steps: int = 12) -> tuple[Tensor, Tensor]:
     """Follow each pixel's ray to the head: points [B, 3, H, W] in its frame, and cover alpha [B, H, W].
 
     The gap between a point's distance from the axis and r(theta, y) below it bounds how far the ray may go;

@@ -1,5 +1,6 @@
-"""What a notebook needs: `lecture.setup("en")` in its first cell."""
+"""What a notebook needs: `lecture.setup("en")` in its first cell, and ways to show things."""
 
 from salon.lecture.setup import setup
+from salon.lecture.show import rounded, show, table
 
-__all__ = ["setup"]
+__all__ = ["rounded", "setup", "show", "table"]

@@ -1,4 +1,4 @@
-"""`salon doctor`: for each thing that the lecture needs, OK or how to mend it; and the checksums of what is shipped."""
+"""`salon doctor`: for each thing that a lecture needs, OK or the mend; and the checksums of shipped files."""
 
 import hashlib
 import importlib
@@ -20,7 +20,7 @@ OLDEST_PYTHON = (3, 11)
 MEMORY_GB = 2.0  # notebook 03's live pair stays below it
 DISK_GB = 0.5  # rendered training faces are kept in the cache
 FORWARD_MS = 20.0  # slower, and the explorer's sliders lag
-_BOTH_TORCHES = "Install both from one index: `pip install --force-reinstall torch torchvision`."
+_BOTH = "Install both from one index: `pip install --force-reinstall torch torchvision`."
 _INSTALL_LAB = '`pip install -e ".[lab]"` in the environment that runs JupyterLab'
 _CHINESE_FONTS = re.compile(r"CJK|Hei|Song|Kai|PingFang|YaHei|Source Han", re.IGNORECASE)
 _CHECKSUMS = re.compile(r"(<!-- checksums[^>]*-->\n```text\n)(.*?)(```\n)", re.DOTALL)
@@ -66,7 +66,7 @@ def check_torch() -> str:
     try:
         torch, torchvision = importlib.import_module("torch"), importlib.import_module("torchvision")
     except (ImportError, RuntimeError, OSError) as error:  # RuntimeError: operator torchvision::nms
-        raise SalonError(f"torch and torchvision do not import together ({error}). {_BOTH_TORCHES}") from error
+        raise SalonError(f"torch and torchvision do not import together: {error}. {_BOTH}") from error
     device = "with a GPU" if torch.cuda.is_available() else "on the CPU, which is enough"
     return f"torch {torch.__version__}, torchvision {torchvision.__version__}, {device}"
 
@@ -100,8 +100,8 @@ def check_files() -> str:
         raise SalonError("data/README.md lists no file. Write the list with `salon checksums`.")
     if wrong:
         raise SalonError(
-            f"{len(wrong)} of {len(expected)} shipped files are missing or changed, first {wrong[0]}. Get them "
-            "back with `git checkout -- data`, or accept what you made yourself with `salon checksums`."
+            f"{len(wrong)} of {len(expected)} shipped files are missing or changed, first {wrong[0]}. Get "
+            "them back with `git checkout -- data`, or accept what you made yourself with `salon checksums`."
         )
     return f"{len(expected)} files are as they were shipped"
 
@@ -121,7 +121,7 @@ def check_model() -> str:
             seconds.append(time.perf_counter() - start)
     median = 1000 * statistics.median(seconds[2:])  # the first calls also set things up
     if median > FORWARD_MS:
-        raise Advice(f"One face takes {median:.0f} ms (up to {FORWARD_MS:.0f} expected): the sliders may lag.")
+        raise Advice(f"One face takes {median:.0f} ms ({FORWARD_MS:.0f} expected): the sliders may lag.")
     return f"one face in {median:.1f} ms"
 
 
@@ -143,14 +143,15 @@ def check_disk() -> str:
     folder = cache_path("doctor").parent
     free = shutil.disk_usage(folder).free / 1e9
     if free < DISK_GB:
-        raise SalonError(f"{free:.1f} GB are free at {folder}; {DISK_GB:g} are needed. Set SALON_CACHE elsewhere.")
+        raise SalonError(f"{free:.1f} GB free at {folder}, {DISK_GB:g} needed: set SALON_CACHE elsewhere.")
     return f"{free:.0f} GB free at {folder}"
 
 
 def check_fonts() -> str:
     from matplotlib import font_manager
 
-    found = sorted({font.name for font in font_manager.fontManager.ttflist if _CHINESE_FONTS.search(font.name)})
+    names = {font.name for font in font_manager.fontManager.ttflist}
+    found = sorted(filter(_CHINESE_FONTS.search, names))
     if not found:
         raise Advice("No font with Chinese characters; only Chinese words in figures would miss it.")
     return f"Chinese in figures by {found[0]}"
@@ -171,12 +172,15 @@ CHECKS: dict[str, Callable[[], str]] = {
 
 
 def checksums(root: Path | None = None) -> dict[str, str]:
-    """SHA-256 of each shipped file by its path below `data/`, the data sheet itself and dot files left out."""
+    """SHA-256 of each shipped file by its path below `data/`; the data sheet and dot files are left out."""
     root = root or data_root()
-    files = (path for path in sorted(root.rglob("*")) if path.is_file() and not path.name.startswith("."))
-    digests = {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-    digests.pop("README.md", None)
-    return digests
+    paths = (path for path in sorted(root.rglob("*")) if path.is_file() and not path.name.startswith("."))
+    names = {path.relative_to(root).as_posix(): path for path in paths}
+    return {name: _sha256(path) for name, path in names.items() if name != "README.md"}
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def read_checksums(root: Path | None = None) -> dict[str, str]:
@@ -188,12 +192,12 @@ def read_checksums(root: Path | None = None) -> dict[str, str]:
 
 
 def write_checksums(root: Path | None = None) -> int:
-    """Renew the section of the data sheet: one row `sha256  bytes  path` a file. Returns the number of files."""
+    """Renew the data sheet's section, one row `sha256  bytes  path` a file; returns the number of files."""
     root = root or data_root()
     sheet, digests = root / "README.md", checksums(root)
     rows = [f"{digest}  {(root / name).stat().st_size:>9}  {name}\n" for name, digest in digests.items()]
     text, count = _CHECKSUMS.subn(lambda m: m[1] + "".join(rows) + m[3], sheet.read_text(encoding="utf-8"))
     if count != 1:
-        raise SalonError(f"{sheet} has {count} checksum sections; one was expected, between its two comments.")
+        raise SalonError(f"{sheet} has {count} checksum sections; one was expected: see `git diff data`.")
     sheet.write_text(text, encoding="utf-8", newline="\n")
     return len(digests)

@@ -1,4 +1,4 @@
-"""`salon lab`: JupyterLab on the reader's own copy of the notebooks, so that reading never dirties a checkout."""
+"""`salon lab`: JupyterLab on the reader's own copy of the notebooks, so that reading dirties no checkout."""
 
 import os
 import shutil
@@ -13,12 +13,12 @@ _PACKAGE = Path(salon.__file__).resolve().parent
 
 
 def originals() -> Path:
-    """The folder of the lecture's notebooks: in an installed package `salon/_notebooks`, else in the checkout."""
+    """The lecture's notebooks: in an installed package `salon/_notebooks`, else the checkout's folder."""
     installed = _PACKAGE / "_notebooks"
     folder = installed if installed.is_dir() else _PACKAGE.parent / "notebooks"
     if not folder.is_dir():
         raise SalonError(
-            f"The lecture's notebooks are missing ({folder} expected). Get them with `git checkout -- notebooks`."
+            f"The notebooks are missing, {folder} was expected. Get them with `git checkout -- notebooks`."
         )
     return folder
 
@@ -30,7 +30,7 @@ def own_folder() -> Path:
 
 
 def copy_notebooks(source: Path, target: Path) -> list[Path]:
-    """Copy into `target` what is in `source` and not there yet; nothing is overwritten. Returns the new files."""
+    """Copy into `target` what is not there yet; nothing is overwritten. Returns the new files."""
     new = []
     for path in sorted(source.rglob("*")):
         copy = target / path.relative_to(source)
@@ -42,20 +42,15 @@ def copy_notebooks(source: Path, target: Path) -> list[Path]:
 
 
 def put_aside(folder: Path) -> Path | None:
-    """Rename `folder` to one with the time in its name, so that a reset loses nothing; None if it is not there."""
+    """Rename `folder` to one with the time in its name: a reset loses nothing. None if it is not there."""
     if not folder.exists():
         return None
     return folder.rename(folder.with_name(f"{folder.name}-{time.strftime('%Y%m%d-%H%M%S')}"))
 
 
 def lab_arguments(folder: Path, browser: bool = True, port: int | None = None) -> list[str]:
-    """JupyterLab's command line for `folder`: opened at the first notebook, asking no host for news."""
-    arguments = [
-        f"--ServerApp.root_dir={folder}",
-        f"--LabApp.default_url=/lab/tree/{START}",
-        "--LabApp.news_url=None",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-    ]
+    """JupyterLab's command line for `folder`, opened at the first notebook."""
+    arguments = [f"--ServerApp.root_dir={folder}", f"--LabApp.default_url=/lab/tree/{START}"]
     if not browser:
         arguments.append("--no-browser")
     if port is not None:
@@ -66,15 +61,11 @@ def lab_arguments(folder: Path, browser: bool = True, port: int | None = None) -
 
 
 def open_lab(
-    folder: Path | None = None,
-    reset: bool = False,
-    browser: bool = True,
-    port: int | None = None,
-    extra: list[str] | None = None,
+    folder: Path | None = None, reset: bool = False, browser: bool = True, port: int | None = None
 ) -> None:
-    """Copy what is new (`reset`: everything, the old copy put aside) and serve JupyterLab until it is stopped.
+    """Copy what is new (`reset`: everything, the old copy put aside) and serve JupyterLab until stopped.
 
-    `extra` is handed to JupyterLab as it is. Raises `SalonError` where JupyterLab is not installed.
+    Raises `SalonError` where JupyterLab is not installed.
     """
     folder = (folder or own_folder()).resolve()
     kept = put_aside(folder) if reset else None
@@ -88,4 +79,12 @@ def open_lab(
         raise SalonError(
             f'JupyterLab cannot be imported ({error}). Install it with `pip install -e ".[lab]"`.'
         ) from error
-    LabApp.launch_instance(lab_arguments(folder, browser, port) + (extra or []))
+    _without_news()
+    LabApp.launch_instance(lab_arguments(folder, browser, port))
+
+
+def _without_news() -> None:
+    """Turn off the pop-up that asks for news and hides the figures; it would also ask other hosts."""
+    own = str(Path(__file__).parent / "jupyter")
+    others = os.environ.get("JUPYTER_CONFIG_PATH")
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, (own, others)))

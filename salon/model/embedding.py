@@ -1,7 +1,8 @@
 """What a recogniser says about an image (section 3.2 of the paper), and what it wants to be shown."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -20,10 +21,10 @@ def at_least_float32(x: Tensor) -> Tensor:
 
 def expect_shape(name: str, x: Tensor, shape: Sequence[int | str]) -> None:
     """Raise `SalonError` unless `x` has `shape`; a letter in `shape` stands for any length."""
-    fits = x.dim() == len(shape) and all(isinstance(w, str) or n == w for n, w in zip(x.shape, shape, strict=True))
-    if not fits:
-        wanted = ", ".join(map(str, shape))
-        raise SalonError(f"{name} has shape {list(x.shape)}; expected [{wanted}]. Check the order of the axes.")
+    wanted = [n if isinstance(n, int) else m for n, m in zip(shape, x.shape, strict=False)]
+    if x.dim() != len(shape) or list(x.shape) != wanted:
+        axes = ", ".join(map(str, shape))
+        raise SalonError(f"{name} came as {list(x.shape)}; expected [{axes}]. Check the order of the axes.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,19 +71,20 @@ class Embedding:
     def __getitem__(self, index: int | slice | Sequence[int] | Tensor) -> "Embedding":
         """The images at `index`; a single number keeps the axis, so that B is 1."""
         rows = [index] if isinstance(index, int) else index
-        variances = None if self.variances is None else self.variances[rows]
-        return Embedding(self.features[rows], self.confidences[rows], variances)
+        return self.map(lambda x: x[rows])
 
-    def sub_embeddings(self) -> Iterator["Embedding"]:
-        """Each sub-embedding as an embedding of its own, [B, 1, d], for k = 1..K."""
-        for k in range(self.K):
-            variances = None if self.variances is None else self.variances[:, k : k + 1]
-            yield Embedding(self.features[:, k : k + 1], self.confidences[:, k : k + 1], variances)
+    def sub_embeddings(self) -> list["Embedding"]:
+        """Each of the K sub-embeddings as an embedding of its own, [B, 1, d]."""
+        return [self.map(partial(torch.narrow, dim=1, start=k, length=1)) for k in range(self.K)]
 
     def detach(self) -> "Embedding":
         """The same numbers, cut from the graph."""
-        variances = None if self.variances is None else self.variances.detach()
-        return Embedding(self.features.detach(), self.confidences.detach(), variances)
+        return self.map(Tensor.detach)
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> "Embedding":
+        """`function` of the features, of the confidences and of the variances, if there are any."""
+        variances = None if self.variances is None else function(self.variances)
+        return Embedding(function(self.features), function(self.confidences), variances)
 
     @staticmethod
     def cat(parts: Sequence["Embedding"]) -> "Embedding":
@@ -94,16 +96,15 @@ class Embedding:
             torch.cat(variances) if len(variances) == len(parts) else None,
         )
 
-
-def fuse_views(views: Sequence[Embedding]) -> Embedding:
-    """One embedding from several views of the same images: mean direction, mean confidence and variance."""
-    variances = [view.variances for view in views if view.variances is not None]
-    return replace(
-        views[0],
-        features=F.normalize(sum(view.features for view in views), dim=-1),
-        confidences=torch.stack([view.confidences for view in views]).mean(0),
-        variances=torch.stack(variances).mean(0) if variances else None,
-    )
+    @staticmethod
+    def fuse_views(views: Sequence["Embedding"]) -> "Embedding":
+        """Several views of the same images as one: mean direction, mean confidence, mean variance."""
+        variances = [view.variances for view in views if view.variances is not None]
+        return Embedding(
+            F.normalize(torch.stack([view.features for view in views]).sum(0), dim=-1),
+            torch.stack([view.confidences for view in views]).mean(0),
+            torch.stack(variances).mean(0) if len(variances) == len(views) else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -116,20 +117,25 @@ class InputSpec:
     mean: float = 0.5
     scale: float = 0.5
     flip: bool = False  # fuse with the mirrored image at test time
-    alignment: str = "eyes 0.46, mouth 0.83 of the height"
-    licence: str = "CC0-1.0"
+    alignment: str = "five points: eyes at 0.46, mouth at 0.82 of the height"
+    licence: str = "CC BY 4.0"
 
     def __post_init__(self) -> None:
-        if self.colour not in ("grey", "rgb") or self.normalise not in ("per_image", "fixed") or self.size < 16:
+        known = self.colour in ("grey", "rgb") and self.normalise in ("per_image", "fixed")
+        if not known or self.size < 16:
             raise SalonError(
                 f"{self} cannot be; expected colour 'grey' or 'rgb', normalise 'per_image' or 'fixed', "
-                "and a size of 16 pixels or more. Change that field."
+                "and 16 pixels or more. Change that field."
             )
 
     @property
     def channels(self) -> int:
         """1 for grey, 3 for RGB."""
         return 1 if self.colour == "grey" else 3
+
+    def views(self, images: Tensor) -> list[Tensor]:
+        """What a test looks at: the images, and their mirror images if `flip` is set; each [B, 3, H, W]."""
+        return [images, images.flip(-1)] if self.flip else [images]
 
     def prepare(self, images: Tensor) -> Tensor:
         """From RGB images [B, 3, H, W] in 0..1 to network input [B, C, size, size].
@@ -138,7 +144,7 @@ class InputSpec:
         """
         expect_shape("images", images, ("B", 3, "H", "W"))
         if not images.is_floating_point() or (images.numel() and images.amax() > 2):
-            raise SalonError(f"The images are {images.dtype} and go beyond 1; expected 0..1. Use images.float() / 255.")
+            raise SalonError(f"Images of {images.dtype} came; expected real 0..1. Use images.float() / 255.")
         if self.colour == "grey":
             images = (images * images.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)  # [B, 1, H, W]
         if images.shape[-2:] != (self.size, self.size):

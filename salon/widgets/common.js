@@ -17,7 +17,10 @@ const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-const percent = (ratio) => `${ratio > 0 ? "+" : ratio < 0 ? "−" : "±"}${Math.abs(Math.round(100 * ratio))} %`;
+function percent(ratio) {
+  const points = Math.round(100 * ratio);
+  return `${points > 0 ? "+" : points < 0 ? "−" : "±"}${Math.abs(points)} %`;
+}
 
 // A question with one button for each choice ([value, label]); the guess stays here and is stored nowhere.
 function question(text, choices, onGuess) {

@@ -1,7 +1,7 @@
 // The confidence explorer. `answer` = {image, confidences} comes from the kernel, or, in a page, from `table`.
 
 const SLIDERS = [["blur", 0.05], ["occlusion", 0.05], ["yaw", 3]]; // name, and its step where a kernel answers
-const WIDTH = 460, HEIGHT = 300, LEFT = 46, BOTTOM = 44, TOP = 14;
+const WIDTH = 430, HEIGHT = 300, LEFT = 46, BOTTOM = 58, TOP = 14;
 
 // Without a kernel: the nearest of the steps³ stored states, its face cut out of the sprite.
 async function answerFromTable(model, table) {
@@ -30,7 +30,7 @@ function ticks(top) {
 // One bar for each sub-embedding, a mark at its clean value, a dashed line at the mean.
 function drawBars(svg, words, confidences, clean, top) {
   const height = (value) => HEIGHT - BOTTOM - (value / top) * (HEIGHT - BOTTOM - TOP);
-  const slot = (WIDTH - LEFT) / confidences.length, digits = top < 20 ? 1 : 0;
+  const slot = (WIDTH - LEFT) / confidences.length, digits = confidences.length > 8 ? 0 : 1;
   const text = (words, attributes) => make("svg:text", attributes, words);
   const line = (name, x1, x2, value) =>
     make("svg:line", { class: name, x1, x2, y1: height(value), y2: height(value) });
@@ -42,8 +42,8 @@ function drawBars(svg, words, confidences, clean, top) {
       make("svg:rect", { class: "salon-bar", x, width, y: height(value), rx: 2,
         height: Math.max(0, HEIGHT - BOTTOM - height(value)), "data-value": value.toFixed(3) }),
       line("salon-clean", x - slot * 0.08, x + width + slot * 0.08, clean[k]),
-      text(value.toFixed(digits), { class: "salon-value", x: middle, y: HEIGHT - BOTTOM - 6, "text-anchor": "middle" }),
-      text(String(k + 1), { x: middle, y: HEIGHT - BOTTOM + 17, "text-anchor": "middle" }),
+      text(String(k + 1), { x: middle, y: HEIGHT - BOTTOM + 16, "text-anchor": "middle" }),
+      text(value.toFixed(digits), { class: "salon-value", x: middle, y: HEIGHT - BOTTOM + 31, "text-anchor": "middle" }),
     ];
   });
   svg.replaceChildren(...grid, ...bars, line("salon-mean", LEFT, WIDTH, mean(confidences)),
@@ -79,7 +79,7 @@ function render({ model, el }) {
     };
     input.oninput = () => { model.set(name, Math.min(+input.value, limits[name])); model.save_changes(); };
     model.on(`change:${name}`, follow);
-    return { follow, element: make("label", { class: "salon-row" }, make("span", {}, words[name]), input, value, end) };
+    return { follow, element: make("label", { class: "salon-row" }, make("span", {}, words[name]), value, end, input) };
   });
 
   // First the guess is repeated; once each slider has been to its end, the answer is given.
@@ -112,7 +112,7 @@ function render({ model, el }) {
     asked.element,
     make("div", { class: "salon-columns" },
       make("div", { class: "salon-side" }, make("figure", { class: "salon-face" }, image),
-        make("div", { class: "salon-row salon-head", "aria-hidden": "true" }, make("span", { class: "salon-end" }, words.alone)),
+        make("p", { class: "salon-head", "aria-hidden": "true" }, words.alone),
         ...rows.map((row) => row.element)),
       make("div", { class: "salon-main" }, svg,
         make("div", { class: "salon-foot" }, key("now"), key("clean"), key("average")),

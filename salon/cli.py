@@ -1,0 +1,235 @@
+"""The command line: `salon …` is `python -m salon …`. Heavy modules are imported where they are used."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from salon import __version__
+from salon.text import SalonError
+
+Command = Callable[[argparse.Namespace], int | None]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns its exit status: 0, 1 (the doctor's finding), 2 (an error), 130 (Ctrl-C)."""
+    arguments = parser().parse_args(argv)
+    try:
+        return arguments.command(arguments) or 0
+    except (SalonError, OSError) as error:  # OSError: a file that cannot be written, with its name
+        print(f"salon: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nsalon: stopped; every file that was already saved is whole.", file=sys.stderr)
+        return 130
+
+
+def train(arguments: argparse.Namespace) -> None:
+    """train a recipe; stopped at any moment, --resume goes on from its last checkpoint"""
+    from salon.experiments.recipes import recipe
+    from salon.experiments.training import train
+
+    given = {name: getattr(arguments, name) for name in ("seed", "steps")}
+    chosen = recipe(arguments.recipe, **{name: value for name, value in given.items() if value is not None})
+    out = arguments.out or Path("runs") / f"{arguments.recipe}-{chosen.seed}"
+    if not arguments.quiet:
+        print(chosen)
+    train(chosen, out=out, resume=arguments.resume, progress=not arguments.quiet)
+    print(f"saved {out / 'model.safetensors'}")
+
+
+def evaluate(arguments: argparse.Namespace) -> None:
+    """measure a model on the shipped benchmark, or on your own faces with --faces and --pairs"""
+    from salon.experiments.checkpoints import load
+
+    if (arguments.faces is None) != (arguments.pairs is None):
+        raise SalonError("Of --faces and --pairs one came; both are needed. `salon pairs` makes the latter.")
+    if arguments.scores and arguments.pairs is None:
+        raise SalonError("--scores came without pairs to score; expected --faces and --pairs with it.")
+    recogniser, _ = load(arguments.model)
+    measured = (_on_benchmark if arguments.pairs is None else _on_pairs)(recogniser, arguments)
+    _report(measured, arguments.json)
+
+
+def _on_pairs(recogniser, arguments: argparse.Namespace) -> dict:
+    from salon.experiments.evaluation import evaluate_pairs, write_scores
+    from salon.faces.collections import read_pairs
+
+    pairs = read_pairs(arguments.pairs, arguments.faces)
+    measured, scores = evaluate_pairs(recogniser, pairs, arguments.matching, progress=not arguments.quiet)
+    if arguments.scores:
+        write_scores(arguments.scores, pairs, scores)
+    return measured
+
+
+def _on_benchmark(recogniser, arguments: argparse.Namespace) -> dict:
+    from salon.experiments.benchmark import evaluate_benchmark
+    from salon.experiments.data import test_benchmark
+
+    rows = evaluate_benchmark(recogniser, test_benchmark(), matchings=(arguments.matching,))
+    return {f"{row['condition']}_{row['metric']}": row["value"] for row in rows}
+
+
+def pairs(arguments: argparse.Namespace) -> None:
+    """write a pairs file for a folder of faces, one folder for each person"""
+    from salon.faces.collections import write_pairs
+
+    options = {name: getattr(arguments, name) for name in ("seed", "folds", "pairs_per_fold")}
+    print(write_pairs(arguments.folder, arguments.out, **options))
+
+
+def lab(arguments: argparse.Namespace) -> None:
+    """open the lecture in JupyterLab, on your own copy of the notebooks"""
+    from salon.lecture.lab import open_lab
+
+    open_lab(arguments.folder, arguments.reset, not arguments.no_browser, arguments.port)
+
+
+def notebooks(arguments: argparse.Namespace) -> int:
+    """run the lecture's notebooks in place, or check their form"""
+    from salon.lecture.notebooks import complaints, find, run
+
+    paths = find(arguments.names)
+    if arguments.what == "run":
+        for path in paths:
+            start = time.perf_counter()
+            run(path)
+            print(f"{path.name}: {time.perf_counter() - start:.0f} s", flush=True)
+    faults = [text for path in paths for text in complaints(path)]
+    print(*faults or [f"{len(paths)} notebooks are as they should be"], sep="\n")
+    return int(bool(faults))
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    """say OK or the mend for each thing that a lecture needs"""
+    from salon.lecture.doctor import examine
+
+    findings = examine()
+    print(*findings, sep="\n")
+    return int(any(finding.verdict == "MEND" for finding in findings))
+
+
+def reproduce(arguments: argparse.Namespace) -> None:
+    """measure an experiment again and write its table to data/results (without a name: all)"""
+    from salon.experiments.reproduce import EXPERIMENTS
+
+    for name in _chosen(EXPERIMENTS, arguments.name, "experiment"):
+        print(f"{name}: {_first_line(EXPERIMENTS[name])}")
+        if not arguments.list:
+            print(f"saved {EXPERIMENTS[name]()}")
+
+
+def bench(arguments: argparse.Namespace) -> None:
+    """time one part of the package"""
+    from salon.experiments.bench import run
+
+    _report(run(arguments.name), arguments.json)
+
+
+def faces(arguments: argparse.Namespace) -> None:
+    """draw a sheet of rendered people, one row a person"""
+    from salon.faces.sheet import save_sheet
+
+    save_sheet(arguments.out)
+    print(f"saved {arguments.out}")
+
+
+def refresh(arguments: argparse.Namespace) -> None:
+    """make everything under data/ again, in order (hours)"""
+    from salon.experiments.reproduce import refresh
+
+    refresh()
+    checksums(arguments)
+
+
+def checksums(arguments: argparse.Namespace) -> None:
+    """renew the checksums in data/README.md"""
+    from salon.lecture.doctor import write_checksums
+
+    print(f"{write_checksums()} files in data/README.md")
+
+
+def _chosen(table: Mapping[str, Callable], name: str | None, what: str) -> list[str]:
+    if name is not None and name not in table:
+        raise SalonError(f"The {what} {name!r} is not known; expected one of {', '.join(table)}.")
+    return list(table) if name is None else [name]
+
+
+def _first_line(function: Callable) -> str:
+    return (function.__doc__ or "").strip().split("\n")[0]
+
+
+def _report(measured: dict, out: Path | None) -> None:
+    """Print each name with its value, and write them as flat JSON where `out` is given."""
+    for name, value in measured.items():
+        print(f"{name:>24}  {value:.4f}" if isinstance(value, float) else f"{name:>24}  {value}")
+    if out is not None:
+        from salon.experiments.checkpoints import write_whole
+
+        write_whole(out, (json.dumps(measured, indent=2) + "\n").encode())
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands; `arguments.command` is the function to call."""
+    top = argparse.ArgumentParser("salon", description="Universal face representations, taught live.")
+    top.add_argument("--version", action="version", version=f"salon {__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND", dest="command_name")
+
+    command = _add(commands, train)
+    command.add_argument("recipe", help="name of the recipe; a wrong one lists them")
+    command.add_argument("--seed", type=int)
+    command.add_argument("--steps", type=int, help="length, instead of the recipe's own")
+    command.add_argument("--out", type=Path, metavar="DIR", help="default: runs/RECIPE-SEED")
+    command.add_argument("--resume", action="store_true", help="go on from the last checkpoint in DIR")
+    command.add_argument("--quiet", action="store_true", help="no progress bar")
+
+    command = _add(commands, evaluate)
+    command.add_argument("model", type=Path, help="a .safetensors file")
+    command.add_argument("--faces", type=Path, metavar="DIR", help="a folder with a folder for each person")
+    command.add_argument("--pairs", type=Path, metavar="FILE", help="pairs in the layout of LFW's pairs.txt")
+    command.add_argument("--matching", choices=("cosine", "likelihood"), default="cosine")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write what is printed as flat JSON")
+    command.add_argument("--scores", type=Path, metavar="FILE", help="score and label of each pair as CSV")
+    command.add_argument("--quiet", action="store_true", help="no progress bar")
+
+    command = _add(commands, pairs)
+    command.add_argument("folder", type=Path, metavar="DIR")
+    command.add_argument("--out", type=Path, metavar="FILE", required=True)
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--folds", type=int, default=10)
+    command.add_argument("--pairs-per-fold", type=int, help="of each kind; default: what there is")
+
+    command = _add(commands, lab)
+    command.add_argument("--folder", type=Path, metavar="DIR", help="your copy (default: my-notebooks)")
+    command.add_argument("--reset", action="store_true", help="a fresh copy; the old one is put aside")
+    command.add_argument("--no-browser", action="store_true", help="serve and print the address")
+    command.add_argument("--port", type=int)
+
+    command = _add(commands, notebooks)
+    command.add_argument("what", choices=("run", "check"))
+    command.add_argument("names", nargs="*", metavar="NAME", help="beginning of a file name (default: all)")
+
+    _add(commands, doctor)
+
+    command = _add(commands, reproduce)
+    command.add_argument("name", nargs="?")
+    command.add_argument("--list", action="store_true", help="only say what there is")
+
+    command = _add(commands, bench)
+    command.add_argument("name")
+    command.add_argument("--json", type=Path, metavar="FILE")
+
+    command = _add(commands, faces)
+    command.add_argument("out", type=Path, metavar="OUT.png")
+
+    _add(commands, refresh)
+    _add(commands, checksums)
+    return top
+
+
+def _add(commands, function: Command) -> argparse.ArgumentParser:
+    command = commands.add_parser(function.__name__, help=function.__doc__, description=function.__doc__)
+    command.set_defaults(command=function)
+    return command

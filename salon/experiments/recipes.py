@@ -1,0 +1,69 @@
+"""How each model is trained: one dataclass that prints itself; a recipe by another name is a changed copy."""
+
+from dataclasses import dataclass, fields, replace
+
+from salon.text import SalonError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a training run, seed included."""
+
+    name: str
+    # the people that are rendered, once, and kept in the cache
+    people: int = 400
+    images: int = 12  # of each person, each both straight and turned away
+    yaw: float = 20.0  # degrees that a straight picture may turn
+    # the network
+    size: int = 48
+    K: int = 1
+    d: int = 128
+    width: float = 1.0
+    start: str = ""  # a checkpoint to go on from: a path, or the name of a shipped model
+    # the loss
+    loss: str = "cosface"  # or "confidence"
+    scale: float = 20.0  # CosFace's s
+    margin: float = 0.35  # CosFace's, a cosine; the logit's for "confidence" (about 0.4 s0)
+    s0: float = 20.0  # the confidence that learning starts from
+    regularise: float = 0.002  # lambda_reg of (14)
+    frozen: float = 0.10  # the share of the steps for which the confidence is held at s0; 1 is control C0
+    confidence_lr: float = 0.05  # the confidence head learns that much slower, or it collapses
+    decorrelate: float = 0.0  # lambda_cls = lambda_adv of (14)
+    # the pictures
+    probability: float = 0.0  # of each of the three variations
+    strength: float = 1.0
+    camera: bool = False  # framing, contrast and noise as snapshots have them
+    # the descent
+    steps: int = 600
+    batch: int = 96
+    lr: float = 0.05
+    weight_decay: float = 5e-4
+    seed: int = 0
+
+    def __str__(self) -> str:
+        lines = [f"  {f.name} = {getattr(self, f.name)!r}" for f in fields(self) if f.name != "name"]
+        return "\n".join([f"recipe {self.name}", *lines])
+
+
+_AUGMENTED = {"start": "start", "probability": 0.3, "steps": 400}
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe("start", steps=1000, lr=0.1),
+        Recipe("cosface", **_AUGMENTED),
+        Recipe("confidence", loss="confidence", margin=8.0, **_AUGMENTED),
+        Recipe("lecture", loss="confidence", margin=8.0, K=8, d=16, people=1500, images=8, yaw=30.0,
+               width=1.25, probability=0.3, camera=True, decorrelate=0.5, frozen=0.4, steps=4000, lr=0.1),
+        Recipe("tiny", people=12, images=4, size=32, d=16, width=0.5, steps=12, batch=16),
+    )
+}  # fmt: skip
+
+
+def recipe(name: str, **changes: object) -> Recipe:
+    """The recipe called `name`, with some fields changed; raises `SalonError` for an unknown name or field."""
+    if name not in RECIPES:
+        raise SalonError(f"The recipe {name!r} is not known; expected one of {', '.join(RECIPES)}.")
+    unknown = set(changes) - {f.name for f in fields(Recipe)}
+    if unknown:
+        raise SalonError(f"A recipe has no {', '.join(sorted(unknown))}; `print(recipe({name!r}))` shows its fields.")
+    return replace(RECIPES[name], **changes)  # type: ignore[arg-type]

@@ -1,0 +1,271 @@
+"""Real faces as people have them: photographs in many formats, a folder per person, LFW's list of pairs."""
+
+import re
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations, islice, zip_longest
+from math import comb
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from salon.text import SalonError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".pgm", ".bmp", ".webp")
+SMALLEST = 16  # pixels: less is no face
+BEHIND = 0.5  # the mid-grey that shows through where an image is transparent
+LFW_FOLD = 300  # pairs of each kind in a fold of LFW
+
+
+def read_image(path: str | Path, size: int | None = None) -> Tensor:
+    """An image file as RGB, float32 [3, H, W] in 0..1, the way its owner sees it.
+
+    Turned as its EXIF says; 16 bits are scaled, not clipped; transparency is laid over mid-grey.  With
+    `size` (pixels) the largest centred square is cut out, so that no face is stretched, and resized with
+    antialiasing.  Raises `SalonError` for what is missing, broken, no image, or smaller than 16 pixels.
+    """
+    path = Path(path)
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise SalonError(f"{path} {what}; expected an image file ({', '.join(SUFFIXES)}). Check the path.")
+    try:
+        with Image.open(path) as file:
+            pixels = _rgb(ImageOps.exif_transpose(file))
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
+        raise SalonError(
+            f"{path} cannot be read as an image ({error}); expected a whole {', '.join(SUFFIXES)} file. "
+            "Open it in an image viewer: copy it again or leave it out."
+        ) from error
+    image = torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+    if min(image.shape[1:]) < SMALLEST:
+        came = f"{image.shape[2]}×{image.shape[1]}"
+        raise SalonError(f"{path} is {came} pixels; expected at least {SMALLEST}×{SMALLEST}. Leave it out.")
+    return image if size is None else _square(image, size)
+
+
+def _rgb(image: Image.Image) -> np.ndarray:
+    """[H, W, 3] in 0..1 from an image of any mode."""
+    if image.mode.startswith("I"):  # 16 bits; Pillow's own conversion to 8 bits would clip them
+        grey = np.asarray(image).astype(np.float32) / 65535
+        return np.stack([grey.clip(0, 1)] * 3, axis=2)
+    if not image.has_transparency_data:
+        return np.asarray(image.convert("RGB"), np.float32) / 255
+    pixels = np.asarray(image.convert("RGBA"), np.float32) / 255
+    colour, alpha = pixels[..., :3], pixels[..., 3:]
+    return colour * alpha + BEHIND * (1 - alpha)
+
+
+def _square(image: Tensor, size: int) -> Tensor:
+    """The largest centred square of [3, H, W], resized to [3, size, size]."""
+    height, width = image.shape[1:]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = image[None, :, top : top + side, left : left + side]
+    return F.interpolate(square, (size, size), mode="bilinear", antialias=True)[0]
+
+
+def read_images(paths: Iterable[str | Path], size: int, progress: bool = False) -> Tensor:
+    """Many files as one tensor [B, 3, size, size], RGB in 0..1, each read as `read_image` does.
+
+    Raises `SalonError` if there is none, or as `read_image` does.
+    """
+    images = [read_image(path, size) for path in tqdm(list(paths), desc="read", disable=not progress)]
+    if not images:
+        raise SalonError("No image file was given; expected at least one. Check the list of paths.")
+    return torch.stack(images)
+
+
+def _natural(text: str) -> list[tuple[int, int, str]]:
+    """A sorting key in which s2 comes before s10; the text itself decides between s2 and s02."""
+    parts = (part for part in re.split(r"(\d+)", text) if part)
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts] + [(-1, 0, text)]
+
+
+def list_people(faces_dir: str | Path) -> dict[str, list[Path]]:
+    """The people of a collection that has a folder for each: name -> image files, both in natural order.
+
+    Hidden files and folders without images are passed over.  Raises `SalonError` where the folder is
+    missing or holds nobody.
+    """
+    root = Path(faces_dir)
+    if not root.is_dir():
+        what = "is a file" if root.exists() else "does not exist"
+        raise SalonError(f"{root} {what}; expected a folder that has a folder per person. Check the path.")
+    names = sorted((f.name for f in root.iterdir() if f.is_dir() and f.name[0] != "."), key=_natural)
+    people = {name: images for name in names if (images := _images(root / name))}
+    if not people:
+        raise SalonError(
+            f"{root} holds no people: {len(_images(root))} images, and no folder with images; expected a "
+            f"folder per person with {', '.join(SUFFIXES)} files. Sort the images into folders of people."
+        )
+    return people
+
+
+def _images(folder: Path) -> list[Path]:
+    """The image files directly in a folder, in natural order."""
+    found = (file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and file.name[0] != ".")
+    return sorted(found, key=lambda file: _natural(file.name))
+
+
+def _numbered(name: str, files: Sequence[Path]) -> dict[int, Path]:
+    """Image numbers as a pairs file means them: of <name>_0001.jpg or 1.pgm; other files follow in order."""
+    numbers: dict[int, Path] = {}
+    others = []
+    for file in files:
+        match = re.fullmatch(rf"(?:{re.escape(name)}_)?(\d+)", file.stem)
+        if match and int(match[1]) not in numbers:
+            numbers[int(match[1])] = file
+        else:
+            others.append(file)
+    first = max(numbers, default=0) + 1
+    return numbers | dict(enumerate(others, start=first))
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of images to compare: two lists of n paths, same [n] bool, fold [n] from 0."""
+
+    first: list[Path]
+    second: list[Path]
+    same: NDArray[np.bool_]
+    fold: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+
+def read_pairs(pairs_file: str | Path, faces_dir: str | Path) -> Pairs:
+    """LFW's list of pairs: `name 1 2` for one person, `name 1 other 3` for two, with their images' paths.
+
+    A first line `10 300` promises ten folds of 300 genuine and 300 impostor pairs each, `1100` one fold;
+    without such a line all pairs are one fold.  The number means <name>/<name>_0001.jpg or <name>/1.pgm.
+    Raises `SalonError`, with the line's number, for a bad line and for a person or image that is not there.
+    """
+    people, lines = list_people(faces_dir), _lines(pairs_file)
+    has_header = bool(lines) and len(lines[0][1]) <= 2
+    folds, per_fold = _header(pairs_file, *lines.pop(0)) if has_header else (1, len(lines))
+    numbered = cache(lambda name: _numbered(name, people.get(name, [])))
+    first, second = [], []
+    for number, words in lines:
+        where = f"Line {number} of {pairs_file}"
+        name, image, other, image2 = _pair(where, words)
+        first.append(_find(where, name, image, numbered(name)))
+        second.append(_find(where, other, image2, numbered(other)))
+    if not first or len(first) != folds * per_fold:
+        expected = f"{folds * per_fold} as its first line says" if has_header else "at least one"
+        raise SalonError(f"{pairs_file} holds {len(first)} pairs; expected {expected}. Get the whole file.")
+    same = np.array([a.parent == b.parent for a, b in zip(first, second, strict=True)])
+    return Pairs(first, second, same, np.arange(len(same)) // per_fold)
+
+
+def _lines(pairs_file: str | Path) -> list[tuple[int, list[str]]]:
+    """The lines that are not blank: number from 1, and words (between tabs where there are any)."""
+    try:
+        text = Path(pairs_file).read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SalonError(
+            f"{pairs_file} cannot be read as text ({error}); expected a pairs file such as LFW's pairs.txt. "
+            "Check the path; `salon pairs FACES --out FILE` makes one."
+        ) from error
+    lines = enumerate(text.splitlines(), start=1)
+    return [(number, line.split("\t" if "\t" in line else None)) for number, line in lines if line.strip()]
+
+
+def _header(pairs_file: str | Path, number: int, words: list[str]) -> tuple[int, int]:
+    """(folds, pairs per fold) of a first line such as `10 300` or `1100`."""
+    if not all(word.strip().isdecimal() for word in words):
+        raise SalonError(
+            f"Line {number} of {pairs_file} is {' '.join(words)!r}; expected folds and pairs, such as "
+            "'10 300', or a pair, such as 'name 1 2'. Mend the line."
+        )
+    *folds, pairs_of_a_kind = (int(word) for word in words)
+    return (folds or [1])[0], 2 * pairs_of_a_kind
+
+
+def _pair(where: str, words: list[str]) -> tuple[str, int, str, int]:
+    """Name, image number, name, image number from a line's words."""
+    words, line = [word.strip() for word in words], " ".join(words)
+    if len(words) == 3:
+        words.insert(2, words[0])  # one person, named once
+    names, numbers = words[::2], words[1::2]
+    if len(words) != 4 or not all(number.isdecimal() for number in numbers):
+        raise SalonError(f"{where} is {line!r}; expected 'name 1 2' or 'name 1 other 3'. Mend the line.")
+    return names[0], int(numbers[0]), names[1], int(numbers[1])
+
+
+def _find(where: str, name: str, image: int, images: dict[int, Path]) -> Path:
+    """The file of one image of a person, or a `SalonError` that says who or what is missing."""
+    if image in images:
+        return images[image]
+    known = f"who has {len(images)}, from {min(images)} to {max(images)}" if images else ""
+    fault = known or "who has no folder of images"
+    raise SalonError(
+        f"{where} names image {image} of {name!r}, {fault}; expected people and images of the faces folder. "
+        "Check that folder and the list belong together."
+    )
+
+
+def write_pairs(
+    faces_dir: str | Path, out: str | Path, seed: int = 0, folds: int = 10, pairs_per_fold: int | None = None
+) -> str:
+    """Draw genuine and impostor pairs, as many of each, from a folder per person; write them as LFW does.
+
+    No person stands in two folds where there are people enough (two or more in each, one with two images);
+    else no pair does.  `pairs_per_fold` counts each kind; by default it is what the poorest fold can give,
+    300 at most.  The same seed draws the same pairs.  Returns a sentence that says what was written.
+    Raises `SalonError` where so many pairs cannot be had.
+    """
+    people, chance = list_people(faces_dir), np.random.default_rng(seed)
+    order = [list(people)[i] for i in chance.permutation(len(people))]
+    parts = [order[i::folds] for i in range(folds)]
+    can = min((_available(people, part) for part in parts), default=0)
+    if can == 0:
+        parts, can = [order], _available(people, order) // max(folds, 1)
+    count = min(can, LFW_FOLD) if pairs_per_fold is None else pairs_per_fold
+    if folds < 1 or not 0 < count <= can:
+        raise SalonError(
+            f"{folds} folds of {count} genuine and {count} impostor pairs were asked of {len(people)} people "
+            f"in {faces_dir}; expected at least 1 fold, and 1 to {can} pairs. Ask for less, or add images."
+        )
+    lines, shares = [f"{folds}\t{count}"], folds // len(parts)
+    for part in parts:
+        drawn = _draw(people, part, shares * count, chance)
+        for share in range(shares):
+            for kind in drawn:
+                lines += sorted(kind[share::shares], key=_natural)
+    Path(out).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    apart = "folds share people, for there are too few" if shares > 1 else "no person stands in two folds"
+    return f"{out}: {folds} × {count} genuine and {count} impostor pairs of {len(people)} people; {apart}."
+
+
+def _available(people: dict[str, list[Path]], part: Sequence[str]) -> int:
+    """How many pairs of each kind, genuine and impostor, the people of `part` can give."""
+    sizes = [len(people[name]) for name in part]
+    genuine = sum(comb(size, 2) for size in sizes)
+    return min(genuine, comb(sum(sizes), 2) - genuine)
+
+
+def _draw(
+    people: dict[str, list[Path]], part: Sequence[str], count: int, chance: np.random.Generator
+) -> tuple[list[str], list[str]]:
+    """`count` different genuine and impostor lines: each person in turn, and any two images of two people."""
+    numbers = {name: sorted(_numbered(name, people[name])) for name in sorted(part, key=_natural)}
+    each = [[f"{name}\t{a}\t{b}" for a, b in combinations(numbers[name], 2)] for name in numbers]
+    for lines in each:
+        chance.shuffle(lines)
+    genuine = list(islice((line for turn in zip_longest(*each) for line in turn if line), count))
+    images = [(name, number) for name in numbers for number in numbers[name]]
+    impostor: dict[str, None] = {}  # a set that keeps the order in which it was filled
+    while len(impostor) < count:
+        (name, a), (other, b) = (images[i] for i in sorted(chance.integers(len(images), size=2)))
+        if name != other:
+            impostor[f"{name}\t{a}\t{other}\t{b}"] = None
+    return genuine, list(impostor)

@@ -1,0 +1,131 @@
+"""What the confidence explorer shows: a face under blur, occlusion and a turn, and its K confidences."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from salon.faces.people import People
+from salon.faces.render import Views, frontal_views, render
+from salon.faces.variations import degrade, pose_yaw
+from salon.figures.sprite import pack, unpack
+from salon.model.network import Recogniser, embed
+
+# Where each slider ends (it starts at 0): strength, strength, degrees.
+LIMITS = {"blur": 1.0, "occlusion": 1.0, "yaw": float(pose_yaw(1.0))}
+SIZE = 96  # pixels of the face; the recogniser resizes
+
+# What an explorer needs: (blur, occlusion, yaw) -> image uint8 [H, W, 3] and confidences [K].
+Look = Callable[[float, float, float], tuple[np.ndarray, np.ndarray]]
+
+
+def face_at(person: People, yaw: float, views: Views | None = None, size: int = SIZE) -> Tensor:
+    """The first person, turned by `yaw` degrees, else as in `views[0]` (or neutral): [1, 3, size, size]."""
+    views = frontal_views(1) if views is None else views[:1]
+    return render(person[:1], replace(views, yaw=views.yaw.new_full((1,), yaw)), size)
+
+
+def measure(
+    recogniser: Recogniser, face: Tensor, blur: float, occlusion: float, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Degrade one face [1, 3, H, W] (strengths 0..1), forward it: image uint8 [H, W, 3], confidences [K]."""
+    face = degrade(face, "low_resolution", blur, seed)
+    face = degrade(face, "occlusion", occlusion, seed)
+    image = (face[0].permute(1, 2, 0) * 255).round().byte().numpy()
+    return image, embed(recogniser, face).confidences[0].numpy()
+
+
+def confidences(
+    recogniser: Recogniser,
+    person: People,
+    blur: float = 0.0,
+    occlusion: float = 0.0,
+    yaw: float = 0.0,
+    views: Views | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The confidences (7) of a person under three degradations; image uint8 [H, W, 3], confidences [K].
+
+    `blur` (low resolution) and `occlusion` are strengths in 0..1, `yaw` a true turn of the head in degrees.
+    """
+    return measure(recogniser, face_at(person, yaw, views), blur, occlusion)
+
+
+@dataclass(frozen=True)
+class ConfidenceTable:
+    """The states of an explorer on a grid of S × S × S, kept for readers without a kernel."""
+
+    sprite: bytes  # WebP, S³ tiles in the order of `confidences`
+    tile: int  # pixels
+    confidences: np.ndarray  # [S, S, S, K]: blur, occlusion, yaw
+
+    @classmethod
+    def of(cls, look: Look, steps: int = 7) -> "ConfidenceTable":
+        """Look at every state of a grid of `steps` values for each slider, ends included."""
+        grids = [np.linspace(0, limit, steps) for limit in LIMITS.values()]
+        images, confidences = zip(*(look(*map(float, state)) for state in product(*grids)), strict=True)
+        table = np.stack(confidences).reshape(steps, steps, steps, -1)
+        return cls(pack(np.stack(images)), images[0].shape[0], table)
+
+    @cached_property
+    def images(self) -> np.ndarray:
+        """The faces, uint8 [S, S, S, tile, tile, 3]."""
+        tiles = unpack(self.sprite, self.confidences[..., 0].size, self.tile)
+        return tiles.reshape(*self.confidences.shape[:3], *tiles.shape[1:])
+
+    def look(self, blur: float, occlusion: float, yaw: float) -> tuple[np.ndarray, np.ndarray]:
+        """The nearest stored state."""
+        steps = len(self.confidences) - 1
+        state = zip((blur, occlusion, yaw), LIMITS.values(), strict=True)
+        cell = tuple(round(value / limit * steps) for value, limit in state)
+        return self.images[cell], self.confidences[cell]
+
+    def save(self, path: Path) -> None:
+        """Write one `.npz` file, without pickle."""
+        sprite = np.frombuffer(self.sprite, np.uint8)
+        np.savez(path, sprite=sprite, tile=self.tile, confidences=self.confidences.astype(np.float32))
+
+    @classmethod
+    def load(cls, path: Path) -> "ConfidenceTable":
+        """Read what `save` wrote."""
+        with np.load(path) as file:
+            return cls(file["sprite"].tobytes(), int(file["tile"]), file["confidences"])
+
+
+def states(look: Look) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Five states that tell most: clean, each slider alone at its end, and all three half way."""
+    blur, occlusion, yaw = LIMITS.values()
+    return {
+        "clean": look(0.0, 0.0, 0.0),
+        "blur": look(blur, 0.0, 0.0),
+        "occlusion": look(0.0, occlusion, 0.0),
+        f"yaw {yaw:.0f}°": look(0.0, 0.0, yaw),
+        "half of each": look(blur / 2, occlusion / 2, yaw / 2),
+    }
+
+
+def explorer_figure(look: Look) -> Figure:
+    """Five states of the explorer side by side: the face above, its K confidences below."""
+    seen = states(look)
+    clean = seen["clean"][1]
+    k = np.arange(1, len(clean) + 1)
+    figure = Figure(figsize=(9.6, 4.1), layout="constrained")
+    axes = figure.subplots(2, len(seen), height_ratios=(1.1, 1), sharey="row")
+    for column, (name, (image, values)) in enumerate(seen.items()):
+        face, bars = axes[:, column]
+        face.imshow(image)
+        face.set_title(name, fontsize=11)
+        face.axis("off")
+        bars.bar(k, values, color="#0072B2", label="now")
+        bars.hlines(clean, k - 0.45, k + 0.45, color="black", linewidth=2, label="clean")
+        bars.axhline(values.mean(), color="#D55E00", linestyle="--", label="mean")
+        bars.set_xlabel(f"mean {values.mean():.1f}", fontsize=11)
+        bars.set_xticks(k)
+        bars.spines[["top", "right"]].set_visible(False)
+    axes[1, 0].set_ylabel("confidence s of\neach sub-embedding")
+    figure.legend(*axes[1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    return figure

@@ -1,0 +1,104 @@
+"""Stored tables and measured curves as pictures."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from salon.figures.style import BLUE, COLOURS, GREY, ORANGE, PINK, panels, readable
+
+TAR = "TAR@FAR=1e-3, %"
+_MARKS = {"A": (GREY, "s"), "C0": (PINK, "^"), "C": (ORANGE, "D")}  # the others are fixed scales
+
+
+def _tars(table: pd.DataFrame, pa: bool = False, split: str = "test") -> pd.DataFrame:
+    """TAR in percent, one row for each configuration and seed, one column for each condition."""
+    chosen = table[(table.metric == "tar_at_far_0.001") & (table.split == split) & (table.pa == pa)]
+    rows = ["configuration", "seed"]
+    return 100 * chosen.pivot_table(index=rows, columns="condition", values="value", sort=False)
+
+
+def trade_off_figure(table: pd.DataFrame, x: str = "mixed", y: str = "clean") -> Figure:
+    """Clean against mixed quality: the curve of fixed scales, C0 and C; seeds are faint points, means full.
+
+    Left as trained, matched by cosine; right with a variance fitted afterwards, matched by (16).
+    """
+    figure, axes = panels(1, 2, 9.6, 4.2, sharex=True, sharey=True)
+    for axis, pa in zip(axes[0], (False, True), strict=True):
+        tars = _tars(table, pa).drop("A", errors="ignore")
+        means = tars.groupby("configuration", sort=False).mean()
+        fixed = [name for name in means.index if name not in _MARKS]
+        axis.plot(means.loc[fixed, x], means.loc[fixed, y], color=BLUE, label="CosFace, one fixed scale s")
+        for name in means.index:
+            _point(axis, name, tars.loc[name, [x, y]].to_numpy(), means.loc[name, [x, y]].to_numpy())
+        axis.set(xlabel=f"{x}: {TAR}", title="variance fitted afterwards" if pa else "as trained")
+        axis.grid(alpha=0.3)
+    axes[0, 0].set_ylabel(f"{y}: {TAR}")
+    axes[0, 0].legend(frameon=False, loc="best")
+    return figure
+
+
+def _point(axis: Axes, name: str, seeds: np.ndarray, mean: np.ndarray) -> None:
+    colour, marker = _MARKS.get(name, (BLUE, "o"))
+    label = {"C": "C: confidence learned", "C0": "C0: confidence frozen"}.get(name)
+    axis.scatter(*seeds.T, color=colour, marker=marker, s=18, alpha=0.35, linewidth=0)
+    axis.scatter(*mean, color=colour, marker=marker, s=60, zorder=3, label=label)
+    axis.annotate(name.removeprefix("CosFace "), mean, (6, 5), textcoords="offset points", color=colour)
+
+
+def condition_figure(table: pd.DataFrame, names: Mapping[str, str], pa: bool = False) -> Figure:
+    """TAR of some configurations (name: what to call it) under every condition; a dot for each seed."""
+    tars = _tars(table, pa)
+    figure, axes = panels(1, 1, 8.4, 3.4)
+    width = 0.8 / len(names)
+    for i, ((name, label), colour) in enumerate(zip(names.items(), COLOURS, strict=False)):
+        rows = tars.loc[name]  # [seeds, conditions]
+        x = np.arange(rows.shape[1]) + (i - (len(names) - 1) / 2) * width
+        axes[0, 0].bar(x, rows.mean(), 0.9 * width, color=colour, label=label)
+        axes[0, 0].scatter(np.tile(x, len(rows)), rows.to_numpy(), s=9, color="black", zorder=3)
+    axes[0, 0].set(xticks=range(tars.shape[1]), xticklabels=[readable(c) for c in tars.columns], ylabel=TAR)
+    axes[0, 0].legend(frameon=False)
+    return figure
+
+
+def strength_figure(strengths: Sequence[float] | Tensor, curves: Mapping[str, Tensor]) -> Figure:
+    """Mean confidences [S, K] against the strength of each variation: each sub-embedding, and their mean."""
+    figure, axes = panels(1, len(curves), 3.2 * len(curves), 3.2, sharey=True)
+    for axis, (name, values) in zip(axes[0], curves.items(), strict=True):
+        axis.plot(strengths, values, color=GREY, linewidth=0.8)
+        axis.plot(strengths, values.mean(1), color=ORANGE, linewidth=2.5, label="mean")
+        axis.set(title=readable(name), xlabel="strength")
+    axes[0, 0].set(ylabel="confidence s", ylim=(0, None))
+    axes[0, 0].legend(frameon=False)
+    return figure
+
+
+def black_hole_figure(shares: Mapping[str, Tensor], conditions: Sequence[str]) -> Figure:
+    """For each model [C, C]: of its highest false matches, how many percent join which two conditions."""
+    names = [readable(name) for name in conditions]
+    figure, axes = panels(1, len(shares), 3.3 * len(shares), 3.6, sharey=True)
+    for axis, (title, share) in zip(axes[0], shares.items(), strict=True):
+        axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
+        for i, j in np.ndindex(*share.shape):
+            colour = "white" if share[i, j] > 0.5 else "black"
+            axis.text(j, i, f"{100 * share[i, j]:.0f}", ha="center", va="center", color=colour)
+        axis.set(title=title, xticks=range(len(names)), yticks=range(len(names)), yticklabels=names)
+        axis.set_xticklabels(names, rotation=40, ha="right")
+    axes[0, 0].set_ylabel("condition of the probe")
+    figure.supxlabel("condition of the gallery image", fontsize=10)
+    return figure
+
+
+def line_figure(
+    x: Sequence[float], curves: Mapping[str, Sequence[float]], xlabel: str, ylabel: str
+) -> Figure:
+    """A few curves over the same numbers, such as TAR against the number of images in a template."""
+    figure, axes = panels(1, 1, 5.6, 3.4)
+    for (name, values), colour in zip(curves.items(), COLOURS, strict=False):
+        axes[0, 0].plot(x, values, "o-", color=colour, label=name)
+    axes[0, 0].set(xlabel=xlabel, ylabel=ylabel, xticks=x)
+    axes[0, 0].legend(frameon=False)
+    return figure

@@ -1,0 +1,83 @@
+"""Variation decorrelation (section 3.3): each variation gets half of the sub-embeddings, (11) to (13)."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from salon.model.embedding import Embedding, at_least_float32, expect_shape
+from salon.text import SalonError
+
+
+def variation_masks(M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
+    """The sets V_1 … V_M: K/2 of K sub-embeddings each, drawn once, no two alike; bool [M, K].
+
+    Raises `SalonError` if K is odd or has fewer than M halves.
+    """
+    if K % 2 or math.comb(K, K // 2) < M:
+        raise SalonError(
+            f"{M} different halves of {K} sub-embeddings do not exist; expected an even K with at least "
+            f"{M} halves. Use a larger even K."
+        )
+    halves: dict[tuple[int, ...], None] = {}  # keeps the order of the draw
+    while len(halves) < M:
+        halves[tuple(sorted(torch.randperm(K, generator=generator)[: K // 2].tolist()))] = None
+    rows = torch.tensor(list(halves)).reshape(M, K // 2)
+    return torch.zeros(M, K, dtype=torch.bool).scatter(1, rows, True)
+
+
+class Discriminator(nn.Module):
+    """C: a linear guess, from each masked embedding V_t(f), at all M variations of the image."""
+
+    def __init__(self, K: int, d: int, M: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(K * d, M)
+
+    def forward(self, features: Tensor, masks: Tensor, frozen: bool = False) -> Tensor:
+        """Logits [B, M, M]: at [i, t, t'] how sure C is that image i has variation t', seeing V_t(f_i) only.
+
+        `features` [B, K, d], `masks` bool [M, K]; `frozen` keeps gradients from C's own parameters.
+        """
+        expect_shape("masks", masks, (self.linear.out_features, features.shape[1]))
+        masked = features[:, None] * masks[None, :, :, None].to(features)  # [B, M, K, d]
+        weight, bias = (p.detach() if frozen else p for p in (self.linear.weight, self.linear.bias))
+        return F.linear(masked.flatten(2), weight, bias)  # [B, M, M]
+
+
+def _surprise(logits: Tensor, targets: Tensor) -> Tensor:
+    """-log p(u = target); a target of 1/2 is half of each answer; shape of `logits`, in nats."""
+    logits = at_least_float32(logits)
+    return F.binary_cross_entropy_with_logits(logits, targets.to(logits).expand_as(logits), reduction="none")
+
+
+def discriminator_loss(
+    discriminator: Discriminator, embedding: Embedding, masks: Tensor, labels: Tensor
+) -> Tensor:
+    """L_C (11), for C alone: from every V_t(f) guess every variation; the embedding gets no gradient.
+
+    `labels` [B, M] in 0..1 say which variations an image has. Returns [B], a sum of M² terms.
+    """
+    expect_shape("labels", labels, (embedding.B, masks.shape[0]))
+    logits = discriminator(embedding.features.detach(), masks)  # [B, t, t']
+    return _surprise(logits, labels[:, None]).sum((1, 2))
+
+
+def classification_loss(
+    discriminator: Discriminator, embedding: Embedding, masks: Tensor, labels: Tensor
+) -> Tensor:
+    """L_cls (12), for the network alone: V_t(f) is to reveal its own variation t; returns [B]."""
+    expect_shape("labels", labels, (embedding.B, masks.shape[0]))
+    logits = discriminator(embedding.features, masks, frozen=True)
+    return _surprise(logits.diagonal(dim1=1, dim2=2), labels).sum(1)
+
+
+def adversarial_loss(discriminator: Discriminator, embedding: Embedding, masks: Tensor) -> Tensor:
+    """L_adv (13), for the network alone: V_t(f) is to tell nothing (50 : 50) of the others; returns [B].
+
+    Each of the M (M - 1) terms is at least log 2. A network can also get there by making sub-embeddings
+    constant, which costs identity: watch the cosine of impostors in each sub-embedding.
+    """
+    logits = discriminator(embedding.features, masks, frozen=True)
+    others = ~torch.eye(len(masks), dtype=torch.bool, device=logits.device)
+    return _surprise(logits, torch.tensor(0.5))[:, others].sum(1)

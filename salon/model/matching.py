@@ -1,0 +1,167 @@
+"""Comparing images (section 3.5): cosine, the uncertainty-guided score (16), its variances, and templates."""
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from salon.model.embedding import Embedding, expect_shape
+from salon.model.network import Recogniser, evaluating
+from salon.text import SalonError
+
+TILE = (256, 512)  # rows and columns whose scores stay in a core's cache
+PEOPLE, IMAGES = 24, 4  # of a batch of `fit_variances`
+
+
+def _variances(*embeddings: Embedding) -> Iterator[Tensor]:
+    for embedding in embeddings:
+        if embedding.variances is None:
+            raise SalonError("The embedding has no variances; expected fitted ones. First fit_variances.")
+        yield embedding.variances
+
+
+def _expect_alike(a: Embedding, b: Embedding) -> None:
+    if (a.K, a.d) != (b.K, b.d):
+        raise SalonError(
+            f"The embeddings have K = {a.K}, d = {a.d} and K = {b.K}, d = {b.d}; expected equal ones. "
+            "Compare images that the same model has embedded."
+        )
+
+
+def cosine_pairs(a: Embedding, b: Embedding) -> Tensor:
+    """Cosine of row i of `a` with row i of `b`, the mean over sub-embeddings; returns [B] in -1..1."""
+    _expect_alike(a, b)
+    return (a.flat * b.flat).sum(1) / a.K
+
+
+def cosine_scores(a: Embedding, b: Embedding) -> Tensor:
+    """Cosine of every image of `a` with every one of `b`; returns [A, B] in -1..1."""
+    _expect_alike(a, b)
+    return a.flat @ b.flat.T / a.K
+
+
+def likelihood_pairs(a: Embedding, b: Embedding) -> Tensor:
+    """Score (16) of row i of `a` with row i of `b`; higher is more alike; returns [B].
+
+        -1/2 Σ_k ‖f_a^(k) - f_b^(k)‖² / v_k  -  d/2 Σ_k log v_k,   v_k = σ_a^(k)² + σ_b^(k)²
+
+    It is PFE's mutual likelihood score with one variance for each sub-embedding, less a constant.
+    """
+    _expect_alike(a, b)
+    v = torch.add(*_variances(a, b))  # [B, K]
+    distance = (a.features - b.features).square().sum(-1)  # [B, K]
+    return -0.5 * (distance / v + a.d * v.log()).sum(1)
+
+
+@torch.no_grad()
+def likelihood_scores(a: Embedding, b: Embedding) -> Tensor:
+    """Score (16) of every image of `a` with every one of `b`; returns [A, B]. No gradient.
+
+    Differences of all pairs would fill [A, B, K, d]; K matrix products on small tiles need only [A, B].
+    """
+    _expect_alike(a, b)
+    list(_variances(a, b))
+    scores = a.features.new_empty(a.B, b.B)
+    for i in range(0, a.B, TILE[0]):
+        rows = a[i : i + TILE[0]]
+        for j in range(0, b.B, TILE[1]):
+            scores[i : i + TILE[0], j : j + TILE[1]] = _score_tile(rows, b[j : j + TILE[1]])
+    return scores
+
+
+def _score_tile(a: Embedding, b: Embedding) -> Tensor:
+    """(16) by ‖f - g‖² = 2 - 2 f·g, and with one logarithm for the product of four variances."""
+    v_a, v_b = _variances(a, b)
+    score, product = a.features.new_zeros(a.B, b.B), a.features.new_ones(a.B, b.B)
+    for k in range(a.K):
+        v = v_a[:, k, None] + v_b[None, :, k]  # [A, B]
+        score += torch.addmm(v.new_tensor(-1.0), a.features[:, k], b.features[:, k].T).div_(v)
+        product *= v
+        if k % 4 == 3 or k == a.K - 1:  # more than four could leave the range of float32
+            score -= product.log_().mul_(a.d / 2)
+            product.fill_(1)
+    return score
+
+
+def likelihood_loss(embedding: Embedding, labels: Tensor) -> Tensor:
+    """PFE's loss (its (11)): minus the mean score (16) of all genuine pairs of the batch; a scalar.
+
+    Impostors play no part, so with free features it would collapse: fit variances alone with it.
+    Raises `SalonError` if no two images have the same label.
+    """
+    expect_shape("labels", labels, (embedding.B,))
+    i, j = torch.triu(labels[:, None] == labels[None, :], diagonal=1).nonzero(as_tuple=True)
+    if not len(i):
+        raise SalonError("No two images show one person; expected genuine pairs. Give several of each.")
+    return -likelihood_pairs(embedding[i], embedding[j]).mean()
+
+
+def fuse(embedding: Embedding, groups: Tensor) -> Embedding:
+    """One template for each group of images, in the order of the sorted labels; [B] labels -> T templates.
+
+    Mean weighted by 1/σ² (by the confidences where none is fitted), each sub-embedding normalised again.
+    Frames are not independent, so a template is as sure as its best image: least σ², highest confidence.
+    """
+    expect_shape("groups", groups, (embedding.B,))
+    names, rows = groups.unique(return_inverse=True)
+    weights = embedding.confidences if embedding.variances is None else 1 / embedding.variances  # [B, K]
+    sums = embedding.features.new_zeros(len(names), embedding.K, embedding.d)
+    sums = sums.index_add(0, rows, weights[..., None] * embedding.features)  # [T, K, d]
+
+    def best(x: Tensor, rule: str) -> Tensor:
+        index = rows[:, None].expand_as(x)
+        return x.new_zeros(len(names), embedding.K).scatter_reduce(0, index, x, rule, include_self=False)
+
+    variances = None if embedding.variances is None else best(embedding.variances, "amin")
+    return Embedding(F.normalize(sums, dim=-1), best(embedding.confidences, "amax"), variances)
+
+
+def _genuine_batches(labels: Tensor, steps: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Image indices of `steps` batches, each of some people with up to four of their images."""
+    people = [(labels == person).nonzero().squeeze(1) for person in labels.unique()]
+    people = [images for images in people if len(images) > 1]
+    if not people:
+        raise SalonError("No person has two images; expected genuine pairs. Give several images of each.")
+    for _ in range(steps):
+        chosen = torch.randperm(len(people), generator=generator)[:PEOPLE].tolist()
+        shuffled = [people[p][torch.randperm(len(people[p]), generator=generator)] for p in chosen]
+        yield torch.cat([images[:IMAGES] for images in shuffled])
+
+
+def _trunk_features(recogniser: Recogniser, images: Tensor, batch: int = 256) -> tuple[Tensor, Embedding]:
+    """Backbone features [V, n, C] of V views (plain and, if the spec flips, mirrored) and their embedding."""
+    trunks, parts = [], []
+    with evaluating(recogniser):
+        for chunk in images.split(batch):
+            trunks.append(torch.stack([recogniser.trunk(view) for view in recogniser.spec.views(chunk)]))
+            parts.append(Embedding.fuse_views([recogniser.heads(trunk) for trunk in trunks[-1]]))
+    return torch.cat(trunks, dim=1), Embedding.cat(parts)
+
+
+def fit_variances(
+    recogniser: Recogniser, images: Tensor, labels: Tensor, steps: int = 250, seed: int = 0
+) -> None:
+    """Fit the variance head on genuine pairs with PFE's loss; everything else stays as it is.
+
+    `images` [n, 3, H, W] in 0..1 should be of the mixed quality that will be met, `labels` [n] say who it is.
+    The backbone sees each image once. A sub-embedding that is nearly the same for all people gets a
+    small variance, since genuine pairs cannot show that it tells nobody apart.
+    Raises `SalonError` if no person has two images.
+    """
+    expect_shape("labels", labels, (len(images),))
+    generator = torch.Generator().manual_seed(seed)
+    trunks, embedding = _trunk_features(recogniser, images)
+    head = recogniser.variance_head.train()
+    optimiser = torch.optim.Adam(head.parameters(), lr=1e-2)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(steps, 1))
+    for rows in _genuine_batches(labels.cpu(), steps, generator):
+        variances = head(trunks[:, rows].flatten(0, 1)).unflatten(0, (len(trunks), -1)).mean(0)
+        part = embedding[rows]
+        loss = likelihood_loss(Embedding(part.features, part.confidences, variances), labels[rows])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    head.train(recogniser.training)
+    recogniser.variances_fitted.fill_(True)

@@ -1,0 +1,85 @@
+"""The confidence explorer: three sliders degrade a face, and its K confidences follow."""
+
+from functools import lru_cache
+from typing import Any
+
+import traitlets
+from matplotlib.figure import Figure
+
+from salon.faces.people import People
+from salon.faces.render import Views
+from salon.figures.explorer import LIMITS, ConfidenceTable, Look, explorer_figure, face_at, measure
+from salon.figures.sprite import columns, data_uri
+from salon.model.network import Recogniser
+from salon.widgets.host import Picture, page, source, words
+
+
+def facts(look: Look) -> dict[str, Any]:
+    """What the script knows from the start: the limits, the clean values, the mean at each slider's end."""
+    blur, occlusion, yaw = LIMITS.values()
+    ends = [look(blur, 0.0, 0.0), look(0.0, occlusion, 0.0), look(0.0, 0.0, yaw)]
+    return {
+        "limits": LIMITS,
+        "clean": look(0.0, 0.0, 0.0)[1].tolist(),
+        "ends": [float(confidences.mean()) for _, confidences in ends],
+    }
+
+
+def explorer_page(table: ConfidenceTable, lang: str | None = None) -> str:
+    """The explorer as a self-contained HTML page that reads its states from `table`."""
+    steps, confidences = len(table.confidences), table.confidences.reshape(-1, table.confidences.shape[-1])
+    texts = words("explorer", lang)
+    traits = facts(table.look) | {
+        "words": texts,
+        **dict.fromkeys(LIMITS, 0),
+        "table": {
+            "sprite": data_uri(table.sprite),
+            "steps": steps,
+            "tile": table.tile,
+            "columns": columns(steps**3),
+            "confidences": [[round(float(value), 2) for value in row] for row in confidences],
+        },
+    }
+    return page(ConfidenceExplorer._esm, texts["title"], traits, lang)
+
+
+class ConfidenceExplorer(Picture):
+    """Sliders for blur, occlusion and yaw; a kernel answers each move with an image and K confidences.
+
+    `ConfidenceExplorer.live(recogniser, person)` asks a recogniser, `ConfidenceExplorer(table.look)` a table.
+    """
+
+    _esm = source("common.js", "explorer.js")
+    blur = traitlets.Float(0.0, min=0.0, max=LIMITS["blur"]).tag(sync=True)
+    occlusion = traitlets.Float(0.0, min=0.0, max=LIMITS["occlusion"]).tag(sync=True)
+    yaw = traitlets.Float(0.0, min=0.0, max=LIMITS["yaw"]).tag(sync=True)
+    answer = traitlets.Dict().tag(sync=True)  # {"image": data URI, "confidences": [K]}
+    limits = traitlets.Dict().tag(sync=True)
+    clean: Any = traitlets.List().tag(sync=True)
+    ends: Any = traitlets.List().tag(sync=True)
+
+    def __init__(self, look: Look, lang: str | None = None) -> None:
+        self.look = lru_cache(maxsize=512)(look)  # a reset moves three sliders: one look serves all
+        super().__init__(words=words("explorer", lang), **facts(self.look))
+        self.observe(self._answer, list(LIMITS))
+        self._answer()
+
+    @classmethod
+    def live(
+        cls, recogniser: Recogniser, person: People, views: Views | None = None, lang: str | None = None
+    ) -> "ConfidenceExplorer":
+        """An explorer of one person, rendered anew for each turn of the head (faces are kept by yaw)."""
+        face = lru_cache(maxsize=64)(lambda yaw: face_at(person, yaw, views))
+        return cls(lambda blur, occlusion, yaw: measure(recogniser, face(yaw), blur, occlusion), lang)
+
+    def _answer(self, change: object = None) -> None:
+        image, confidences = self.look(self.blur, self.occlusion, self.yaw)
+        self.answer = {"image": data_uri(image), "confidences": confidences.tolist()}
+
+    def figure(self) -> Figure:
+        """Five states, still."""
+        return explorer_figure(self.look)
+
+    def page(self, lang: str | None = None, steps: int = 7) -> str:
+        """The same explorer as a page without a kernel, its steps³ states computed now."""
+        return explorer_page(ConfidenceTable.of(self.look, steps), lang)

@@ -1,0 +1,352 @@
+"""Images as people have them are read right, and what cannot be read is refused with a sentence."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from salon.faces.collections import list_people, read_image, read_images, read_pairs, write_pairs
+from salon.text import SalonError
+
+RAMP = np.linspace(0, 1, 20 * 24).reshape(24, 20)  # [H, W], taller than wide, every value once
+STEP = 1 / 255  # one step of 8 bits
+
+
+def eight(values):
+    return np.round(values * 255).astype(np.uint8)
+
+
+def store(path, image, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path, **options)
+    return path
+
+
+def png_16(path, pixels):
+    """A PNG of 16 bits a channel, which Pillow cannot write: pixels [H, W, 1..4] in 0..1."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    height, width, channels = pixels.shape
+    head = struct.pack(">IIBBBBB", width, height, 16, {1: 0, 2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
+    rows = b"".join(b"\0" + row.tobytes() for row in np.round(pixels * 65535).astype(">u2"))
+    body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+    return path
+
+
+def colours(values=RAMP):
+    """[H, W, 3]: three channels that cannot be confused."""
+    return np.stack([values, 1 - values, values / 2], axis=2)
+
+
+def check(image, expected, atol=STEP):
+    """A read image against [H, W] or [H, W, 3] in 0..1."""
+    expected = np.broadcast_to(
+        expected[..., None] if expected.ndim == 2 else expected, (*expected.shape[:2], 3)
+    )
+    assert image.dtype == torch.float32 and image.is_contiguous()
+    np.testing.assert_allclose(image.permute(1, 2, 0).numpy(), expected, atol=atol)
+
+
+@pytest.mark.parametrize("suffix", ["png", "pgm", "bmp", "webp", "jpg", "JPEG"])
+def test_grey_in_every_format(tmp_path, suffix):
+    options = {"webp": {"lossless": True}, "jpg": {"quality": 100}, "JPEG": {"quality": 100}}.get(suffix, {})
+    path = store(tmp_path / f"grey.{suffix}", Image.fromarray(eight(RAMP)), **options)
+    check(read_image(path), RAMP, atol=2 * STEP)  # JPEG rounds once more
+
+
+def test_colour_channels_stay_in_order(tmp_path):
+    check(read_image(store(tmp_path / "rgb.png", Image.fromarray(eight(colours())))), colours())
+
+
+def test_16_bits_are_scaled_not_clipped(tmp_path):
+    grey = Image.fromarray(np.round(RAMP * 65535).astype(np.uint16))
+    exact = 1 / 65535
+    check(read_image(store(tmp_path / "grey.png", grey)), RAMP, exact)
+    check(read_image(store(tmp_path / "grey.pgm", grey)), RAMP, exact)
+    twelve = b"P5 20 24 4095\n" + np.round(RAMP * 4095).astype(">u2").tobytes()
+    (tmp_path / "twelve.pgm").write_bytes(twelve)
+    check(read_image(tmp_path / "twelve.pgm"), RAMP, 1 / 4095)
+    check(read_image(png_16(tmp_path / "rgb.png", colours())), colours())
+
+
+def test_transparency_lies_over_mid_grey(tmp_path):
+    alpha = np.repeat(np.linspace(0, 1, 20)[None], 24, axis=0)
+    over = colours() * alpha[..., None] + 0.5 * (1 - alpha[..., None])
+    grey_over = RAMP * alpha + 0.5 * (1 - alpha)
+    rgba, la = np.dstack([colours(), alpha]), np.dstack([RAMP, alpha])
+    check(read_image(store(tmp_path / "rgba.png", Image.fromarray(eight(rgba)))), over, 1.5 * STEP)
+    check(read_image(store(tmp_path / "rgba.webp", Image.fromarray(eight(rgba)), lossless=True, exact=True)),
+          over, 1.5 * STEP)  # fmt: skip
+    check(read_image(store(tmp_path / "la.png", Image.fromarray(eight(la), "LA"))), grey_over, 1.5 * STEP)
+    check(read_image(png_16(tmp_path / "rgba16.png", rgba)), over, 1.5 * STEP)
+    check(read_image(png_16(tmp_path / "la16.png", la)), grey_over, 1.5 * STEP)
+
+
+def test_palette_and_a_transparent_colour(tmp_path):
+    palette = Image.fromarray((np.arange(480).reshape(24, 20) % 3).astype(np.uint8), "P")
+    palette.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
+    solid = np.eye(3)[np.arange(480).reshape(24, 20) % 3]
+    check(read_image(store(tmp_path / "p.png", palette)), solid)
+    clear = np.where(solid[..., 1:2] == 1, 0.5, solid)
+    check(read_image(store(tmp_path / "clear.png", palette, transparency=1)), clear)
+    check(read_image(store(tmp_path / "grey.png", Image.fromarray(eight(RAMP)), transparency=0)),
+          np.where(eight(RAMP) == 0, 0.5, RAMP))  # fmt: skip
+
+
+def test_one_bit_and_print_colours(tmp_path):
+    bits = RAMP > 0.5
+    check(read_image(store(tmp_path / "bits.png", Image.fromarray(bits))), bits.astype(float))
+    inks = eight(np.dstack([1 - colours(), np.zeros_like(RAMP)]))
+    path = store(tmp_path / "cmyk.jpg", Image.fromarray(inks, "CMYK"), quality=100, subsampling=0)
+    check(read_image(path), colours(), 0.03)  # JPEG's loss in four channels
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_turned_as_the_camera_says(tmp_path, orientation):
+    upright = np.round(np.kron(RAMP[::8, ::10], np.ones((16, 16))) * 255).astype(np.uint8)
+    stored = {
+        1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1], 5: upright.T,
+        6: np.rot90(upright), 7: upright[::-1, ::-1].T, 8: np.rot90(upright, -1),
+    }[orientation]  # fmt: skip
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for name, options in (("photo.jpg", {"quality": 100}), ("photo.png", {})):
+        path = store(tmp_path / name, Image.fromarray(np.ascontiguousarray(stored)), exif=exif, **options)
+        check(read_image(path), upright / 255, 2 * STEP)
+
+
+def test_size_cuts_the_centred_square_and_does_not_stretch(tmp_path):
+    yy, xx = np.mgrid[:112, :92]
+    disc = ((yy - 55.5) ** 2 + (xx - 45.5) ** 2 < 40**2).astype(float)
+    path = store(tmp_path / "disc.png", Image.fromarray(eight(disc)))
+    image = read_image(path, 48)[0]
+    assert image.shape == (48, 48)
+    assert torch.allclose(image, image.T, atol=0.02)  # a disc stays a disc
+    assert torch.allclose(image, image.flip(0), atol=1e-5)  # in the middle
+    assert image.sum() == pytest.approx(np.pi * 40**2 * (48 / 92) ** 2, rel=0.02)
+    check(read_image(path), disc)  # whole without a size
+
+
+def test_shrinking_does_not_alias(tmp_path):
+    lines = np.tile([0.0, 1.0], (200, 100))
+    image = read_image(store(tmp_path / "lines.png", Image.fromarray(eight(lines))), 30)
+    assert (image[:, :, 1:-1] - 0.5).abs().max() < 0.05  # lines too fine to see are grey, not moiré
+
+
+def test_many_images_of_any_shape(tmp_path):
+    paths = [store(tmp_path / f"{n}.png", Image.fromarray(eight(RAMP[:, :n]))) for n in (16, 20)]
+    batch = read_images(paths, 16)
+    assert batch.shape == (2, 3, 16, 16)
+    assert torch.equal(batch[1], read_image(paths[1], 16))
+    with pytest.raises(SalonError, match="No image file"):
+        read_images([], 16)
+
+
+def test_what_is_no_image_is_refused(tmp_path):
+    with pytest.raises(SalonError, match=r"none.jpg does not exist; expected an image"):
+        read_image(tmp_path / "none.jpg")
+    with pytest.raises(SalonError, match="is a folder"):
+        read_image(tmp_path)
+    (tmp_path / "text.jpg").write_text("this is no photograph\n" * 20)
+    (tmp_path / "empty.png").write_bytes(b"")
+    for name in ("text.jpg", "empty.png"):
+        with pytest.raises(SalonError, match=rf"{name} cannot be read as an image"):
+            read_image(tmp_path / name)
+    for width, height in ((1, 1), (15, 40)):
+        tiny = store(tmp_path / "tiny.png", Image.new("L", (width, height)))
+        with pytest.raises(
+            SalonError, match=rf"tiny.png is {width}×{height} pixels; expected at least 16×16"
+        ):
+            read_image(tiny)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "pgm", "bmp", "webp"])
+@pytest.mark.parametrize("part", [0.02, 0.5, 0.95])
+def test_a_truncated_image_is_refused(tmp_path, suffix, part):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    path = store(tmp_path / f"cut.{suffix}", Image.fromarray(noise[..., 0] if suffix == "pgm" else noise))
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * part)])
+    with pytest.raises(SalonError, match=rf"cut.{suffix} cannot be read as an image"):
+        read_image(path)
+
+
+# --- people and pairs ---
+
+
+def collection(root, counts, name=lambda person, n: f"{n}.png"):
+    """A folder per person with so many images each."""
+    for person, count in counts.items():
+        for n in range(1, count + 1):
+            store(root / person / name(person, n), Image.new("L", (16, 16), n))
+    return root
+
+
+def lfw_name(person, n):
+    return f"{person}_{n:04d}.jpg"
+
+
+def test_people_come_in_natural_order(tmp_path):
+    root = collection(tmp_path, {"s10": 11, "s2": 1, "s1": 2})
+    (root / "README").write_text("not a person")
+    (root / "notes").mkdir()
+    (root / ".hidden").mkdir()
+    (root / "s1" / ".DS_Store").write_bytes(b"")
+    people = list_people(root)
+    assert list(people) == ["s1", "s2", "s10"]
+    assert [file.stem for file in people["s10"]] == [str(n) for n in range(1, 12)]
+
+
+def test_a_folder_without_people_is_refused(tmp_path):
+    with pytest.raises(SalonError, match="does not exist; expected a folder"):
+        list_people(tmp_path / "none")
+    with pytest.raises(SalonError, match="no people: 0 images"):
+        list_people(tmp_path)
+    path = store(tmp_path / "flat.png", Image.new("L", (16, 16)))
+    with pytest.raises(SalonError, match="no people: 1 images"):
+        list_people(tmp_path)
+    with pytest.raises(SalonError, match="is a file"):
+        list_people(path)
+
+
+@pytest.fixture
+def faces(tmp_path):
+    return collection(tmp_path / "faces", {"Ann_Lee": 3, "Bo": 3, "Cy": 2}, lfw_name)
+
+
+def pairs_file(tmp_path, text):
+    path = tmp_path / "pairs.txt"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+FOLD = "Ann_Lee\t1\t3\nBo\t1\t2\nAnn_Lee\t2\tBo\t3\nBo\t1\tCy\t2\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "folds"),
+    [
+        ("2\t2\n" + 2 * FOLD, [0] * 4 + [1] * 4),
+        ("2\n" + FOLD, [0] * 4),
+        (FOLD, [0] * 4),
+        ("\ufeff2 2\r\n" + (2 * FOLD).replace("\t", "  ").replace("\n", " \r\n"), [0] * 4 + [1] * 4),
+    ],
+)
+def test_pairs_with_every_kind_of_header(tmp_path, faces, text, folds):
+    pairs = read_pairs(pairs_file(tmp_path, text), faces)
+    assert len(pairs) == len(folds) and pairs.fold.tolist() == folds
+    assert pairs.same[:4].tolist() == [True, True, False, False]
+    assert [file.name for file in pairs.first[:3]] == ["Ann_Lee_0001.jpg", "Bo_0001.jpg", "Ann_Lee_0002.jpg"]
+    assert [file.name for file in pairs.second[:3]] == ["Ann_Lee_0003.jpg", "Bo_0002.jpg", "Bo_0003.jpg"]
+    assert all(file.is_file() for file in pairs.first + pairs.second)
+
+
+def test_numbers_mean_files_of_other_names_too(tmp_path):
+    root = collection(tmp_path / "faces", {"s1": 10, "s10": 2})
+    store(root / "s1" / "holiday.png", Image.new("L", (16, 16)))  # follows the numbered ones
+    pairs = read_pairs(pairs_file(tmp_path, "s1 2 10\ns1 11 s10 1\n"), root)
+    assert [file.name for file in (*pairs.first, *pairs.second)] == [
+        "2.png",
+        "holiday.png",
+        "10.png",
+        "1.png",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (FOLD + "Dan\t1\t2\n", r"Line 5 of .*pairs.txt names image 1 of 'Dan', who has no folder of images"),
+        ("2\n" + FOLD.replace("Cy\t2", "Cy\t7"), r"Line 5 .* names image 7 of 'Cy', who has 2, from 1 to 2"),
+        (FOLD + "\nBo\t1\ttwo\n", r"Line 6 .* is 'Bo 1 two'; expected 'name 1 2' or"),
+        (FOLD + "Bo\t1\n", r"Line 5 .* is 'Bo 1'; expected 'name 1 2' or"),
+        (FOLD + "Bo 1 Cy 2 3\n", "Line 5 .*; expected 'name 1 2' or"),
+        ("ten folds\n" + FOLD, "Line 1 .* is 'ten folds'; expected folds and pairs"),
+        ("2\t2\n" + FOLD, "holds 4 pairs; expected 8 as its first line says"),
+        ("", "holds 0 pairs; expected at least one"),
+        ("10\t300\n", "holds 0 pairs; expected 6000"),
+        ("0\n", "holds 0 pairs; expected 0|at least"),
+    ],
+)
+def test_a_bad_pairs_file_is_refused(tmp_path, faces, text, says):
+    with pytest.raises(SalonError, match=says):
+        read_pairs(pairs_file(tmp_path, text), faces)
+
+
+def test_a_pairs_file_that_is_no_text_is_refused(tmp_path, faces):
+    for path in (tmp_path / "none.txt", tmp_path, faces / "Bo" / "Bo_0001.jpg"):
+        with pytest.raises(SalonError, match="cannot be read as text"):
+            read_pairs(path, faces)
+
+
+def test_written_pairs_are_many_different_and_apart(tmp_path):
+    root = collection(tmp_path / "faces", {f"s{n}": 5 for n in range(1, 21)})
+    said = write_pairs(root, tmp_path / "pairs.txt", seed=1, folds=5)
+    assert "5 × 40 genuine and 40 impostor pairs of 20 people; no person stands in two folds" in said
+    pairs = read_pairs(tmp_path / "pairs.txt", root)
+    assert np.bincount(pairs.fold).tolist() == [80] * 5
+    assert pairs.same.reshape(5, 2, 40).all(2).tolist() == [[True, False]] * 5
+    both = list(zip(pairs.first, pairs.second, strict=True))
+    assert len({frozenset(pair) for pair in both}) == len(both) and all(a != b for a, b in both)
+    people = [
+        {file.parent for pair in np.array(both)[pairs.fold == fold] for file in pair} for fold in range(5)
+    ]
+    assert sum(map(len, people)) == len(set.union(*people)) == 20
+
+
+def test_the_same_seed_draws_the_same_pairs(tmp_path):
+    root = collection(tmp_path / "faces", {f"s{n}": 4 for n in range(1, 9)})
+    texts = []
+    for seed in (0, 0, 1):
+        write_pairs(root, tmp_path / "pairs.txt", seed=seed, folds=2)
+        texts.append((tmp_path / "pairs.txt").read_text())
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_too_few_people_share_folds_but_not_pairs(tmp_path):
+    root = collection(tmp_path / "faces", {"a": 4, "b": 4, "c": 1})
+    said = write_pairs(root, tmp_path / "pairs.txt", folds=4)
+    assert "4 × 3 genuine and 3 impostor pairs of 3 people; folds share people" in said
+    pairs = read_pairs(tmp_path / "pairs.txt", root)
+    assert len(set(zip(pairs.first, pairs.second, strict=True))) == len(pairs) == 24
+    assert np.bincount(pairs.fold).tolist() == [6] * 4
+
+
+def test_pairs_that_cannot_be_had_are_refused(tmp_path):
+    for counts, options in (
+        ({"a": 5}, {}),  # no impostor
+        ({"a": 1, "b": 1}, {}),  # nothing genuine
+        ({"a": 5, "b": 5}, {"folds": 2, "pairs_per_fold": 11}),
+        ({"a": 5, "b": 5}, {"folds": 0}),
+        ({"a": 5, "b": 5}, {"pairs_per_fold": 0}),
+    ):
+        root = collection(tmp_path / f"{counts}{options}", counts)
+        with pytest.raises(SalonError, match="pairs were asked of"):
+            write_pairs(root, tmp_path / "pairs.txt", **options)
+
+
+# --- real faces, where they are at hand ---
+
+
+def test_every_at_and_t_face(real_faces):
+    people = list_people(real_faces / "att_faces")
+    assert list(people) == [f"s{n}" for n in range(1, 41)]
+    images = read_images([file for files in people.values() for file in files], 32)
+    assert images.shape == (400, 3, 32, 32)
+    assert images.min() >= 0 and images.max() <= 1 and (images.std((1, 2, 3)) > 0.05).all()
+
+
+def test_lfw_lists(real_faces):
+    protocol, faces = real_faces / "lfw_protocol", real_faces / "lfw_a"
+    pairs = read_pairs(protocol / "pairs.txt", faces)
+    assert len(pairs) == 6000 and np.bincount(pairs.fold).tolist() == [600] * 10
+    assert pairs.same.reshape(10, 2, 300).all(2).tolist() == [[True, False]] * 10
+    assert all(np.bincount(pairs.fold[pairs.same]) == 300)
+    for name, count in (("pairsDevTrain.txt", 2200), ("pairsDevTest.txt", 1000)):
+        pairs = read_pairs(protocol / name, faces)
+        assert len(pairs) == count and pairs.same.sum() == count / 2 and not pairs.fold.any()

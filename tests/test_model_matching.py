@@ -1,0 +1,234 @@
+"""Scores, variances and templates against the sums of (16) and of PFE, written as loops."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from salon.model.embedding import Embedding, InputSpec
+from salon.model.matching import (
+    cosine_pairs,
+    cosine_scores,
+    fit_variances,
+    fuse,
+    likelihood_loss,
+    likelihood_pairs,
+    likelihood_scores,
+)
+from salon.model.network import Recogniser, embed
+from salon.text import SalonError
+
+EXACT = {"rtol": 0, "atol": 1e-9}  # float64 on numbers below 1000: only the order of the sums differs
+
+
+def embedding(B=5, K=6, d=4, dtype=torch.float64, variances=True):
+    features = F.normalize(torch.randn(B, K, d, dtype=dtype), dim=-1)
+    sigma2 = 0.01 + torch.rand(B, K, dtype=dtype) if variances else None
+    return Embedding(features, 1 + torch.rand(B, K, dtype=dtype), sigma2)
+
+
+def slow_score(a, b):
+    """(16) of two images, [1, K, d] each."""
+    v = [float(a.variances[0, k] + b.variances[0, k]) for k in range(a.K)]
+    squares = [float((a.features[0, k] - b.features[0, k]).square().sum()) for k in range(a.K)]
+    D = a.K * a.d
+    return -0.5 * sum(q / x for q, x in zip(squares, v, strict=True)) - D / (2 * a.K) * sum(map(math.log, v))
+
+
+def slow_scores(a, b):
+    rows = [[slow_score(a[i], b[j]) for j in range(b.B)] for i in range(a.B)]
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+def mutual_likelihood(a, b):
+    """PFE's (3): D dimensions, each with a variance of its own; here those of a sub-embedding repeat."""
+    v = (a.variances + b.variances).repeat_interleave(a.d, dim=1)  # [B, D]
+    terms = (a.flat - b.flat).square() / v + v.log()
+    return -0.5 * terms.sum(1) - a.K * a.d / 2 * math.log(2 * math.pi)
+
+
+@pytest.mark.parametrize("K", [1, 4, 6])
+def test_scores_are_the_sums_of_16(K):
+    a, b = embedding(4, K), embedding(7, K)
+    torch.testing.assert_close(likelihood_scores(a, b), slow_scores(a, b), **EXACT)
+    torch.testing.assert_close(likelihood_pairs(a, b[:4]), slow_scores(a, b).diagonal(), **EXACT)
+
+
+def test_tiles_meet(monkeypatch):
+    """The same scores whatever the tile, also where rows and columns are no multiple of it."""
+    a, b = embedding(9), embedding(11)
+    whole = likelihood_scores(a, b)
+    monkeypatch.setattr("salon.model.matching.TILE", (4, 3))
+    torch.testing.assert_close(likelihood_scores(a, b), whole, **EXACT)
+
+
+def test_16_is_the_mutual_likelihood_of_pfe():
+    a, b = embedding(), embedding()
+    constant = a.K * a.d / 2 * math.log(2 * math.pi)
+    torch.testing.assert_close(likelihood_pairs(a, b) - constant, mutual_likelihood(a, b), **EXACT)
+
+
+def test_float32_scores_are_near_enough_to_rank():
+    """1 - f·g loses digits where images agree: 1e-7 over a variance of 0.02, times K."""
+    a, b = embedding(40, 8, 16, torch.float32), embedding(50, 8, 16, torch.float32)
+    doubled = [e.map(torch.Tensor.double) for e in (a, b)]
+    torch.testing.assert_close(
+        likelihood_scores(a, b).double(), likelihood_scores(*doubled), rtol=0, atol=2e-3
+    )
+
+
+def test_small_variances_stay_finite_in_float32():
+    """σ² = 1e-6 is the least that the variance head gives; sixteen of them multiplied would be 0."""
+    a = embedding(3, 16, 8, torch.float32)
+    sure = Embedding(a.features, a.confidences, torch.full_like(a.confidences, 1e-6))
+    assert likelihood_scores(sure, sure).isfinite().all()
+
+
+def test_scale_is_free():
+    """Features times c and variances times c² move every score by -D log c."""
+    a, b, c = embedding(), embedding(), 3.0
+    scaled = [Embedding(c * e.features, e.confidences, c**2 * e.variances) for e in (a, b)]
+    shift = a.K * a.d * math.log(c)
+    torch.testing.assert_close(likelihood_pairs(*scaled), likelihood_pairs(a, b) - shift, **EXACT)
+
+
+def test_cosine_is_the_mean_over_sub_embeddings():
+    a, b = embedding(4), embedding(7)
+    slow = torch.stack([torch.stack([(x * y).sum(-1).mean() for y in b.features]) for x in a.features])
+    torch.testing.assert_close(cosine_scores(a, b), slow, **EXACT)
+    torch.testing.assert_close(cosine_pairs(a, b[:4]), slow.diagonal(), **EXACT)
+    torch.testing.assert_close(
+        cosine_scores(a, b), F.cosine_similarity(a.flat[:, None], b.flat, dim=-1), **EXACT
+    )
+
+
+def test_equal_variances_rank_like_the_cosine():
+    a, b = embedding(6), embedding(8)
+    a, b = (Embedding(e.features, e.confidences, torch.full_like(e.confidences, 0.3)) for e in (a, b))
+    assert torch.equal(likelihood_scores(a, b).flatten().argsort(), cosine_scores(a, b).flatten().argsort())
+
+
+def test_best_variance_is_the_mean_squared_difference():
+    """The score's gradient by v_k vanishes at v_k = ‖Δ_k‖² / d."""
+    a, b = embedding(variances=False), embedding(variances=False)
+    half = ((a.features - b.features).square().sum(-1) / a.d / 2).requires_grad_()
+    pair = [Embedding(e.features, e.confidences, half) for e in (a, b)]
+    likelihood_pairs(*pair).sum().backward()
+    torch.testing.assert_close(half.grad, torch.zeros_like(half), **EXACT)
+
+
+def test_loss_is_the_mean_over_genuine_pairs():
+    e, labels = embedding(), torch.tensor([0, 1, 0, 0, 1])
+    pairs = [(0, 2), (0, 3), (2, 3), (1, 4)]
+    expected = -sum(slow_score(e[i], e[j]) for i, j in pairs) / 4
+    assert likelihood_loss(e, labels).item() == pytest.approx(expected, abs=1e-9)
+
+
+def test_gradcheck_of_the_likelihood_loss():
+    e, labels = embedding(), torch.tensor([0, 1, 0, 0, 1])
+
+    def loss(features, variances):
+        return likelihood_loss(Embedding(features, e.confidences, variances), labels)
+
+    assert torch.autograd.gradcheck(loss, (e.features.requires_grad_(), e.variances.requires_grad_()))
+
+
+def test_template_is_the_mean_weighted_by_inverse_variance():
+    e, people = embedding(), torch.tensor([7, 3, 7, 7, 3])
+    template = fuse(e, people)
+    for t, person in enumerate([3, 7]):
+        rows = (people == person).nonzero().squeeze(1).tolist()
+        for k in range(e.K):
+            mean = sum(e.features[i, k] / e.variances[i, k] for i in rows)
+            torch.testing.assert_close(template.features[t, k], mean / mean.norm(), **EXACT)
+            assert template.variances[t, k] == min(e.variances[i, k] for i in rows)
+            assert template.confidences[t, k] == max(e.confidences[i, k] for i in rows)
+
+
+def test_template_without_variances_is_weighted_by_confidence():
+    e = embedding(variances=False)
+    template = fuse(e, torch.zeros(5, dtype=torch.long))
+    mean = (e.confidences[..., None] * e.features).sum(0)
+    torch.testing.assert_close(template.features[0], F.normalize(mean, dim=-1), **EXACT)
+    assert template.variances is None
+
+
+def test_template_of_one_image_is_that_image():
+    e = embedding()
+    template = fuse(e, torch.arange(5))
+    torch.testing.assert_close(template.features, e.features, **EXACT)
+    assert torch.equal(template.variances, e.variances)
+
+
+def test_no_argument_is_changed():
+    a, b = embedding(), embedding()
+    before = [x.clone() for e in (a, b) for x in (e.features, e.confidences, e.variances)]
+    likelihood_scores(a, b)
+    likelihood_pairs(a, b)
+    likelihood_loss(a, torch.zeros(5))
+    cosine_scores(a, b)
+    fuse(a, torch.tensor([0, 0, 1, 1, 1]))
+    after = [x for e in (a, b) for x in (e.features, e.confidences, e.variances)]
+    assert all(torch.equal(x, y) for x, y in zip(before, after, strict=True))
+
+
+def test_what_cannot_be_compared_gets_a_sentence():
+    plain, e = embedding(variances=False), embedding()
+    for score in (likelihood_scores, likelihood_pairs):
+        with pytest.raises(SalonError, match="no variances; expected fitted ones"):
+            score(plain, e)
+    with pytest.raises(SalonError, match="K = 6, d = 4 and K = 3, d = 4; expected equal ones"):
+        cosine_scores(e, embedding(K=3))
+    with pytest.raises(SalonError, match="expected genuine pairs"):
+        likelihood_loss(e, torch.arange(5))
+    with pytest.raises(SalonError, match=r"groups came as \[3\]; expected \[5\]"):
+        fuse(e, torch.zeros(3, dtype=torch.long))
+
+
+# The variance head
+
+
+def blobs(people=24, images=6, size=16):
+    """Each person a fixed random picture; the second half of the images lies in heavy noise."""
+    base = F.interpolate(torch.rand(people, 3, 4, 4), (size, size)).repeat_interleave(images, 0)
+    noisy = (torch.arange(people * images) % images >= images // 2).float()
+    x = base + torch.randn_like(base) * (0.02 + 0.4 * noisy[:, None, None, None])
+    return x.clamp(0, 1), torch.arange(people).repeat_interleave(images), noisy.bool()
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_fitting_changes_the_variance_head_alone(flip):
+    recogniser = Recogniser(InputSpec(size=16, flip=flip), K=4, d=4, width=0.5)
+    x, y, noisy = blobs()
+    before = {name: value.clone() for name, value in recogniser.state_dict().items()}
+    cold = embed(recogniser, x)
+    assert cold.variances is None
+    fit_variances(recogniser, x, y, steps=150)
+    fitted = {name: value.clone() for name, value in recogniser.state_dict().items()}
+    changed = {n for n, value in fitted.items() if not torch.equal(value, before[n])}
+    assert all(n.startswith("variance_head") or n == "variances_fitted" for n in changed)
+    assert all(p.grad is None for n, p in recogniser.named_parameters() if "variance_head" not in n)
+    assert all(part.training for part in recogniser.modules())
+    recogniser(x).variances.sum().backward()  # later training cannot move the network by way of the variances
+    assert all(p.grad is None for p in recogniser.backbone.parameters())
+    recogniser.load_state_dict(fitted)
+    warm = embed(recogniser, x)
+    assert torch.equal(warm.features, cold.features) and torch.equal(warm.confidences, cold.confidences)
+    assert warm.variances[noisy].mean() > 1.2 * warm.variances[~noisy].mean()
+    constant = Embedding(warm.features, warm.confidences, warm.variances.mean(0).expand_as(warm.variances))
+    assert likelihood_loss(warm, y) < likelihood_loss(constant, y)
+
+
+def test_fitting_is_repeatable_and_needs_two_images_of_a_person():
+    x, y, _ = blobs(people=6)
+    fitted = []
+    for _ in range(2):
+        torch.manual_seed(1)
+        recogniser = Recogniser(InputSpec(size=16), K=2, d=4, width=0.25).eval()
+        fit_variances(recogniser, x, y, steps=5, seed=3)
+        assert not any(part.training for part in recogniser.modules())
+        fitted.append(embed(recogniser, x).variances)
+    assert torch.equal(*fitted)
+    with pytest.raises(SalonError, match="No person has two images"):
+        fit_variances(recogniser, x[::6], y[::6], steps=1)

@@ -1,0 +1,193 @@
+"""The form of the notebooks, and that `salon notebooks` sees what it should and strips what it should."""
+
+import base64
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
+
+from salon import cli
+from salon.lecture import notebooks, rounded, show, table
+from salon.lecture.lab import originals
+from salon.text import SalonError
+
+PATHS = sorted(originals().glob("*.ipynb"))
+SETUP = 'from salon import lecture\nlecture.setup("en")'
+TOP = "# A title\n\n3 minutes: **12 min**"
+CHECKS = "## Checks (3 min)\n" + "<details><summary>answer</summary>yes</details>\n" * 3
+NEXT = "Next: [the following one](next.ipynb)"
+
+
+def png(colours: tuple[int, ...] = (0, 255)) -> str:
+    image, file = Image.new("L", (len(colours), 1)), io.BytesIO()
+    image.putdata(colours)
+    image.save(file, "png")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> tuple[NotebookNode, Path]:
+    """A notebook as it should be, in a folder with the one it links to."""
+    (tmp_path / "next.ipynb").write_text("{}")
+    code = [
+        new_code_cell(SETUP, id="setup", execution_count=1),
+        new_code_cell(
+            "1 + 1", id="sum", execution_count=2, outputs=[new_output("display_data", {"image/png": png()})]
+        ),
+    ]
+    prose = [
+        new_markdown_cell(text, id=name)
+        for name, text in (("top", TOP), ("why", "Prose."), ("end", CHECKS + NEXT))
+    ]
+    cells = [prose[0], code[0], prose[1], code[1], prose[2]]
+    notebook = new_notebook(cells=cells)
+    notebooks.tidy(notebook)
+    return notebook, tmp_path / "good.ipynb"
+
+
+def faults(notebook: NotebookNode, path: Path) -> list[str]:
+    nbformat.write(notebook, path)
+    return notebooks.complaints(path)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_each_notebook_has_the_form_of_the_house(path: Path) -> None:
+    assert notebooks.complaints(path) == []
+
+
+def test_the_five_parts_are_there_in_english() -> None:
+    assert [path.stem for path in PATHS] == [
+        "00_start_here", "01_background", "02_algorithm", "03_experiments", "04_discussion",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_most_code_cells_keep_to_twelve_lines(path: Path) -> None:
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    short = [cell.source.count("\n") < 12 for cell in cells]
+    assert sum(short) >= 0.9 * len(short)
+
+
+def test_a_good_notebook_has_no_fault(good: tuple[NotebookNode, Path]) -> None:
+    assert faults(*good) == []
+
+
+def output(text: str, **more: object) -> Callable[[NotebookNode], None]:
+    def change(notebook: NotebookNode) -> None:
+        notebook.cells[3].outputs = [new_output("stream", text=text, **more)]
+
+    return change
+
+
+def source(cell: int, text: str) -> Callable[[NotebookNode], None]:
+    return lambda notebook: notebook.cells[cell].update(source=text)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (source(1, SETUP + "\nimport torch"), "the first code cell is not"),
+        (source(3, "x = 1\n" * 25 + "x"), "26 lines"),
+        (source(3, "!ls"), "a shell line"),
+        (source(3, "%timeit 1"), "a shell line or a magic"),
+        (lambda nb: nb.cells.pop(2), "cell sum has no prose before it"),
+        (lambda nb: nb.cells[3].update(execution_count=7), "the execution counts are [1, 7]"),
+        (lambda nb: nb.cells[3].update(execution_count=None), "the execution counts are [1, None]"),
+        (output("careful", name="stderr"), "an error or a warning"),
+        (output("<object at 0x7f3300aa11>"), "shows '0x7f3300aa11'"),
+        (output("saved in /home/ann/x"), "shows '/home/'"),
+        (output("tensor([1.2])"), "shows 'tensor('"),
+        (lambda nb: nb.cells[3].outputs[0].data.update({notebooks.WIDGET: {}}), "a widget's state"),
+        (lambda nb: nb.cells[3].outputs[0].data.update({"image/png": png((9, 9))}), "an empty picture"),
+        (lambda nb: nb.cells[3].metadata.update(execution={}), "metadata are left (cells ['sum'])"),
+        (lambda nb: nb.metadata.update(widgets={}), "metadata are left"),
+        (source(0, "# A title"), "the minutes"),
+        (source(4, CHECKS.replace("(3 min)", "") + NEXT), "'## Checks ' does not say its minutes"),
+        (source(4, CHECKS.replace("<details>", "", 1) + NEXT), "fewer than three checks"),
+        (source(4, CHECKS + "[next](none.ipynb)"), "the link to none.ipynb leads nowhere"),
+        (source(4, CHECKS), "does not say what comes next"),
+    ],
+)  # fmt: skip
+def test_each_fault_is_named(good: tuple[NotebookNode, Path], change: Callable, said: str) -> None:
+    change(good[0])
+    assert said in "\n".join(faults(*good))
+
+
+def test_tidying_keeps_ids_tags_counts_and_pictures() -> None:
+    view = {notebooks.WIDGET: {"model_id": "ab12"}, "image/png": png(), "text/plain": "Explorer()"}
+    bar = {notebooks.WIDGET: {}, "text/plain": "cosface:   0%|          | 0/300 [00:00<?, ?it/s]"}
+    outputs = [new_output("display_data", data) for data in (view, bar)]
+    cell = new_code_cell("x", id="kept", execution_count=4, outputs=outputs)
+    cell.metadata = {"tags": ["nbval-ignore-output"], "execution": {"iopub.status.busy": "2026-11-22"}}
+    notebook = new_notebook(cells=[cell], metadata={"widgets": {}, "language_info": {"version": "3.11.9"}})
+    notebooks.tidy(notebook)
+    assert (cell.id, cell.execution_count, dict(cell.metadata)) == (
+        "kept",
+        4,
+        {"tags": ["nbval-ignore-output"]},
+    )
+    assert dict(outputs[0].data) == {"image/png": view["image/png"], "text/plain": "Explorer()"}
+    assert dict(outputs[1].data) == {"text/plain": "cosface:   100%|██████████| 300/300"}
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert dict(notebook.metadata.language_info) == {"name": "python"}
+
+
+@pytest.mark.slow
+def test_run_executes_in_one_thread_twice_alike(good: tuple[NotebookNode, Path]) -> None:
+    notebook, path = good
+    notebook.cells[
+        3
+    ].source = "import os, torch\nprint(os.environ['OMP_NUM_THREADS'], torch.get_num_threads())"
+    nbformat.write(notebook, path)
+    notebooks.run(path)
+    first = path.read_text()
+    assert nbformat.reads(first, 4).cells[3].outputs[0].text == "1 1\n"
+    assert notebooks.complaints(path) == []
+    notebooks.run(path)
+    assert path.read_text() == first
+
+
+@pytest.mark.slow
+def test_a_cell_that_fails_leaves_the_file_alone(good: tuple[NotebookNode, Path]) -> None:
+    notebook, path = good
+    notebook.cells[3].source = "1 / 0"
+    nbformat.write(notebook, path)
+    before = path.read_text()
+    with pytest.raises(SalonError, match=r"good.ipynb stopped[\s\S]*ZeroDivisionError"):
+        notebooks.run(path)
+    assert path.read_text() == before
+
+
+def test_the_command_line_says_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["notebooks", "check", "00"]) == 0
+    assert "1 notebooks are as they should be" in capsys.readouterr().out
+    assert cli.main(["notebooks", "check", "99_none"]) == 2
+    assert "expected one of 00_start_here" in capsys.readouterr().err
+
+
+def test_rounding_is_the_same_for_numbers_lists_and_tensors() -> None:
+    import torch
+
+    assert rounded(-0.001) == "0.00" and rounded(2.0, 1) == "2.0" and rounded(True) == "True"
+    assert rounded(torch.tensor([[0.25, -1.0]]), 1) == rounded([[0.25, -1.0]], 1) == "[[0.2, -1.0]]"
+    assert rounded("text") == "text" and rounded(3) == "3"
+
+
+def test_what_is_shown_is_a_picture_and_a_markdown_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    import IPython.display
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    seen: list = []
+    monkeypatch.setattr(IPython.display, "display", seen.append)
+    show(Figure(figsize=(1, 1)), "nothing")
+    table(pd.DataFrame({"tar": [12.34]}, index=pd.Index(["C"], name="row")))
+    table([["a", "b"], [1, 0.5]])
+    assert Image.open(io.BytesIO(seen[0].data)).size == (100, 100) and seen[0].alt == "nothing"
+    assert seen[1].data == "| row | tar |\n|---|---|\n| C | 12.3 |"
+    assert seen[2].data == "| a | b |\n|---|---|\n| 1 | 0.5 |"

@@ -1,0 +1,172 @@
+"""Training: the loss falls, a broken run goes on as if unbroken, and what was trained says how."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from salon.experiments import checkpoints
+from salon.experiments.data import Benchmark, TrainSet, digest, train_set
+from salon.experiments.probes import impostor_cosine, linear_probe
+from salon.experiments.recipes import RECIPES, recipe
+from salon.experiments.training import begin, learning_rate, train, train_step
+from salon.model.embedding import Embedding
+from salon.text import SalonError
+
+LONG = bool(os.environ.get("SALON_LONG"))
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["SALON_CACHE"] = str(folder)
+    yield folder
+    del os.environ["SALON_CACHE"]
+
+
+@pytest.fixture(scope="session")
+def data(cache) -> TrainSet:
+    tiny = RECIPES["tiny"]
+    return train_set(tiny.people, tiny.images, tiny.size, tiny.yaw, progress=False)
+
+
+def weights(run):
+    return torch.cat([p.flatten() for p in run.recogniser.state_dict().values() if p.is_floating_point()])
+
+
+@pytest.mark.parametrize("loss", ["cosface", "confidence"])
+def test_the_loss_falls(data, loss):
+    run = train(recipe("tiny", loss=loss, steps=40, margin=0.35 if loss == "cosface" else 7.0), data=data, progress=False)
+    first, last = run.history[0]["identification"], run.history[-1]["identification"]
+    assert last < 0.6 * first
+
+
+def test_the_same_seed_gives_the_same_weights(data):
+    a, b = (train(recipe("tiny"), data=data, progress=False, variances=False) for _ in range(2))
+    assert torch.equal(weights(a), weights(b))
+
+
+@pytest.mark.parametrize("decorrelate", [0.0, 0.5])
+def test_a_resumed_run_ends_as_the_unbroken_one(data, tmp_path, monkeypatch, decorrelate):
+    monkeypatch.setattr("salon.experiments.training.SAVE_EVERY", 4)
+    made = recipe("tiny", loss="confidence", margin=7.0, K=4, d=4, frozen=0.3, decorrelate=decorrelate)
+    whole = train(made, data=data, progress=False)
+    from salon.experiments import training
+
+    def stop(run, images):
+        if run.step == 9:
+            raise KeyboardInterrupt
+        return step(run, images)
+
+    step = training.train_step
+    monkeypatch.setattr(training, "train_step", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(made, out=tmp_path, data=data, progress=False)
+    monkeypatch.setattr(training, "train_step", step)
+    resumed = train(made, out=tmp_path, resume=True, data=data, progress=False)
+    assert torch.equal(weights(whole), weights(resumed))  # same draws, same order of sums: the same bits
+
+
+def test_another_recipe_or_no_wish_to_resume_is_refused(data, tmp_path):
+    train(recipe("tiny", steps=2), out=tmp_path, data=data, progress=False, variances=False)
+    with pytest.raises(SalonError, match="--resume"):
+        train(recipe("tiny", steps=2), out=tmp_path, data=data, progress=False)
+    with pytest.raises(SalonError, match="another recipe"):
+        train(recipe("tiny", steps=3), out=tmp_path, resume=True, data=data, progress=False)
+
+
+def test_a_killed_run_leaves_a_whole_checkpoint(cache, data, tmp_path):
+    """Killed at random moments, over and over: the file is always whole, and the steps never go back."""
+    code = (
+        "import torch; torch.set_num_threads(1)\n"
+        "import salon.experiments.training as t\nfrom salon.experiments.recipes import recipe\n"
+        f"t.SAVE_EVERY = 1\nt.train(recipe('tiny', steps=100000), out={str(tmp_path)!r}, resume=True, progress=False)"
+    )
+    path, g, last = tmp_path / "model.safetensors", torch.Generator().manual_seed(0), 0
+    for _ in range(30 if LONG else 3):
+        process = subprocess.Popen([sys.executable, "-c", code])
+        deadline, seen = time.time() + 120, path.stat().st_mtime_ns if path.exists() else 0
+        while (not path.exists() or path.stat().st_mtime_ns == seen) and time.time() < deadline:
+            time.sleep(0.02)
+        time.sleep(float(torch.rand(1, generator=g)) * 0.5)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        _, card = checkpoints.load(path)
+        assert card["step"] > last
+        last = card["step"]
+
+
+def test_a_start_gives_its_weights_and_prototypes(data, tmp_path):
+    run = train(recipe("tiny"), out=tmp_path, data=data, progress=False, variances=False)
+    path = str(tmp_path / "model.safetensors")
+    next_run = begin(recipe("tiny", start=path, people=5, seed=3))
+    assert torch.equal(next_run.criterion.prototypes, run.criterion.prototypes[:5])
+    split = begin(recipe("tiny", start=path, K=4, d=4))
+    assert split.criterion.prototypes.shape == (12, 4, 4)
+    with pytest.raises(SalonError, match="Change the recipe"):
+        begin(recipe("tiny", start=path, d=32))
+
+
+def test_the_confidence_is_held_and_then_let_go(data):
+    run = begin(recipe("tiny", loss="confidence", margin=7.0, steps=10, frozen=0.5))
+    means = []
+    for _ in range(10):
+        means.append(train_step(run, data)["confidence"])
+        run.step += 1
+    assert means[:5] == [20.0] * 5 and means[-1] != 20.0
+
+
+def test_the_learning_rate_warms_up_and_ends_near_zero():
+    rates = [learning_rate(s, 200) for s in range(200)]
+    assert rates[0] < 0.2 and max(rates) > 0.95 and rates[-1] < 1e-3
+
+
+def test_unknown_recipes_and_losses_are_named():
+    with pytest.raises(SalonError, match="lecture"):
+        recipe("lectur")
+    with pytest.raises(SalonError, match="stepz"):
+        recipe("tiny", stepz=3)
+    with pytest.raises(SalonError, match="cosface"):
+        begin(recipe("tiny", loss="arcface"))
+
+
+def test_the_lecture_stays_under_a_million_parameters():
+    assert sum(p.numel() for p in begin(RECIPES["lecture"]).recogniser.parameters()) <= 1_000_000
+
+
+def test_a_broken_cache_is_made_again(cache, data):
+    (file,) = cache.glob("train-*12x4*.safetensors")
+    file.write_bytes(file.read_bytes()[:100])
+    tiny = RECIPES["tiny"]
+    again = train_set(tiny.people, tiny.images, tiny.size, tiny.yaw, progress=False)
+    assert torch.equal(again.straight, data.straight)
+
+
+def test_a_probe_finds_what_is_there_and_nothing_else():
+    g = torch.Generator().manual_seed(0)
+    people, labels = torch.arange(60).repeat_interleave(10), (torch.rand(600, generator=g) < 0.5).float()
+    noise = torch.randn(600, 5, generator=g)
+    there = noise.clone()
+    there[:, 2] += 3 * labels
+    assert linear_probe(there, labels, people) > 0.85
+    assert abs(linear_probe(noise, labels, people) - 0.5) < 0.1  # 300 test pictures: 3 sd are 0.09
+
+
+def test_a_constant_sub_embedding_is_noticed():
+    g = torch.Generator().manual_seed(0)
+    free = torch.nn.functional.normalize(torch.randn(40, 1, 8, generator=g), dim=-1)
+    features = torch.cat([free, torch.ones(40, 1, 8) / 8**0.5], 1)
+    cosines = impostor_cosine(Embedding(features, torch.ones(40, 2)), torch.arange(40))
+    assert abs(cosines[0]) < 0.1 and cosines[1] > 0.999
+
+
+def test_the_mixed_set_is_the_same_pixels_each_time():
+    g = torch.Generator().manual_seed(0)
+    bench = Benchmark(torch.rand(16, 3, 32, 32, generator=g), torch.rand(16, 3, 32, 32, generator=g), torch.arange(2).repeat_interleave(8))
+    assert digest(bench.images("mixed")) == digest(bench.images("mixed")) != digest(bench.images("mixed", seed=1))
+    which, _ = bench.mixture()
+    assert torch.equal(bench.images("mixed")[which == 0], bench.straight[which == 0])
