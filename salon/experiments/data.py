@@ -22,7 +22,8 @@ from salon.paths import cache_path, data_path
 RENDERED = 64  # pixels, of every picture that is shipped
 TEST_PEOPLE, VALIDATION_PEOPLE, TEST_IMAGES = 150, 100, 8
 CONDITIONS = ("clean", "low_resolution", "occlusion", "pose", "blur", "mixed")
-TEST_STRENGTH = 0.6  # of the degraded probes; the mixed set draws 0.3 to 0.9
+TEST_STRENGTH = {"low_resolution": 0.7, "occlusion": 0.4, "blur": 0.6}  # of the probes: 12 px, 16 of 49 blocks
+MIXED_STRENGTH = (0.3, 0.9)  # drawn evenly, up to hopeless
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Benchmark:
             return self.turned
         if condition == "mixed":
             return self._mixed(seed)
-        return degrade(self.straight, condition, TEST_STRENGTH, seed=seed + CONDITIONS.index(condition))
+        return degrade(self.straight, condition, TEST_STRENGTH[condition], seed=seed + CONDITIONS.index(condition))
 
     def _mixed(self, seed: int) -> Tensor:
         """Each picture under a condition of its own: clean, low resolution, occlusion or pose."""
@@ -114,7 +115,8 @@ class Benchmark:
         """Which of the first four conditions each mixed picture is under [n], and how strongly [n]."""
         g = torch.Generator().manual_seed(seed + 99)
         which = torch.randint(0, 4, (len(self.labels),), generator=g)
-        return which, 0.3 + 0.6 * torch.rand(len(self.labels), generator=g)
+        least, most = MIXED_STRENGTH
+        return which, least + (most - least) * torch.rand(len(self.labels), generator=g)
 
     @property
     def gallery(self) -> Tensor:

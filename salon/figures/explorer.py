@@ -14,6 +14,7 @@ from salon.faces.people import People
 from salon.faces.render import Views, frontal_views, render
 from salon.faces.variations import degrade, pose_yaw
 from salon.figures.sprite import pack, unpack
+from salon.figures.style import BLUE, ORANGE, panels
 from salon.model.network import Recogniser, embed
 
 # Where each slider ends (it starts at 0): strength, strength, degrees.
@@ -113,19 +114,17 @@ def explorer_figure(look: Look) -> Figure:
     seen = states(look)
     clean = seen["clean"][1]
     k = np.arange(1, len(clean) + 1)
-    figure = Figure(figsize=(9.6, 4.1), layout="constrained")
-    axes = figure.subplots(2, len(seen), height_ratios=(1.1, 1), sharey="row")
+    figure, axes = panels(2, len(seen), 9.6, 4.1, height_ratios=(1.1, 1), sharey="row")
     for column, (name, (image, values)) in enumerate(seen.items()):
         face, bars = axes[:, column]
         face.imshow(image)
         face.set_title(name, fontsize=11)
         face.axis("off")
-        bars.bar(k, values, color="#0072B2", label="now")
+        bars.bar(k, values, color=BLUE, label="now")
         bars.hlines(clean, k - 0.45, k + 0.45, color="black", linewidth=2, label="clean")
-        bars.axhline(values.mean(), color="#D55E00", linestyle="--", label="mean")
+        bars.axhline(values.mean(), color=ORANGE, linestyle="--", label="mean")
         bars.set_xlabel(f"mean {values.mean():.1f}", fontsize=11)
         bars.set_xticks(k)
-        bars.spines[["top", "right"]].set_visible(False)
     axes[1, 0].set_ylabel("confidence s of\neach sub-embedding")
     figure.legend(*axes[1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     return figure

@@ -15,10 +15,11 @@ from torch import Tensor
 from salon.experiments.probes import linear_probe
 from salon.faces.variations import VARIATIONS
 from salon.figures.sprite import pack
+from salon.figures.style import BLUE, GREEN, ORANGE, PINK, panels, readable
 from salon.model.embedding import Embedding
 
 # Okabe and Ito's colours, told apart with any kind of colour vision; shapes come to their help.
-COLOURS = ("#999999", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
+COLOURS = ("#999999", BLUE, ORANGE, GREEN, PINK, "#E69F00", "#56B4E9", "#F0E442")
 MARKERS = ("o", "s", "^", "D")
 CHANCE = 0.5
 _LEGEND: dict[str, Any] = {"frameon": False, "fontsize": 8, "columnspacing": 1, "handletextpad": 0.4}
@@ -125,8 +126,8 @@ def _probe_panel(axes: Axes, views: FeatureViews) -> None:
     for k, column in enumerate(views.probes[:, 1:].T, start=1):
         label = "each sub-embedding" if k == 1 else None
         axes.scatter(column, rows, s=14, color="black", zorder=3, label=label)
-    axes.axvline(CHANCE, color="#D55E00", linestyle="--", label="chance")
-    axes.set(yticks=rows, yticklabels=[name.replace("_", " ") for name in views.names], xlim=(0.3, 1.02))
+    axes.axvline(CHANCE, color=ORANGE, linestyle="--", label="chance")
+    axes.set(yticks=rows, yticklabels=[readable(name) for name in views.names], xlim=(0.3, 1.02))
     axes.invert_yaxis()
     axes.set_xlabel("balanced accuracy of a linear probe")
     axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1), ncols=3, **_LEGEND)
@@ -134,10 +135,9 @@ def _probe_panel(axes: Axes, views: FeatureViews) -> None:
 
 def umap_figure(views: FeatureViews, view: int = 0) -> Figure:
     """A map by variation, the same by identity, and the probes; `view` 0 is the whole embedding, k a part."""
-    figure = Figure(figsize=(9.6, 3.6), layout="constrained")
-    left, middle, right = figure.subplots(1, 3, width_ratios=(1, 1, 0.95))
+    figure, ((left, middle, right),) = panels(1, 3, 9.6, 3.6, width_ratios=(1, 1, 0.95))
     what = "the whole embedding" if view == 0 else f"sub-embedding {view}"
-    labels = ["none", *(name.replace("_", " ") for name in views.names), "several"]
+    labels = ["none", *(readable(name) for name in views.names), "several"]
     _scatter(left, views.coordinates[view], kinds(views.variations), labels)
     _scatter(middle, views.coordinates[view], views.identities)
     left.set_title(f"{views.method} of {what}: variation", fontsize=10)
