@@ -19,18 +19,16 @@ help:
 
 env: $(VENV)/.installed
 
-# uv takes a quarter of pip's time: the one on the PATH, or one installed into .venv; without either, pip.
+# uv takes a quarter of pip's time: the one on the PATH, or one installed into .venv. Where it is not to be had,
+# or cannot reach what pip can (pip has its own settings), pip does it.
 $(VENV)/.installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Salon needs Python 3.11 or later on the PATH (or make env PYTHON=...)."; exit 1; }
-	@if uv --version >/dev/null 2>&1; then \
-		test -x $(RUN) || uv venv --seed --python "$(PYTHON)" $(VENV); \
-	else \
-		test -x $(RUN) || "$(PYTHON)" -m venv $(VENV); \
-		$(RUN) -m pip install -q uv || echo "uv is not to be had; pip does it, more slowly."; \
-	fi
-	@if uv --version >/dev/null 2>&1; then uv pip install --python $(RUN) -e ".[lab,test]"; \
-	elif $(RUN) -m uv --version >/dev/null 2>&1; then $(RUN) -m uv pip install --python $(RUN) -e ".[lab,test]"; \
-	else $(RUN) -m pip install -e ".[lab,test]"; fi
+	@if test -x $(RUN); then :; \
+	elif uv --version >/dev/null 2>&1; then uv venv --seed --python "$(PYTHON)" $(VENV); \
+	else "$(PYTHON)" -m venv $(VENV); fi
+	@uv --version >/dev/null 2>&1 || $(RUN) -m uv --version >/dev/null 2>&1 || $(RUN) -m pip install -q uv || true
+	@if uv --version >/dev/null 2>&1; then uv=uv; else uv="$(RUN) -m uv"; fi; \
+	$$uv pip install --python $(RUN) -e ".[lab,test]" || $(RUN) -m pip install -e ".[lab,test]"
 	@touch $@
 
 lab: env

@@ -97,9 +97,9 @@ def notebooks(arguments: argparse.Namespace) -> int:
             start = time.perf_counter()
             run(path)
             print(f"{path.name}: {time.perf_counter() - start:.0f} s", flush=True)
-    faults = [text for path in paths for text in complaints(path)]
-    print(*faults or [f"{len(paths)} notebooks are as they should be"], sep="\n")
-    return int(bool(faults))
+    found = [text for path in paths for text in complaints(path)]
+    print(*found, f"{len(found)} complaints about {len(paths)} notebooks", sep="\n")
+    return int(bool(found))
 
 
 def doctor(arguments: argparse.Namespace) -> int:
@@ -136,9 +136,18 @@ def faces(arguments: argparse.Namespace) -> None:
     print(f"saved {arguments.out}")
 
 
+def picture(arguments: argparse.Namespace) -> None:
+    """draw the README's picture from the stored table of the confidence experiment"""
+    from salon.experiments.results import read_table
+    from salon.figures.results import trade_off_figure
+
+    trade_off_figure(read_table("confidence")).savefig(arguments.out, dpi=120)
+    print(f"saved {arguments.out}")
+
+
 def refresh(arguments: argparse.Namespace) -> None:
     """make everything under data/ again, in order (hours)"""
-    from salon.experiments.reproduce import refresh
+    from salon.lecture.refresh import refresh
 
     refresh()
     checksums(arguments)
@@ -223,6 +232,9 @@ def parser() -> argparse.ArgumentParser:
 
     command = _add(commands, faces)
     command.add_argument("out", type=Path, metavar="OUT.png")
+
+    command = _add(commands, picture)
+    command.add_argument("out", type=Path, nargs="?", default=Path("docs/picture.png"), metavar="OUT.png")
 
     _add(commands, refresh)
     _add(commands, checksums)

@@ -40,7 +40,11 @@ def weights(run):
 
 @pytest.mark.parametrize("loss", ["cosface", "confidence"])
 def test_the_loss_falls(data, loss):
-    run = train(recipe("tiny", loss=loss, steps=40, margin=0.35 if loss == "cosface" else 7.0), data=data, progress=False)
+    run = train(
+        recipe("tiny", loss=loss, steps=40, margin=0.35 if loss == "cosface" else 7.0),
+        data=data,
+        progress=False,
+    )
     first, last = run.history[0]["identification"], run.history[-1]["identification"]
     assert last < 0.6 * first
 
@@ -166,7 +170,15 @@ def test_a_constant_sub_embedding_is_noticed():
 
 def test_the_mixed_set_is_the_same_pixels_each_time():
     g = torch.Generator().manual_seed(0)
-    bench = Benchmark(torch.rand(16, 3, 32, 32, generator=g), torch.rand(16, 3, 32, 32, generator=g), torch.arange(2).repeat_interleave(8))
-    assert digest(bench.images("mixed")) == digest(bench.images("mixed")) != digest(bench.images("mixed", seed=1))
+    bench = Benchmark(
+        torch.rand(16, 3, 32, 32, generator=g),
+        torch.rand(16, 3, 32, 32, generator=g),
+        torch.arange(2).repeat_interleave(8),
+    )
+    assert (
+        digest(bench.images("mixed"))
+        == digest(bench.images("mixed"))
+        != digest(bench.images("mixed", seed=1))
+    )
     which, _ = bench.mixture()
     assert torch.equal(bench.images("mixed")[which == 0], bench.straight[which == 0])

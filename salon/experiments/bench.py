@@ -49,7 +49,11 @@ def bench_explorer() -> dict[str, float]:
     with torch.no_grad():
         forward = _seconds(lambda: recogniser(image), 50)
     drawing = _seconds(lambda: render(person, view, 96), 20)
-    return {"forward_ms": 1e3 * median(forward), "forward_ms_most": 1e3 * max(forward), "render_96px_ms": 1e3 * median(drawing)}
+    return {
+        "forward_ms": 1e3 * median(forward),
+        "forward_ms_most": 1e3 * max(forward),
+        "render_96px_ms": 1e3 * median(drawing),
+    }
 
 
 def bench_live() -> dict[str, float]:
@@ -75,7 +79,11 @@ def live_pair(facts: dict) -> tuple:
     return fixed, recipe("confidence", margin=float(margin), s0=float(s0), regularise=regularise, **common)
 
 
-BENCHES: dict[str, Callable[[], dict[str, float]]] = {"faces": bench_faces, "explorer": bench_explorer, "live": bench_live}
+BENCHES: dict[str, Callable[[], dict[str, float]]] = {
+    "faces": bench_faces,
+    "explorer": bench_explorer,
+    "live": bench_live,
+}
 
 
 def run(name: str) -> dict[str, float]:

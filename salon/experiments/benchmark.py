@@ -42,15 +42,19 @@ def evaluate_benchmark(
         for matching in matchings:
             scores = scores_of(probes, against, matching)
             genuine, impostor = genuine_and_impostor(scores, labels[~gallery], labels[gallery])
-            common = {"condition": condition, "matching": matching}
-            rows += [common | {"metric": "tar_at_far_0.001", "value": tar_at_far(genuine, impostor, FAR), "n": len(impostor)},
-                     common | {"metric": "eer", "value": equal_error_rate(genuine, impostor), "n": len(impostor)}]  # fmt: skip
+            common = {"condition": condition, "matching": matching, "n": len(impostor)}
+            rows.append(common | {"metric": "tar_at_far_0.001", "value": tar_at_far(genuine, impostor, FAR)})
+            rows.append(common | {"metric": "eer", "value": equal_error_rate(genuine, impostor)})
     return rows
 
 
 def tar(rows: list[dict], condition: str, matching: str = "cosine") -> float:
     """TAR@FAR=1e-3 in percent of one condition."""
-    (row,) = [r for r in rows if (r["condition"], r["matching"], r["metric"]) == (condition, matching, "tar_at_far_0.001")]
+    (row,) = [
+        r
+        for r in rows
+        if (r["condition"], r["matching"], r["metric"]) == (condition, matching, "tar_at_far_0.001")
+    ]
     return 100 * row["value"]
 
 
@@ -64,5 +68,3 @@ def black_hole(recogniser: Recogniser, benchmark: Benchmark, top: int = 1000, se
     best = scores.flatten().topk(top).indices
     pairs = which[probe][best // scores.shape[1]] * 4 + which[enrolled][best % scores.shape[1]]
     return torch.bincount(pairs, minlength=16).view(4, 4) / top
-
-

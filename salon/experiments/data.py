@@ -22,7 +22,11 @@ from salon.paths import cache_path, data_path
 RENDERED = 64  # pixels, of every picture that is shipped
 TEST_PEOPLE, VALIDATION_PEOPLE, TEST_IMAGES = 150, 100, 8
 CONDITIONS = ("clean", "low_resolution", "occlusion", "pose", "blur", "mixed")
-TEST_STRENGTH = {"low_resolution": 0.7, "occlusion": 0.4, "blur": 0.6}  # of the probes: 12 px, 16 of 49 blocks
+TEST_STRENGTH = {
+    "low_resolution": 0.7,
+    "occlusion": 0.4,
+    "blur": 0.6,
+}  # of the probes: 12 px, 16 of 49 blocks
 MIXED_STRENGTH = (0.3, 0.9)  # drawn evenly, up to hopeless
 
 
@@ -58,11 +62,15 @@ def turned_away(views: Views, seed: int, least: float = 30.0, most: float = 70.0
 def _to_bytes(images: Tensor, size: int) -> Tensor:
     """Grey bytes [n, size, size] of pictures [n, 3, H, W] in 0..1."""
     grey = (images * images.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
-    small = F.interpolate(grey, (size, size), mode="bilinear", antialias=True) if size != grey.shape[-1] else grey
+    small = (
+        F.interpolate(grey, (size, size), mode="bilinear", antialias=True) if size != grey.shape[-1] else grey
+    )
     return (small[:, 0] * 255).round().to(torch.uint8)
 
 
-def train_set(people: int, images: int, size: int, yaw: float = 20.0, split: str = "train", progress: bool = True) -> TrainSet:
+def train_set(
+    people: int, images: int, size: int, yaw: float = 20.0, split: str = "train", progress: bool = True
+) -> TrainSet:
     """`images` pictures of each of `people` people, from the cache or rendered now (with a bar) and kept there."""
     name = f"{split}-v{GENERATOR_VERSION}-{people}x{images}-{size}px-{yaw:g}.safetensors"
     path = cache_path(name)
@@ -75,7 +83,9 @@ def train_set(people: int, images: int, size: int, yaw: float = 20.0, split: str
         return made
 
 
-def _render_train_set(people: int, images: int, size: int, yaw: float, split: str, progress: bool) -> TrainSet:
+def _render_train_set(
+    people: int, images: int, size: int, yaw: float, split: str, progress: bool
+) -> TrainSet:
     labels = torch.arange(people).repeat_interleave(images)
     who = split_people(split, people)[labels]
     views = sample_views(len(labels), seed=7, yaw=yaw)
@@ -100,7 +110,9 @@ class Benchmark:
             return self.turned
         if condition == "mixed":
             return self._mixed(seed)
-        return degrade(self.straight, condition, TEST_STRENGTH[condition], seed=seed + CONDITIONS.index(condition))
+        return degrade(
+            self.straight, condition, TEST_STRENGTH[condition], seed=seed + CONDITIONS.index(condition)
+        )
 
     def _mixed(self, seed: int) -> Tensor:
         """Each picture under a condition of its own: clean, low resolution, occlusion or pose."""
@@ -130,8 +142,8 @@ def render_benchmark(split: str, people: int, progress: bool = True) -> Benchmar
     who, seed = split_people(split, people)[labels], 11 if split == "test" else 12
     views = sample_views(len(labels), seed=seed, yaw=20.0)
     away = turned_away(views, seed + 10, 0.4 * MOST_YAW, 65.0)
-    pictures = (render(who, v, RENDERED, progress) for v in (views, away))
-    return Benchmark(*((x * 255).round() / 255 for x in pictures), labels)
+    straight, turned = (_bytes(render(who, v, RENDERED, progress)).float() / 255 for v in (views, away))
+    return Benchmark(straight, turned, labels)
 
 
 def validation_benchmark(progress: bool = True) -> Benchmark:
@@ -149,8 +161,10 @@ def validation_benchmark(progress: bool = True) -> Benchmark:
 
 def test_benchmark() -> Benchmark:
     """The people to report on, from the two shipped sheets; raises `SalonError` where they are missing."""
-    sheets = [_read_sheet(data_path("faces", f"test_{kind}.webp")) for kind in ("straight", "turned")]
-    return Benchmark(*sheets, torch.arange(TEST_PEOPLE).repeat_interleave(TEST_IMAGES))
+    straight, turned = (
+        _read_sheet(data_path("faces", f"test_{kind}.webp")) for kind in ("straight", "turned")
+    )
+    return Benchmark(straight, turned, torch.arange(TEST_PEOPLE).repeat_interleave(TEST_IMAGES))
 
 
 def write_test_sheets(folder: Path, progress: bool = True) -> list[Path]:

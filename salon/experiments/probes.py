@@ -44,10 +44,10 @@ def impostor_cosine(embedding: Embedding, people: Tensor) -> Tensor:
     return torch.stack([(f @ f.T)[different].mean() for f in embedding.features.unbind(1)])
 
 
-def varied_embedding(recogniser: Recogniser, benchmark: Benchmark, seed: int = 0) -> tuple[Embedding, Tensor, Tensor]:
+def varied_embedding(
+    recogniser: Recogniser, benchmark: Benchmark, seed: int = 0
+) -> tuple[Embedding, Tensor, Tensor]:
     """Test pictures augmented as in training but half of the time, embedded; their labels [n, 3] and pictures."""
     g = torch.Generator().manual_seed(seed)
     images, labels = augment(benchmark.straight, benchmark.turned, g, probability=0.5, strength=0.8)
     return embed(recogniser, images), labels, images
-
-

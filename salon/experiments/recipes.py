@@ -1,6 +1,7 @@
 """How each model is trained: one dataclass that prints itself; a recipe by another name is a changed copy."""
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from salon.text import SalonError
 
@@ -45,15 +46,18 @@ class Recipe:
         return "\n".join([f"recipe {self.name}", *lines])
 
 
-_AUGMENTED = {"start": "start", "probability": 0.3, "steps": 400}
+_AUGMENTED: dict[str, Any] = {"start": "start", "probability": 0.3, "steps": 400}
+# From here on for real faces too: more people, framed and lit as snapshots are.
+_SNAPSHOTS: dict[str, Any] = {"people": 1500, "images": 8, "yaw": 30.0, "camera": True}
 RECIPES = {
     recipe.name: recipe
     for recipe in (
         Recipe("start", steps=1000, lr=0.1),
         Recipe("cosface", **_AUGMENTED),
         Recipe("confidence", loss="confidence", margin=8.0, **_AUGMENTED),
-        Recipe("lecture", loss="confidence", margin=8.0, K=8, d=16, people=1500, images=8, yaw=30.0,
-               width=1.25, probability=0.3, camera=True, decorrelate=0.5, frozen=0.4, steps=4000, lr=0.1),
+        Recipe("photo", start="start", scale=24.0, margin=0.25, steps=1500, lr=0.1, **_SNAPSHOTS),
+        Recipe("lecture", start="photo", loss="confidence", margin=8.0, K=8, d=16, probability=0.3, decorrelate=0.5,
+               steps=2000, **_SNAPSHOTS),
         Recipe("tiny", people=12, images=4, size=32, d=16, width=0.5, steps=12, batch=16),
     )
 }  # fmt: skip
@@ -65,5 +69,7 @@ def recipe(name: str, **changes: object) -> Recipe:
         raise SalonError(f"The recipe {name!r} is not known; expected one of {', '.join(RECIPES)}.")
     unknown = set(changes) - {f.name for f in fields(Recipe)}
     if unknown:
-        raise SalonError(f"A recipe has no {', '.join(sorted(unknown))}; `print(recipe({name!r}))` shows its fields.")
+        raise SalonError(
+            f"A recipe has no {', '.join(sorted(unknown))}; `print(recipe({name!r}))` shows its fields."
+        )
     return replace(RECIPES[name], **changes)  # type: ignore[arg-type]

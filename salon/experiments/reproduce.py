@@ -1,17 +1,17 @@
-"""The stored experiments, each by one command: `salon reproduce NAME`. What was trained is kept and not trained again."""
+"""The stored experiments, each by one command, `salon reproduce NAME`; what was trained once is kept."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-
+from typing import Any
 
 from salon.experiments import checkpoints
 from salon.experiments.benchmark import evaluate_benchmark, tar
-from salon.experiments.data import CONDITIONS, Benchmark, test_benchmark, validation_benchmark
+from salon.experiments.data import CONDITIONS, TEST_PEOPLE, Benchmark, test_benchmark, validation_benchmark
 from salon.experiments.evaluation import evaluate_pairs, raw_pixel_scores, verification
 from salon.experiments.recipes import Recipe, recipe
 from salon.experiments.results import write_table
-from salon.experiments.training import save, train
+from salon.experiments.training import save, train, trained_by
 from salon.faces.collections import Pairs, read_pairs, write_pairs
 from salon.model.network import Recogniser
 from salon.paths import cache_path, data_path, data_root
@@ -25,10 +25,17 @@ SETTINGS = ((5, 12, 0.002), (6, 16, 0.002), (8, 20, 0.002), (8, 20, 0.001), (10,
 
 def trained(made: Recipe, label: str) -> tuple[Recogniser, Path]:
     """The model of a recipe and its file, from the cache, or trained now and kept there."""
-    folder = cache_path("runs", f"{label}-seed{made.seed}", "x").parent
-    train(made, out=folder, resume=True)
-    path = folder / "model.safetensors"
+    path = _kept(made, label)
+    train(made, out=path.parent, resume=True)
     return checkpoints.load(path)[0], path
+
+
+def _kept(made: Recipe, label: str) -> Path:
+    """Where the cache keeps a run; one of another recipe, or of other faces, is thrown away."""
+    path = cache_path("runs", f"{label}-seed{made.seed}", "model.safetensors")
+    if path.exists() and not trained_by(checkpoints.read_card(path), made):
+        path.unlink()
+    return path
 
 
 def _start(seed: int) -> str:
@@ -37,13 +44,17 @@ def _start(seed: int) -> str:
 
 def fixed_scale(scale: float, seed: int) -> Recogniser:
     """CosFace with augmentation at one scale, from the clean start of its seed."""
-    return trained(recipe("cosface", scale=float(scale), seed=seed, start=_start(seed)), f"cosface-{scale}")[0]
+    return trained(recipe("cosface", scale=float(scale), seed=seed, start=_start(seed)), f"cosface-{scale}")[
+        0
+    ]
 
 
 def confidence(setting: tuple[float, float, float], seed: int) -> tuple[Recogniser, float]:
     """C under a setting, and the mean confidence that it reaches on its last training batches."""
     margin, s0, regularise = setting
-    made = recipe("confidence", margin=float(margin), s0=float(s0), regularise=regularise, seed=seed, start=_start(seed))
+    made = recipe(
+        "confidence", margin=float(margin), s0=float(s0), regularise=regularise, seed=seed, start=_start(seed)
+    )
     recogniser, path = trained(made, f"confidence-{margin}-{s0}-{regularise}")
     last = checkpoints.read_card(path)["history"][-10:]
     return recogniser, sum(row["confidence"] for row in last) / len(last)
@@ -56,7 +67,7 @@ def frozen_confidence(setting: tuple[float, float, float], seed: int) -> Recogni
     return trained(made, "confidence-frozen")[0]
 
 
-def choose(candidates: Iterable, models: Callable, validation: Benchmark) -> tuple[object, list[tuple]]:
+def choose(candidates: Iterable, models: Callable, validation: Benchmark) -> tuple[Any, list[tuple]]:
     """The candidate whose sum of clean and mixed TAR on validation people is highest, mean over seeds; and all sums."""
     sums = []
     for candidate in candidates:
@@ -90,11 +101,13 @@ def reproduce_confidence() -> Path:
         "confidence", rows, "salon reproduce confidence", best_fixed_scale=scale, best_setting=setting,
         fixed_scales_on_validation=scales, settings_on_validation=settings, mean_confidence_of_C=means,
         setting_is="margin of the logit, s0, lambda_reg", chosen_by="clean + mixed TAR@FAR=1e-3, validation people",
-        recipe=str(recipe("confidence")), people={"train": recipe("start").people, "test": len(test_benchmark().labels.unique())},
+        recipe=str(recipe("confidence")), people={"train": recipe("start").people, "test": TEST_PEOPLE},
     )  # fmt: skip
 
 
-def _rows(experiment: str, name: str, seed: int, split: str, model: Recogniser, benchmark: Benchmark) -> list[dict]:
+def _rows(
+    experiment: str, name: str, seed: int, split: str, model: Recogniser, benchmark: Benchmark
+) -> list[dict]:
     matchings = ("cosine", "likelihood") if bool(model.variances_fitted) else ("cosine",)
     rows = evaluate_benchmark(model, benchmark, CONDITIONS, matchings)
     common = {"experiment": experiment, "configuration": name, "seed": seed, "split": split}
@@ -102,24 +115,28 @@ def _rows(experiment: str, name: str, seed: int, split: str, model: Recogniser, 
 
 
 def ship_model(name: str) -> Path:
-    """Train a shipped model by its recipe, or take it from the cache, and write it to data/models without the optimiser."""
+    """Train a model by its recipe, or take it from the cache; write it to data/models without the optimiser."""
     made = recipe(name)
-    run = train(made, out=cache_path("runs", f"{name}-seed{made.seed}", "x").parent, resume=True)
+    run = train(made, out=_kept(made, name).parent, resume=True)
     path = data_root() / "models" / f"{name}.safetensors"
     save(run, path, training=False, made_by=f"salon refresh (recipe {name})")
     return path
 
 
 def reproduce_real_faces() -> Path:
-    """The lecture's model and raw pixels on the reader's own LFW-a and AT&T folders (SALON_REAL_FACES); numbers only."""
+    """The lecture's model and raw pixels on LFW-a and AT&T, in the folder SALON_REAL_FACES; numbers only."""
     faces = os.environ.get("SALON_REAL_FACES")
     if not faces:
-        raise SalonError("SALON_REAL_FACES is not set; set it to a folder with lfw_a, lfw_protocol and att_faces.")
+        raise SalonError(
+            "SALON_REAL_FACES is not set; set it to a folder with lfw_a, lfw_protocol and att_faces."
+        )
     recogniser, _ = checkpoints.load(data_path("models", "lecture.safetensors"))
     rows = []
     for name, pairs in _real_pairs(Path(faces)):
         for way in ("cosine", "likelihood"):
-            rows += _pair_rows("lecture model", way == "likelihood", name, evaluate_pairs(recogniser, pairs, way)[0])
+            rows += _pair_rows(
+                "lecture model", way == "likelihood", name, evaluate_pairs(recogniser, pairs, way)[0]
+            )
         pixels = verification(raw_pixel_scores(pairs), pairs.same, pairs.fold)
         rows += _pair_rows("raw pixels", False, name, pixels)
     return write_table("real_faces", rows, "salon reproduce real_faces", trained_on="rendered people only")
@@ -133,14 +150,22 @@ def _real_pairs(faces: Path) -> Iterator[tuple[str, Pairs]]:
 
 
 def _pair_rows(configuration: str, pa: bool, condition: str, metrics: dict) -> list[dict]:
-    common = {"experiment": "real_faces", "configuration": configuration, "pa": pa, "seed": 0, "split": "test"}
+    common = {
+        "experiment": "real_faces",
+        "configuration": configuration,
+        "pa": pa,
+        "seed": 0,
+        "split": "test",
+    }
     n = metrics["genuine_pairs"] + metrics["impostor_pairs"]
     names = ("accuracy", "accuracy_std", "eer", "tar_at_far_0.01", "tar_at_far_0.001")
-    return [common | {"condition": condition, "metric": k, "value": metrics[k], "n": n} for k in names if metrics[k] is not None]
+    return [
+        common | {"condition": condition, "metric": k, "value": metrics[k], "n": n}
+        for k in names
+        if metrics[k] is not None
+    ]
 
 
 EXPERIMENTS: dict[str, Callable[[], Path]] = {
     "confidence": reproduce_confidence, "real_faces": reproduce_real_faces,
 }  # fmt: skip
-
-

@@ -30,8 +30,12 @@ def _commit() -> str:
     """The commit of the code at hand, "unknown" outside a checkout; "+" where files were changed since."""
     here = Path(__file__).parent
     try:
-        head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=here, capture_output=True, text=True, check=True)
-        dirty = subprocess.run(["git", "status", "--porcelain", "."], cwd=here, capture_output=True, text=True, check=True)
+        head = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"], cwd=here, capture_output=True, text=True, check=True
+        )
+        dirty = subprocess.run(
+            ["git", "status", "--porcelain", "."], cwd=here, capture_output=True, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return head.stdout.strip() + ("+" if dirty.stdout.strip() else "")
@@ -50,7 +54,9 @@ def write_table(name: str, rows: list[dict], command: str, **notes: object) -> P
 def read_table(name: str) -> pd.DataFrame:
     """A stored table; raises `SalonError` where it is missing, or made by another version of the generator."""
     if read_provenance(name)["generator"] != GENERATOR_VERSION:
-        raise SalonError(f"The table {name} was made with other faces than these; make it again: salon reproduce {name}")
+        raise SalonError(
+            f"The table {name} was made with other faces than these; make it again: salon reproduce {name}"
+        )
     return pd.read_csv(data_path("results", f"{name}.csv"))
 
 
@@ -62,4 +68,6 @@ def read_provenance(name: str) -> dict:
 def summary(table: pd.DataFrame, metric: str = "tar_at_far_0.001", split: str = "test") -> pd.DataFrame:
     """Mean over seeds in percent, one row for each configuration and pa, one column for each condition."""
     chosen = table[(table.metric == metric) & (table.split == split)]
-    return 100 * chosen.pivot_table(index=["configuration", "pa"], columns="condition", values="value", sort=False)
+    return 100 * chosen.pivot_table(
+        index=["configuration", "pa"], columns="condition", values="value", sort=False
+    )

@@ -38,7 +38,7 @@ class Run:
 
     recipe: Recipe
     recogniser: Recogniser
-    criterion: nn.Module
+    criterion: CosFace | ConfidenceLoss
     masks: Tensor
     discriminator: Discriminator
     history: list[dict[str, float]] = field(default_factory=list)
@@ -46,10 +46,16 @@ class Run:
 
     def __post_init__(self) -> None:
         r, slow = self.recipe, list(self.recogniser.confidence_head.parameters())
-        fast = [p for n, p in self.recogniser.named_parameters() if not n.startswith(("confidence_head", "variance_head"))]
+        fast = [
+            p
+            for n, p in self.recogniser.named_parameters()
+            if not n.startswith(("confidence_head", "variance_head"))
+        ]
         groups = [{"params": [*fast, *self.criterion.parameters()], "share": 1.0},
                   {"params": slow, "share": r.confidence_lr, "weight_decay": 0.0}]  # fmt: skip
-        self.optimiser = torch.optim.SGD(groups, lr=r.lr, momentum=0.9, nesterov=True, weight_decay=r.weight_decay)
+        self.optimiser = torch.optim.SGD(
+            groups, lr=r.lr, momentum=0.9, nesterov=True, weight_decay=r.weight_decay
+        )
         self.opponent = torch.optim.Adam(self.discriminator.parameters(), lr=3e-3)
 
     def tensors(self) -> dict[str, Tensor]:
@@ -66,7 +72,9 @@ class Run:
         """Go on from what `tensors` gave; the optimisers' memories are matched by number."""
         parts = {"criterion": self.criterion, "discriminator": self.discriminator}
         for name, module in parts.items():
-            module.load_state_dict({k.removeprefix(f"{name}."): v for k, v in state.items() if k.startswith(f"{name}.")})
+            module.load_state_dict(
+                {k.removeprefix(f"{name}."): v for k, v in state.items() if k.startswith(f"{name}.")}
+            )
         for name, optimiser in (("optimiser", self.optimiser), ("opponent", self.opponent)):
             memories: dict[int, dict[str, Tensor]] = {}
             for key, value in state.items():
@@ -80,20 +88,22 @@ class Run:
 def begin(recipe: Recipe) -> Run:
     """A run at step 0: new weights, or those of `recipe.start` with its prototypes where the people are the same."""
     torch.manual_seed(recipe.seed)
-    recogniser = Recogniser(InputSpec(size=recipe.size, flip=True), K=recipe.K, d=recipe.d, width=recipe.width)
+    recogniser = Recogniser(
+        InputSpec(size=recipe.size, flip=True), K=recipe.K, d=recipe.d, width=recipe.width
+    )
     criterion = _criterion(recipe)
     if recipe.start:
         _start_from(_model_path(recipe.start), recogniser, criterion)
     recogniser.set_confidence(recipe.s0)
     g = torch.Generator().manual_seed(recipe.seed)
-    if recipe.decorrelate:
-        masks = variation_masks(len(VARIATIONS), recipe.K, g)
-    else:  # one mask that nothing asks for
-        masks = torch.ones(1, recipe.K).bool()
+    M = len(VARIATIONS)
+    masks = (
+        variation_masks(M, recipe.K, g) if recipe.decorrelate else torch.ones(1, recipe.K).bool()
+    )  # unused then
     return Run(recipe, recogniser, criterion, masks, Discriminator(recipe.K, recipe.d, len(masks)))
 
 
-def _criterion(recipe: Recipe) -> nn.Module:
+def _criterion(recipe: Recipe) -> CosFace | ConfidenceLoss:
     if recipe.loss == "cosface":
         return CosFace(recipe.people, recipe.K, recipe.d, recipe.scale, recipe.margin)
     if recipe.loss == "confidence":
@@ -106,20 +116,26 @@ def _model_path(name: str) -> Path:
     return Path(name) if name.endswith(".safetensors") else data_path("models", f"{name}.safetensors")
 
 
-def _start_from(path: Path, recogniser: Recogniser, criterion: nn.Module) -> None:
+def _start_from(path: Path, recogniser: Recogniser, criterion: CosFace | ConfidenceLoss) -> None:
     """Take over weights, and the prototypes of as many people as both know; sub-embeddings split what was whole."""
     source, _ = checkpoints.load(path)
     D = recogniser.K * recogniser.d
-    if (source.K * source.d, source.config["width"], source.spec.size) != (D, recogniser.config["width"], recogniser.spec.size):
+    if (source.K * source.d, source.config["width"], source.spec.size) != (
+        D,
+        recogniser.config["width"],
+        recogniser.spec.size,
+    ):
         raise SalonError(
-            f"{path} has {source.K * source.d} features, width {source.config['width']:g} and {source.spec.size} px; the recipe "
-            f"wants {D}, {recogniser.config['width']:g} and {recogniser.spec.size} px. Change the recipe or the start."
+            f"{path} has {source.K * source.d} features, width {source.config['width']:g} and {source.spec.size} px; "
+            f"the recipe wants {D}, {recogniser.config['width']:g} and {recogniser.spec.size} px. Change the recipe or the start."
         )
     for part in ("backbone", "embedding_head"):
         getattr(recogniser, part).load_state_dict(getattr(source, part).state_dict())
     known = checkpoints.load_training(path).get("criterion.prototypes")
     if known is not None and len(known) >= len(criterion.prototypes):
-        criterion.prototypes.data.copy_(known[: len(criterion.prototypes)].reshape(criterion.prototypes.shape))
+        criterion.prototypes.data.copy_(
+            known[: len(criterion.prototypes)].reshape(criterion.prototypes.shape)
+        )
 
 
 def learning_rate(step: int, steps: int) -> float:
@@ -131,7 +147,9 @@ def learning_rate(step: int, steps: int) -> float:
 def train_step(run: Run, data: TrainSet) -> dict[str, float]:
     """One step of (14): draw, augment, embed, add up the losses, descend; returns the mean of each term."""
     r = run.recipe
-    g = torch.Generator().manual_seed(1_000_000 * (r.seed + 1) + run.step)  # so that a resumed run draws the same
+    g = torch.Generator().manual_seed(
+        1_000_000 * (r.seed + 1) + run.step
+    )  # so that a resumed run draws the same
     images, turned, labels = data.batch(torch.randint(len(data), (r.batch,), generator=g))
     images, variations = augment(images, turned, g, r.probability, r.strength)
     images = camera(images, g) if r.camera else images
@@ -154,7 +172,9 @@ def train_step(run: Run, data: TrainSet) -> dict[str, float]:
 
 def _descend(run: Run, loss: Tensor) -> None:
     if not torch.isfinite(loss):
-        raise SalonError(f"The loss became {loss.item()} at step {run.step}; lower the learning rate (recipe field lr).")
+        raise SalonError(
+            f"The loss became {loss.item()} at step {run.step}; lower the learning rate (recipe field lr)."
+        )
     rate = run.recipe.lr * learning_rate(run.step, run.recipe.steps)
     for group in run.optimiser.param_groups:
         group["lr"] = rate * group["share"]
@@ -217,11 +237,18 @@ def _fingerprint(recipe: Recipe) -> str:
     return hashlib.sha256((json.dumps(asdict(recipe) | {"start": ""}) + start).encode()).hexdigest()[:16]
 
 
+def trained_by(card: dict, recipe: Recipe) -> bool:
+    """Whether a checkpoint's card tells of this recipe, field by field, and of faces drawn as they are now."""
+    return card.get("fingerprint") == _fingerprint(recipe) and card.get("generator") == GENERATOR_VERSION
+
+
 def _resume(run: Run, path: Path, wanted: bool) -> None:
     if not wanted:
-        raise SalonError(f"{path} exists already; add --resume to go on with it, or choose another folder with --out.")
+        raise SalonError(
+            f"{path} exists already; add --resume to go on with it, or choose another folder with --out."
+        )
     saved, card = checkpoints.load(path)
-    if card.get("fingerprint") != _fingerprint(run.recipe):
+    if not trained_by(card, run.recipe):
         raise SalonError(
             f"{path} was trained by another recipe ({card.get('recipe', {}).get('name', 'unknown')}); expected the "
             f"one asked for ({run.recipe.name}), field by field. Use the same options, or another folder with --out."

@@ -11,6 +11,7 @@ s = tan(theta / 2), which costs no arctangent and is densest on the face.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -57,11 +58,15 @@ class Chart:
         """Half-width and depth of a medium head at each row, [V] and [V], smoothly interpolated."""
         knots = torch.tensor(_PROFILE, device=self.y.device).T
         rows = self.y.squeeze(1)
-        right = torch.searchsorted(knots[0].contiguous(), rows.clamp(Y_TOP + 1e-4)).clamp(1, knots.shape[1] - 1)
+        right = torch.searchsorted(knots[0].contiguous(), rows.clamp(Y_TOP + 1e-4)).clamp(
+            1, knots.shape[1] - 1
+        )
         t = (rows - knots[0][right - 1]) / (knots[0][right] - knots[0][right - 1])
         lines = knots[1:, right - 1] * (1 - t) + knots[1:, right] * t
-        kernel = torch.exp(-torch.linspace(-2, 2, 9, device=rows.device) ** 2)
-        smooth = F.conv1d(F.pad(lines[:, None], (4, 4), mode="replicate"), (kernel / kernel.sum())[None, None])
+        kernel = torch.exp(-(torch.linspace(-2, 2, 9, device=rows.device) ** 2))
+        smooth = F.conv1d(
+            F.pad(lines[:, None], (4, 4), mode="replicate"), (kernel / kernel.sum())[None, None]
+        )
         return smooth[0, 0], smooth[1, 0]
 
 
@@ -90,7 +95,9 @@ class Head:
         self.brow_y = self.eye_y - 0.175 - 0.032 * t("brow_height") - 0.08 * _col(e.brow_raise)
         self.nose_y = 0.385 + 0.050 * t("nose_length")
         self.mouth_y = 0.690 + 0.035 * t("philtrum") + 0.3 * (self.nose_y - 0.385)
-        self.mouth_half = (0.285 + 0.035 * t("mouth_width")) * (1 + 0.22 * _col(e.smile) - 0.12 * _col(e.mouth_open))
+        self.mouth_half = (0.285 + 0.035 * t("mouth_width")) * (
+            1 + 0.22 * _col(e.smile) - 0.12 * _col(e.mouth_open)
+        )
         self.gap = 0.11 * _col(e.mouth_open) + 0.012 * _col(e.smile)
         self.old = _soft((t("age") - 0.2) / 1.8)
 
@@ -104,7 +111,7 @@ class Head:
         smile, gap = _col(e.smile), self.gap
         nose_w, tip = 0.150 + 0.022 * t("nose_width"), 0.175 + 0.042 * t("nose_tip")
         lip_w = self.mouth_half * 0.85
-        rows = [
+        rows: list[tuple[Any, ...]] = [
             (0.085 + 0.028 * t("nose_bridge"), 0.0, 0.115 + 0.01 * t("nose_width"), 0.10, 0.24, False),
             (tip + 0.025 * t("nose_depth"), 0.0, nose_w, self.nose_y - 0.045, 0.125, False),
             (0.055 + 0.012 * t("nose_width"), nose_w * 1.15, 0.075, self.nose_y, 0.065, True),
@@ -114,7 +121,14 @@ class Head:
             (0.030 + 0.016 * t("brow_ridge"), self.eye_theta - 0.03, 0.27, self.brow_y + 0.03, 0.08, True),
             (0.030 * t("forehead"), 0.0, 0.75, -0.60, 0.28, False),
             (0.030 + 0.022 * t("cheekbones"), 0.70, 0.23, 0.17, 0.17, True),
-            (0.032 * t("cheeks") + 0.045 * smile - 0.02 * self.old, 0.60, 0.27, 0.47 - 0.12 * smile, 0.22, True),
+            (
+                0.032 * t("cheeks") + 0.045 * smile - 0.02 * self.old,
+                0.60,
+                0.27,
+                0.47 - 0.12 * smile,
+                0.22,
+                True,
+            ),
             (0.045 * t("jaw_width"), 1.05, 0.36, 0.72, 0.24, True),
             (0.030 + 0.010 * t("upper_lip"), 0.0, lip_w, self.mouth_y - 0.045, 0.05, False),
             (0.034 + 0.010 * t("lower_lip"), 0.0, lip_w * 0.9, self.mouth_y + 0.055 + gap, 0.055, False),
@@ -129,7 +143,9 @@ class Head:
         batch, chart = len(self.people), self.chart
 
         def column(x: Tensor | float) -> Tensor:
-            return torch.as_tensor(x, dtype=torch.float32, device=chart.y.device).reshape(-1, 1).expand(batch, 1)
+            return (
+                torch.as_tensor(x, dtype=torch.float32, device=chart.y.device).reshape(-1, 1).expand(batch, 1)
+            )
 
         amount, theta, wide, y, high = (torch.stack([column(row[i]) for row in rows], 1) for i in range(5))
         both = torch.tensor([row[5] for row in rows], device=chart.y.device)[None, :, None]
@@ -172,10 +188,18 @@ class Head:
         red = red + 0.4 * _bell(side / 0.16) * _bell((y - self.nose_y) / 0.12)
         blood = (0.28 + 0.07 * t("blood")) * (1 + red) + 0.05 * texture
         speckled = 0.28 * _soft((t("freckles") - 0.9) / 0.5) * _bell((y - 0.2) / 0.3)
-        deep = _bell((side - self.eye_theta + 0.08) / 0.17) * _bell((y - self.eye_y - 0.06) / 0.11) * (1 + self.old)
+        deep = (
+            _bell((side - self.eye_theta + 0.08) / 0.17)
+            * _bell((y - self.eye_y - 0.06) / 0.11)
+            * (1 + self.old)
+        )
         melanin = melanin * (1 + 0.07 * texture + 0.12 * deep) + speckled * (texture > 0.55)
         lines = 0.14 * self.old * self._wrinkles() + self._marks()
-        absorbed = [0.30 * melanin + 0.05 * blood, 0.58 * melanin + 0.62 * blood, 0.92 * melanin + 0.70 * blood]
+        absorbed = [
+            0.30 * melanin + 0.05 * blood,
+            0.58 * melanin + 0.62 * blood,
+            0.92 * melanin + 0.70 * blood,
+        ]
         return 0.80 * torch.exp(-torch.stack(absorbed, 1) - lines[:, None])
 
     def _wrinkles(self) -> Tensor:
@@ -191,7 +215,9 @@ class Head:
         for first in (1, 3, 5, 7):
             a, b = self._trait(f"mark_{first}"), self._trait(f"mark_{first + 1}")
             size = 0.022 + 0.012 * (a * b).tanh()
-            spot = _bell((self.chart.theta - 0.55 * a) / size) * _bell((self.chart.y - 0.25 - 0.33 * b) / size)
+            spot = _bell((self.chart.theta - 0.55 * a) / size) * _bell(
+                (self.chart.y - 0.25 - 0.33 * b) / size
+            )
             spots = spots + 0.9 * spot * ((a + 2 * b).sin() > -0.2)
         return spots
 
@@ -211,7 +237,9 @@ class Head:
         low, eyes = self.chart.rows(0.25, 1.30), self.chart.rows(-0.50, 0.35)
         beard = self._beard(self.chart.y[low], strands[:, low])
         colour[:, :, low] = self._mouth(_mix(colour[:, :, low], hair_colour, beard), self.chart.y[low])
-        around = _mix(colour[:, :, eyes], 0.75 * hair_colour, self._brows(self.chart.y[eyes], strands[:, eyes]))
+        around = _mix(
+            colour[:, :, eyes], 0.75 * hair_colour, self._brows(self.chart.y[eyes], strands[:, eyes])
+        )
         colour[:, :, eyes], wet = self._eyes(around, self.chart.y[eyes])
         gloss[:, eyes] += 0.7 * wet
         tone = (1 + 0.30 * strands) * (1 - 0.10 * texture)
@@ -223,7 +251,9 @@ class Head:
 
     def _beard(self, y: Tensor, strands: Tensor) -> Tensor:
         t, side = self._trait, self.chart.side
-        area = (_soft((side - 0.1) / 0.5) * 0.5 + 0.5) * (_soft((y - self.nose_y - 0.10) / 0.16) * _soft((1.25 - y) / 0.1))
+        area = (_soft((side - 0.1) / 0.5) * 0.5 + 0.5) * (
+            _soft((y - self.nose_y - 0.10) / 0.16) * _soft((1.25 - y) / 0.1)
+        )
         chin = area * _soft((y - 0.45 - 0.35 * _soft((0.9 - side) / 0.3)) / 0.12)
         lip = _bell(side / 0.36) * _bell((y - self.mouth_y + 0.14) / 0.055)
         full = chin * _soft((t("beard") - 0.75) / 0.5) + lip * _soft((t("moustache") - 0.85) / 0.4)
@@ -244,14 +274,18 @@ class Head:
         top = (0.060 + 0.016 * t("upper_lip")) * (1 - 0.28 * _bell(x / 0.16)) * arch.sqrt()
         bottom = corner + self.gap * arch
         upper = _soft((y - corner + top) / 0.020) * _soft((corner + 0.004 - y) / 0.014)
-        lower = _soft((y - bottom) / 0.014) * _soft((bottom + (0.080 + 0.018 * t("lower_lip")) * arch - y) / 0.022)
+        lower = _soft((y - bottom) / 0.014) * _soft(
+            (bottom + (0.080 + 0.018 * t("lower_lip")) * arch - y) / 0.022
+        )
         lips = (upper + lower).clamp(0, 1) * _soft((1.02 - x) / 0.06)
         redness = t("lip_colour")
         tint = torch.stack([0.97 + 0 * redness, 0.62 - 0.07 * redness, 0.66 - 0.05 * redness], 1)
         colour = colour * (1 - lips[:, None] * (1 - tint))
         inside = _soft((y - corner) / 0.010) * _soft((bottom - y) / 0.010) * (bottom - corner > 0.006)
         teeth = inside * _soft((corner + 0.055 - y) / 0.012) * _soft((0.85 - x) / 0.1)
-        line = _bell((y - (corner + bottom) / 2) / (0.011 + 0.3 * (bottom - corner))) * _soft((1.06 - x) / 0.05)
+        line = _bell((y - (corner + bottom) / 2) / (0.011 + 0.3 * (bottom - corner))) * _soft(
+            (1.06 - x) / 0.05
+        )
         colour = colour * (1 - 0.62 * (line * (1 - teeth))[:, None])
         return _mix(colour, _rgb(0.64, 0.61, 0.54, y), 0.9 * teeth)
 
@@ -262,7 +296,9 @@ class Head:
         upper, lower = centre - self.eye_open * arch**0.7, centre + 0.62 * self.eye_open * arch
         inside = _soft((y - upper) / 0.016) * _soft((lower - y) / 0.016) * (x.abs() < 1)
         look = 0.05 * _col(self.face.gaze) * self.chart.theta.sign()
-        d2 = ((self.chart.side - self.eye_theta - look) / 0.080) ** 2 + ((y - self.eye_y + 0.012) / 0.069) ** 2
+        d2 = ((self.chart.side - self.eye_theta - look) / 0.080) ** 2 + (
+            (y - self.eye_y + 0.012) / 0.069
+        ) ** 2
         iris, pupil = inside * _soft((1 - d2) * 2.2), inside * _soft((0.16 - d2) * 9)
         dark = (1.35 + 0.75 * t("iris") + 0.55 * t("melanin")).clamp(0.35)
         tone = 0.45 * torch.exp(-torch.stack([dark * 1.05, dark * 1.0, dark * (0.9 + 0.25 * t("iris"))], 1))
@@ -275,7 +311,10 @@ class Head:
 
     def _frames(self, y: Tensor) -> Tensor:
         side, style = self.chart.side, self._trait("mark_7")
-        x, v = (side - self.eye_theta - 0.005).abs() / 0.245, (y - self.eye_y - 0.025).abs() / (0.165 + 0.02 * style)
+        x, v = (
+            (side - self.eye_theta - 0.005).abs() / 0.245,
+            (y - self.eye_y - 0.025).abs() / (0.165 + 0.02 * style),
+        )
         rim = _bell(((x * x * x + v * v * v + 1e-6) ** (1 / 3) - 1) / 0.105)
         bridge = _bell((y - self.eye_y + 0.02) / 0.022) * (side < self.eye_theta - 0.22)
         temple = _bell((y - self.eye_y + 0.01) / 0.024) * ((side > self.eye_theta + 0.25) & (side < 1.6))

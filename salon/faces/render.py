@@ -1,6 +1,5 @@
 """Pictures of people: rays are marched onto the head, then lit; all pixels of all people at once in torch."""
 
-import math
 from dataclasses import dataclass, fields
 
 import torch
@@ -59,7 +58,11 @@ _LIMITS = {
     "mouth_open": (0, 1), "brow_raise": (0, 1), "eyes_closed": (0, 1), "gaze": (-1, 1), "glasses": (0, 1),
     "background": (0, 2**24),
 }  # fmt: skip
-_NEUTRAL = {name: 0.0 for name in _LIMITS} | {"light_azimuth": -25.0, "light_elevation": 30.0, "ambient": 0.45}
+_NEUTRAL = {name: 0.0 for name in _LIMITS} | {
+    "light_azimuth": -25.0,
+    "light_elevation": 30.0,
+    "ambient": 0.45,
+}
 
 
 def _views(values: dict[str, Tensor], fixed: dict[str, float | Tensor], count: int) -> Views:
@@ -99,7 +102,9 @@ def sample_views(count: int, seed: int, yaw: float = 25.0, **fixed: float | Tens
     return _views(values, fixed, count)
 
 
-def render(people: People, views: Views, size: int = 64, progress: bool = False, device: str = "cpu") -> Tensor:
+def render(
+    people: People, views: Views, size: int = 64, progress: bool = False, device: str = "cpu"
+) -> Tensor:
     """Pictures [B, 3, size, size], RGB 0..1, person by person and view by view; one of either serves all.
 
     Framed like the field's template whatever the pose. Deterministic: the same numbers give the same pixels
@@ -109,12 +114,16 @@ def render(people: People, views: Views, size: int = 64, progress: bool = False,
         raise SalonError(f"The size {size} came; expected 16 to 1024 pixels.")
     count = max(len(people), len(views))
     if len(people) not in (1, count) or len(views) not in (1, count):
-        raise SalonError(f"{len(people)} people came with {len(views)} views; expected equal counts, or one of either.")
+        raise SalonError(
+            f"{len(people)} people came with {len(views)} views; expected equal counts, or one of either."
+        )
     who = torch.arange(count) % len(people)
     how = torch.arange(count) % len(views)
     chart, pictures = Chart(size * 3 // 2, size * 2, device), []
     chunk = max(1, _CHUNK * 64 * 64 // (size * size))
-    for start in tqdm(range(0, count, chunk), disable=not progress, desc=f"rendering {count} faces", leave=False):
+    for start in tqdm(
+        range(0, count, chunk), disable=not progress, desc=f"rendering {count} faces", leave=False
+    ):
         part = slice(start, start + chunk)
         pictures.append(_render(people[who[part]], views[how[part]], chart, size).cpu())
     return torch.cat(pictures)
@@ -123,7 +132,9 @@ def render(people: People, views: Views, size: int = 64, progress: bool = False,
 def _render(people: People, views: Views, chart: Chart, size: int) -> Tensor:
     people = People(people.numbers.to(chart.y.device))
     views = Views(**{f.name: getattr(views, f.name).to(chart.y.device) for f in fields(views)})
-    face = Expression(views.smile, views.mouth_open, views.brow_raise, views.eyes_closed, views.gaze, views.glasses)
+    face = Expression(
+        views.smile, views.mouth_open, views.brow_raise, views.eyes_closed, views.gaze, views.glasses
+    )
     head = Head(people, face, chart)
     texture, strands = _textures(people, chart)
     hair, thick = head.hair(strands)
@@ -148,8 +159,12 @@ def _textures(people: People, chart: Chart) -> tuple[Tensor, Tensor]:
         g = torch.Generator().manual_seed(int((pattern + 4) * 1e6))
         skin.append(torch.randn(1, 64, 80, generator=g))
         strands.append(torch.randn(1, 14, 120, generator=g))
-    fine = F.interpolate(torch.stack(skin).to(chart.y.device), (rows, columns), mode="bilinear", align_corners=True)
-    long = F.interpolate(torch.stack(strands).to(chart.y.device), (rows, columns), mode="bilinear", align_corners=True)
+    fine = F.interpolate(
+        torch.stack(skin).to(chart.y.device), (rows, columns), mode="bilinear", align_corners=True
+    )
+    long = F.interpolate(
+        torch.stack(strands).to(chart.y.device), (rows, columns), mode="bilinear", align_corners=True
+    )
     return (fine[:, 0] * 0.6).clamp(-1, 1), (long[:, 0] * 0.5).clamp(-1, 1)
 
 
@@ -253,7 +268,9 @@ def _shade(skin: Tensor, points: Tensor, rotation: Tensor, views: Views) -> Tens
     normal = torch.einsum("bij,bjhw->bihw", rotation, normal)
     normal = normal * (normal * normal).sum(1, keepdim=True).rsqrt()
     azimuth, elevation = torch.deg2rad(views.light_azimuth), torch.deg2rad(views.light_elevation)
-    light = torch.stack([azimuth.sin() * elevation.cos(), -elevation.sin(), azimuth.cos() * elevation.cos()], -1)
+    light = torch.stack(
+        [azimuth.sin() * elevation.cos(), -elevation.sin(), azimuth.cos() * elevation.cos()], -1
+    )
     half = F.normalize(light + light.new_tensor([0.0, 0.0, 1.0]), dim=-1)
     facing = torch.einsum("bihw,bi->bhw", normal, light)
     diffuse = ((facing + 0.22) / 1.22).clamp(0)
@@ -272,7 +289,9 @@ def _background(views: Views, size: int) -> Tensor:
     for seed in views.background.tolist():
         g = torch.Generator().manual_seed(int(seed))
         base, spread = torch.rand(3, 1, 1, generator=g) * 0.5, torch.rand(1, generator=g) * 0.35
-        patch = base.mean() * 0.6 + base * 0.4 + spread * torch.randn(3, 5, 5, generator=g).mean(0, keepdim=True)
+        patch = (
+            base.mean() * 0.6 + base * 0.4 + spread * torch.randn(3, 5, 5, generator=g).mean(0, keepdim=True)
+        )
         patches.append(torch.full((3, 5, 5), 0.22) if seed == 0 else patch)
     small = torch.stack(patches).to(views.yaw.device)
     return F.interpolate(small, (size, size), mode="bicubic", align_corners=True).clamp(0, 1)

@@ -60,9 +60,13 @@ def blur(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tenso
     for image, strength in zip(images, strengths.tolist(), strict=True):
         weights = torch.exp(-0.5 * (x / max(strength * size / 12, 1e-3)) ** 2)
         weights = (weights / weights.sum()).to(images)
-        wide = F.conv1d(F.pad(image, (radius, radius, 0, 0), mode="replicate").flatten(0, 1)[:, None], weights[None, None])
+        wide = F.conv1d(
+            F.pad(image, (radius, radius, 0, 0), mode="replicate").flatten(0, 1)[:, None], weights[None, None]
+        )
         tall = wide.view_as(image).transpose(1, 2)
-        tall = F.conv1d(F.pad(tall, (radius, radius, 0, 0), mode="replicate").flatten(0, 1)[:, None], weights[None, None])
+        tall = F.conv1d(
+            F.pad(tall, (radius, radius, 0, 0), mode="replicate").flatten(0, 1)[:, None], weights[None, None]
+        )
         out.append(tall.view_as(image).transpose(1, 2))
     return torch.stack(out)
 
@@ -89,7 +93,11 @@ def pose(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tenso
 
 
 def augment(
-    images: Tensor, turned: Tensor, generator: torch.Generator, probability: float = 0.3, strength: float = 1.0
+    images: Tensor,
+    turned: Tensor,
+    generator: torch.Generator,
+    probability: float = 0.3,
+    strength: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
     """Variation augmentation of a batch: each of the three by itself with `probability`, strength at random.
 
@@ -104,7 +112,7 @@ def augment(
 
 
 def camera(images: Tensor, generator: torch.Generator) -> Tensor:
-    """What every snapshot varies by, unlabelled: framing (10 %, 7 degrees), mirror, contrast, light from one side, noise."""
+    """What every snapshot varies by, unlabelled: framing (10 %, 7 degrees), mirror, contrast, light, noise."""
     count, size = len(images), images.shape[-1]
 
     def uniform(low: float, high: float) -> Tensor:

@@ -28,25 +28,32 @@ def trade_off_figure(table: pd.DataFrame, x: str = "mixed", y: str = "clean") ->
     """
     figure, axes = panels(1, 2, 9.6, 4.2, sharex=True, sharey=True)
     for axis, pa in zip(axes[0], (False, True), strict=True):
-        tars = _tars(table, pa).drop("A", errors="ignore")
-        means = tars.groupby("configuration", sort=False).mean()
-        fixed = [name for name in means.index if name not in _MARKS]
-        axis.plot(means.loc[fixed, x], means.loc[fixed, y], color=BLUE, label="CosFace, one fixed scale s")
-        for name in means.index:
-            _point(axis, name, tars.loc[name, [x, y]].to_numpy(), means.loc[name, [x, y]].to_numpy())
-        axis.set(xlabel=f"{x}: {TAR}", title="variance fitted afterwards" if pa else "as trained")
-        axis.grid(alpha=0.3)
-    axes[0, 0].set_ylabel(f"{y}: {TAR}")
+        draw_trade_off(axis, table, pa, x, y)
+        axis.set_title("variance fitted afterwards" if pa else "as trained")
+    axes[0, 1].set_ylabel("")
     axes[0, 0].legend(frameon=False, loc="best")
     return figure
+
+
+def draw_trade_off(axis: Axes, table: pd.DataFrame, pa: bool, x: str = "mixed", y: str = "clean") -> None:
+    """One panel of `trade_off_figure`, on any axes."""
+    tars = _tars(table, pa).drop("A", errors="ignore")
+    means = tars.groupby("configuration", sort=False).mean()
+    fixed = [name for name in means.index if name not in _MARKS]
+    axis.plot(means.loc[fixed, x], means.loc[fixed, y], color=BLUE, label="CosFace, one fixed scale s")
+    for name in means.index:
+        _point(axis, name, tars.loc[name, [x, y]].to_numpy(), means.loc[name, [x, y]].to_numpy())
+    axis.set(xlabel=f"{readable(x)}: {TAR}", ylabel=f"{readable(y)}: {TAR}")
+    axis.grid(alpha=0.3)
 
 
 def _point(axis: Axes, name: str, seeds: np.ndarray, mean: np.ndarray) -> None:
     colour, marker = _MARKS.get(name, (BLUE, "o"))
     label = {"C": "C: confidence learned", "C0": "C0: confidence frozen"}.get(name)
-    axis.scatter(*seeds.T, color=colour, marker=marker, s=18, alpha=0.35, linewidth=0)
-    axis.scatter(*mean, color=colour, marker=marker, s=60, zorder=3, label=label)
-    axis.annotate(name.removeprefix("CosFace "), mean, (6, 5), textcoords="offset points", color=colour)
+    x, y = mean
+    axis.scatter(seeds[:, 0], seeds[:, 1], s=18, color=colour, marker=marker, alpha=0.35, linewidth=0)
+    axis.scatter([x], [y], s=60, color=colour, marker=marker, zorder=3, label=label)
+    axis.annotate(name.removeprefix("CosFace "), (x, y), (6, 5), textcoords="offset points", color=colour)
 
 
 def condition_figure(table: pd.DataFrame, names: Mapping[str, str], pa: bool = False) -> Figure:

@@ -72,7 +72,7 @@ def check_torch() -> str:
 
 
 def check_jupyterlab() -> str:
-    return _versions("jupyterlab", "ipykernel", "umap")
+    return _versions("jupyterlab", "ipykernel")
 
 
 def check_widgets() -> str:
@@ -83,6 +83,10 @@ def check_widgets() -> str:
         if not any(Path(folder, extension).is_dir() for folder in jupyter_path("labextensions")):
             raise SalonError(f"JupyterLab's extension {extension} is missing. Install {_INSTALL_LAB}.")
     return versions
+
+
+def check_umap() -> str:
+    return _versions("umap")  # imported, since its numba refuses a NumPy that it does not know
 
 
 def _versions(*modules: str) -> str:
@@ -162,6 +166,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "torch": check_torch,
     "jupyterlab": check_jupyterlab,
     "widgets": check_widgets,
+    "umap": check_umap,
     "files": check_files,
     "model": check_model,
     "memory": check_memory,
