@@ -145,6 +145,14 @@ def picture(arguments: argparse.Namespace) -> None:
     print(f"saved {arguments.out}")
 
 
+def page(arguments: argparse.Namespace) -> None:
+    """write a widget of the lecture as a page without kernel or network"""
+    from salon.lecture.views import write_page
+
+    write_page(arguments.widget, arguments.out, arguments.lang)
+    print(f"saved {arguments.out}")
+
+
 def refresh(arguments: argparse.Namespace) -> None:
     """make everything under data/ again, in order (hours)"""
     from salon.lecture.refresh import refresh
@@ -235,6 +243,11 @@ def parser() -> argparse.ArgumentParser:
 
     command = _add(commands, picture)
     command.add_argument("out", type=Path, nargs="?", default=Path("docs/picture.png"), metavar="OUT.png")
+
+    command = _add(commands, page)
+    command.add_argument("widget", help="explorer or map")
+    command.add_argument("out", type=Path, metavar="OUT.html")
+    command.add_argument("--lang", choices=("en", "zh"), default="en")
 
     _add(commands, refresh)
     _add(commands, checksums)

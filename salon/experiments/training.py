@@ -119,16 +119,10 @@ def _model_path(name: str) -> Path:
 def _start_from(path: Path, recogniser: Recogniser, criterion: CosFace | ConfidenceLoss) -> None:
     """Take over weights, and the prototypes of as many people as both know; sub-embeddings split what was whole."""
     source, _ = checkpoints.load(path)
-    D = recogniser.K * recogniser.d
-    if (source.K * source.d, source.config["width"], source.spec.size) != (
-        D,
-        recogniser.config["width"],
-        recogniser.spec.size,
-    ):
-        raise SalonError(
-            f"{path} has {source.K * source.d} features, width {source.config['width']:g} and {source.spec.size} px; "
-            f"the recipe wants {D}, {recogniser.config['width']:g} and {recogniser.spec.size} px. Change the recipe or the start."
-        )
+    both = (source, recogniser)
+    came, wanted = (f"{m.K * m.d} features, width {m.config['width']:g}, {m.spec.size} px" for m in both)
+    if came != wanted:
+        raise SalonError(f"{path} has {came}; the recipe wants {wanted}. Change the recipe or the start.")
     for part in ("backbone", "embedding_head"):
         getattr(recogniser, part).load_state_dict(getattr(source, part).state_dict())
     known = checkpoints.load_training(path).get("criterion.prototypes")

@@ -6,6 +6,7 @@ from salon.experiments.data import write_test_sheets
 from salon.experiments.reproduce import EXPERIMENTS, ship_model
 from salon.experiments.results import read_table
 from salon.figures.picture import readme_figure
+from salon.lecture.views import write_explorer_table, write_feature_views
 from salon.paths import data_root
 
 STEPS: dict[str, Callable[[], object]] = {
@@ -14,6 +15,8 @@ STEPS: dict[str, Callable[[], object]] = {
     "start for snapshots": lambda: ship_model("photo"),
     "lecture's model": lambda: ship_model("lecture"),
     **{f"experiment {name}": function for name, function in EXPERIMENTS.items()},
+    "explorer's states": write_explorer_table,
+    "map of features": write_feature_views,
     "picture of the README": lambda: draw_picture(),
 }
 
