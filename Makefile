@@ -15,7 +15,7 @@ RUN := $(BIN)/python
 NBVAL := $(RUN) -m pytest -q --nbval --nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 300 notebooks
 
 help:
-	@sed -n 's/^# //p' Makefile
+	@sed -n '1,4s/^# //p' Makefile
 
 env: $(VENV)/.installed
 

@@ -138,11 +138,9 @@ def faces(arguments: argparse.Namespace) -> None:
 
 def picture(arguments: argparse.Namespace) -> None:
     """draw the README's picture from the stored table of the confidence experiment"""
-    from salon.experiments.results import read_table
-    from salon.figures.results import trade_off_figure
+    from salon.lecture.refresh import draw_picture
 
-    trade_off_figure(read_table("confidence")).savefig(arguments.out, dpi=120)
-    print(f"saved {arguments.out}")
+    print(f"saved {draw_picture()}")
 
 
 def page(arguments: argparse.Namespace) -> None:
@@ -241,8 +239,7 @@ def parser() -> argparse.ArgumentParser:
     command = _add(commands, faces)
     command.add_argument("out", type=Path, metavar="OUT.png")
 
-    command = _add(commands, picture)
-    command.add_argument("out", type=Path, nargs="?", default=Path("docs/picture.png"), metavar="OUT.png")
+    _add(commands, picture)
 
     command = _add(commands, page)
     command.add_argument("widget", help="explorer or map")
