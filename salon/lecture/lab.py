@@ -70,9 +70,9 @@ def open_lab(
     folder = (folder or own_folder()).resolve()
     kept = put_aside(folder) if reset else None
     if kept:
-        print(f"Your old copy is kept as {kept}")
+        print(f"Your old copy is kept as {kept}", flush=True)
     new = copy_notebooks(originals(), folder)
-    print(f"Your notebooks: {folder} ({len(new)} new files; what was there is as you left it)")
+    print(f"Your notebooks: {folder} ({len(new)} new files; what was there is as you left it)", flush=True)
     try:
         from jupyterlab.labapp import LabApp
     except ImportError as error:
