@@ -178,8 +178,9 @@ def _first_line(function: Callable) -> str:
 
 def _report(measured: dict, out: Path | None) -> None:
     """Print each name with its value, and write them as flat JSON where `out` is given."""
+    width = max(map(len, measured))
     for name, value in measured.items():
-        print(f"{name:>24}  {value:.4f}" if isinstance(value, float) else f"{name:>24}  {value}")
+        print(f"{name:>{width}}  {value:.4f}" if isinstance(value, float) else f"{name:>{width}}  {value}")
     if out is not None:
         from salon.experiments.checkpoints import write_whole
 

@@ -85,6 +85,54 @@ TEXTS: dict[str, dict[str, str]] = {
         "may still be read by a probe.",
         "zh": "预先计算。{method} 只画出许多维中的两维：图上没有聚成一团的变化，探针仍可能读得出来。",
     },
+    # the table of notebook 03 (lecture/verdicts.py); ° marks what is recalled, not verified
+    "verdict.paper": {"en": "the paper says", "zh": "论文说"},
+    "verdict.measured": {"en": "we measured", "zh": "我们测得"},
+    "verdict.why": {"en": "same or different, and why", "zh": "异同与原因"},
+    "verdict.pixels": {"en": "raw pixels", "zh": "原始像素"},
+    "verdict.augmentation.paper": {
+        "en": "Hard augmented samples, simply added, make training harder.",
+        "zh": "直接加入困难的增广样本，会使训练更难。",
+    },
+    "verdict.augmentation.why": {
+        "en": "Same direction: bad images gain, clean ones lose. Convergence is not tested: we fine-tune.",
+        "zh": "方向相同：差图像受益，清晰图像受损。我们只做微调，没有检验收敛。",
+    },
+    "verdict.confidence.paper": {
+        "en": "° Augmentation alone hardly helps on mixed quality; the confidence-aware loss repairs that.",
+        "zh": "° 仅靠增广，对混合质量帮助不大；置信度损失弥补了这一点。",
+    },
+    "verdict.confidence.why": {
+        "en": "Augmentation alone did help, at the best scale. The confidence adds to it, except for "
+        "occlusion: hopeless images pull less, and our small network then never learns to read them.",
+        "zh": "在最佳尺度下，仅靠增广已有帮助；置信度再有提高，但遮挡例外：无望的图像拉力小，小网络便学不会读它们。",
+    },
+    "verdict.decorrelation.paper": {
+        "en": "° Different halves of the sub-embeddings keep different variations.",
+        "zh": "° 不同的一半子嵌入保留不同的变化。",
+    },
+    "verdict.decorrelation.why": {
+        "en": "Probe accuracy of owners / others. Clear for pose, faint for the rest: "
+        "one occluded image is easily told from any feature. What it does to accuracy is not measured here.",
+        "zh": "探针准确率：拥有者 / 其他。姿态明显，其余微弱：从任何特征都容易看出遮挡。对识别率的影响此处未测。",
+    },
+    "verdict.aggregation.paper": {
+        "en": "° Matching by uncertainty adds most on low quality.",
+        "zh": "° 按不确定性匹配，对低质量图像提高最多。",
+    },
+    "verdict.aggregation.why": {
+        "en": "Same direction. It adds most where the model had no confidence of its own.",
+        "zh": "方向相同。模型自身没有置信度时，提高最多。",
+    },
+    "verdict.universal.paper": {
+        "en": "One model for easy and extreme sets: LFW 99.78 %, TinyFace rank-1 63.89 %.",
+        "zh": "一个模型兼顾简单与极端的数据集：LFW 99.78 %，TinyFace 首位命中率 63.89 %。",
+    },
+    "verdict.universal.why": {
+        "en": "Not comparable: a small network, rendered people only and minutes of training, "
+        "against a 100-layer network and millions of photographs.",
+        "zh": "不可比：小网络、只用渲染的人、训练几分钟；对方是百层网络和数百万张照片。",
+    },
 }
 
 

@@ -20,28 +20,31 @@ def verdicts() -> list[list[str]]:
 def measured() -> dict[str, str]:
     """For each claim our numbers as text: TAR@FAR=1e-3 in percent (mean of the seeds), probes, accuracy."""
     tar = summary(read_table("confidence"))
-    best = f"CosFace s={read_provenance('confidence')['best_fixed_scale']}"
+    facts = read_provenance("confidence")
+    best = f"CosFace s={facts['best_fixed_scale']}"
+    worst = f"CosFace s={max(scale for scale, _ in facts['fixed_scales_on_validation'])}"
 
     def change(before: tuple[str, bool], after: tuple[str, bool], *conditions: str) -> str:
         pairs = [(c.replace("_", " "), tar.loc[before, c], tar.loc[after, c]) for c in conditions]
         return ", ".join(f"{name} {a:.1f} → {b:.1f}" for name, a, b in pairs)
 
+    conditions = ("clean", "mixed", "pose", "occlusion")
     real = read_table("real_faces").query("condition == 'LFW-a' and metric == 'accuracy' and not pa")
     accuracy = 100 * real.set_index("configuration").value
     return {
         "augmentation": f"A → {best}: " + change(("A", False), (best, False), "clean", "blur", "mixed"),
-        "confidence": f"{best} → C: "
-        + change((best, False), ("C", False), "clean", "mixed", "pose", "occlusion"),
+        "confidence": f"{best} → C: " + change((best, False), ("C", False), *conditions),
         "decorrelation": _probes(FeatureViews.load(data_path("views", "features.npz"))),
-        "aggregation": f"{best}: " + change((best, False), (best, True), "clean", "mixed")
-        + "; C: " + change(("C", False), ("C", True), "clean", "mixed"),
-        "universal": f"LFW {accuracy['lecture model']:.1f} ({say('verdict.pixels')} {accuracy['raw pixels']:.1f})",
-    }  # fmt: skip
+        "aggregation": f"{worst}: {change((worst, False), (worst, True), 'clean', 'mixed')}; "
+        f"C: {change(('C', False), ('C', True), 'clean', 'mixed')}",
+        "universal": f"LFW {accuracy['lecture model']:.1f} %, {say('verdict.pixels')} {accuracy['raw pixels']:.1f} %",
+    }
 
 
 def _probes(views: FeatureViews) -> str:
     """Mean probe accuracy of the sub-embeddings that own a variation, and of the others."""
     owns = views.assigned.astype(bool)
-    pairs = [(np.mean(row[own]), np.mean(row[~own])) for row, own in zip(views.probes[:, 1:], owns, strict=True)]
+    rows = zip(views.probes[:, 1:], owns, strict=True)
+    pairs = [(np.mean(row[own]), np.mean(row[~own])) for row, own in rows]
     names = (str(name).replace("_", " ") for name in views.names)
     return ", ".join(f"{name} {a:.2f} / {b:.2f}" for name, (a, b) in zip(names, pairs, strict=True))
