@@ -1,6 +1,5 @@
 """How fast the lecture's parts are, each beside a yardstick timed in the same run: `salon bench NAME`."""
 
-import resource
 import time
 from collections.abc import Callable
 from statistics import median
@@ -58,6 +57,8 @@ def bench_explorer() -> dict[str, float]:
 
 def bench_live() -> dict[str, float]:
     """Seconds and peak memory of the live pair of notebook 03 on one thread, rendering included."""
+    import resource  # Windows has none
+
     torch.set_num_threads(1)
     facts, start = read_provenance("confidence"), time.perf_counter()
     data = train_set(LIVE_PEOPLE, LIVE_IMAGES, recipe("start").size, progress=False)

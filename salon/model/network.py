@@ -7,7 +7,6 @@ from contextlib import contextmanager
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision import models
 from tqdm.auto import tqdm
 
 from salon.model.embedding import Embedding, InputSpec, at_least_float32
@@ -41,6 +40,8 @@ def resnet_backbone(name: str, channels: int) -> nn.Module:
 
     Raises `SalonError` for a name that torchvision does not list.
     """
+    from torchvision import models  # seconds to import, and the small net needs none of it
+
     known = [n for n in models.list_models() if n.startswith(("resnet", "resnext", "wide_resnet"))]
     if name not in known:
         raise SalonError(f"Backbone {name!r} is not known; expected 'small' or one of {', '.join(known)}.")
