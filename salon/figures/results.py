@@ -41,19 +41,20 @@ def draw_trade_off(axis: Axes, table: pd.DataFrame, pa: bool, x: str = "mixed", 
     means = tars.groupby("configuration", sort=False).mean()
     fixed = [name for name in means.index if name not in _MARKS]
     axis.plot(means.loc[fixed, x], means.loc[fixed, y], color=BLUE, label="CosFace, one fixed scale s")
-    for name in means.index:
-        _point(axis, name, tars.loc[name, [x, y]].to_numpy(), means.loc[name, [x, y]].to_numpy())
+    for i, name in enumerate(means.index):
+        _point(axis, name, tars.loc[name, [x, y]].to_numpy(), means.loc[name, [x, y]].to_numpy(), i)
     axis.set(xlabel=f"{readable(x)}: {TAR}", ylabel=f"{readable(y)}: {TAR}")
     axis.grid(alpha=0.3)
 
 
-def _point(axis: Axes, name: str, seeds: np.ndarray, mean: np.ndarray) -> None:
+def _point(axis: Axes, name: str, seeds: np.ndarray, mean: np.ndarray, number: int) -> None:
+    place = ((6, 5), (6, -13), (-30, -13), (-30, 5))[number % 4]  # so that neighbours do not share a place
     colour, marker = _MARKS.get(name, (BLUE, "o"))
     label = {"C": "C: confidence learned", "C0": "C0: confidence frozen"}.get(name)
     x, y = mean
     axis.scatter(seeds[:, 0], seeds[:, 1], s=18, color=colour, marker=marker, alpha=0.35, linewidth=0)
     axis.scatter([x], [y], s=60, color=colour, marker=marker, zorder=3, label=label)
-    axis.annotate(name.removeprefix("CosFace "), (x, y), (6, 5), textcoords="offset points", color=colour)
+    axis.annotate(name.removeprefix("CosFace "), (x, y), place, textcoords="offset points", color=colour)
 
 
 def condition_figure(table: pd.DataFrame, names: Mapping[str, str], pa: bool = False) -> Figure:

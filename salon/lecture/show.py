@@ -32,6 +32,7 @@ def table(rows: Any, digits: int = 1) -> None:
 
     if hasattr(rows, "columns"):
         flat = rows.reset_index()
-        rows = [[*map(str, flat.columns)], *flat.itertuples(index=False)]
+        header = [str(name).replace("_", " ") for name in flat.columns]
+        rows = [header, *flat.itertuples(index=False)]
     lines = ["| " + " | ".join(rounded(cell, digits) for cell in row) + " |" for row in rows]
     display(Markdown("\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])))
