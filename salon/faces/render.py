@@ -126,11 +126,12 @@ def render(
         return _render(people[who[rows]], views[how[rows]], chart, size).cpu()
 
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # a chunk for each core beats many cores on a chunk, most of all on a busy machine
+    # A chunk for each core beats many cores on a chunk, most of all on a busy machine.
+    torch.set_num_threads(1)
     try:
         with ThreadPoolExecutor(threads) as pool:
-            bar = tqdm(pool.map(draw, parts), f"rendering {count} faces", len(parts), leave=False, disable=not progress)
-            return torch.cat(list(bar))
+            done, title = pool.map(draw, parts), f"rendering {count} faces"
+            return torch.cat(list(tqdm(done, title, len(parts), leave=False, disable=not progress)))
     finally:
         torch.set_num_threads(threads)
 
