@@ -10,6 +10,7 @@ import pytest
 import torch
 
 ROOT = Path(__file__).resolve().parent.parent
+os.environ["NUMBA_NUM_THREADS"] = "1"  # as lecture.setup sets it; numba takes no second value
 torch.set_num_threads(1)  # two are slower on a busy machine, and the last digits hang on their number
 
 
