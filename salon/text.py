@@ -104,8 +104,8 @@ TEXTS: dict[str, dict[str, str]] = {
     },
     "verdict.confidence.why": {
         "en": "Augmentation alone did help, at the best scale. The confidence adds to it, except for "
-        "occlusion: hopeless images pull less, and our small network then never learns to read them.",
-        "zh": "在最佳尺度下，仅靠增广已有帮助；置信度再有提高，但遮挡例外：无望的图像拉力小，小网络便学不会读它们。",
+        "occlusion, which it gives up early (notebook 4).",
+        "zh": "在最佳尺度下，仅靠增广已有帮助；置信度再有提高，但遮挡例外：它过早放弃了遮挡图像（见第 4 讲）。",
     },
     "verdict.decorrelation.paper": {
         "en": "° Different halves of the sub-embeddings keep different variations.",
@@ -113,7 +113,7 @@ TEXTS: dict[str, dict[str, str]] = {
     },
     "verdict.decorrelation.why": {
         "en": "Probe accuracy of owners / others. Clear for pose, faint for the rest: "
-        "one occluded image is easily told from any feature. What it does to accuracy is not measured here.",
+        "an occluded image is easily told from any feature. What it does to accuracy is not measured here.",
         "zh": "探针准确率：拥有者 / 其他。姿态明显，其余微弱：从任何特征都容易看出遮挡。对识别率的影响此处未测。",
     },
     "verdict.aggregation.paper": {
