@@ -89,7 +89,7 @@ def black_hole_figure(shares: Mapping[str, Tensor], conditions: Sequence[str]) -
     names = [readable(name) for name in conditions]
     figure, axes = panels(1, len(shares), 3.3 * len(shares), 3.6, sharey=True)
     for axis, (title, share) in zip(axes[0], shares.items(), strict=True):
-        axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
+        axis.imshow(share.numpy(), cmap="Blues", vmin=0, vmax=1)
         for i, j in np.ndindex(*share.shape):
             colour = "white" if share[i, j] > 0.5 else "black"
             axis.text(j, i, f"{100 * share[i, j]:.0f}", ha="center", va="center", color=colour)

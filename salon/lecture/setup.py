@@ -43,4 +43,4 @@ def _be_reproducible(seed: int = SEED) -> None:
     np.random.seed(seed)
     torch.manual_seed(seed)
     torch.set_num_threads(1)
-    torch.set_deterministic_debug_mode("error")  # as use_deterministic_algorithms, which loads 6 s of compiler
+    torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms loads the compiler: 6 s

@@ -1,0 +1,81 @@
+"""The figures show the numbers that they were given, and the table of notebook 03 the stored ones."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from salon.experiments.results import read_table, summary
+from salon.figures.faces import face_sheet
+from salon.figures.losses import angle_figure, confidence_figure, mask_figure
+from salon.figures.results import black_hole_figure, condition_figure, strength_figure, trade_off_figure
+from salon.lecture.verdicts import CLAIMS, measured, verdicts
+from salon.text import set_language
+
+TARS = {"A": 0.9, "CosFace s=8": 0.3, "CosFace s=28": 0.1, "C0": 0.2, "C": 0.4}
+
+
+@pytest.fixture
+def stored() -> pd.DataFrame:
+    """A table as `salon reproduce confidence` writes it: two seeds that lie 2 points apart."""
+    rows = [
+        {"configuration": name, "pa": pa, "seed": seed, "split": "test", "condition": condition,
+         "metric": "tar_at_far_0.001", "value": value + seed / 50 + (condition == "clean") / 2}
+        for name, value in TARS.items() for pa in (False, True) for seed in (0, 1) for condition in ("clean", "mixed")
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_the_curve_runs_through_the_means_of_the_fixed_scales_only(stored: pd.DataFrame) -> None:
+    (left, right) = trade_off_figure(stored).axes
+    (curve,) = left.get_lines()
+    assert np.allclose(curve.get_xydata(), [[31, 81], [11, 61]])  # mixed, clean, in percent
+    shown = [text.get_text() for text in right.texts]
+    assert shown == ["s=8", "s=28", "C0", "C"]  # A is no point of this picture
+
+
+def test_a_bar_is_as_high_as_the_mean_of_its_seeds(stored: pd.DataFrame) -> None:
+    (axis,) = condition_figure(stored, {"C0": "frozen", "C": "learned"}).axes
+    assert np.allclose([bar.get_height() for bar in axis.patches], [71, 21, 91, 41])
+
+
+def test_the_pull_on_a_hopeless_image_is_the_scale_and_a_good_one_is_left_alone() -> None:
+    _, slopes = angle_figure((4, 28), margin=0.35).axes
+    small, large = (line.get_ydata() for line in slopes.get_lines())
+    assert large[-1] == pytest.approx(28, rel=0.01) and large[20] < 1e-3 < small[20]
+
+
+def test_the_learned_confidence_is_high_for_an_easy_image_and_none_for_a_hopeless_one() -> None:
+    easy, hopeless = torch.zeros(50), torch.zeros(50)
+    easy[0], hopeless[1] = 0.8, 0.3
+    axes = confidence_figure({"easy": easy, "hopeless": hopeless}, margin=8, regularise=0.002).axes
+    at = [axis.get_lines()[2].get_xdata()[0] for axis in axes]
+    assert at[0] > 10 and at[1] < 1
+
+
+def test_sheets_masks_curves_and_black_holes_have_one_place_for_each_number() -> None:
+    assert len(face_sheet(torch.rand(6, 3, 16, 16), ["a", "b"], ["x", "y", "z"]).axes) == 6
+    (masks,) = mask_figure(torch.eye(3, 8).bool(), ["low_resolution", "occlusion", "pose"]).axes
+    assert [label.get_text() for label in masks.get_yticklabels()] == ["low resolution", "occlusion", "pose"]
+    (curves,) = strength_figure([0, 1], {"pose": torch.ones(2, 8)}).axes
+    assert len(curves.get_lines()) == 9  # eight parts and their mean
+    (hole,) = black_hole_figure({"model": torch.eye(2) / 2}, ["clean", "occlusion"]).axes
+    assert [text.get_text() for text in hole.texts] == ["50", "0", "0", "50"]
+
+
+def test_the_verdicts_say_what_the_stored_tables_say() -> None:
+    tar = summary(read_table("confidence")).xs(False, level="pa")
+    assert f"clean {tar.loc['A', 'clean']:.1f} → " in measured()["augmentation"]
+    assert f"occlusion {tar.loc['CosFace s=8', 'occlusion']:.1f} → " in measured()["confidence"]
+
+
+def test_the_verdicts_are_there_in_both_languages() -> None:
+    english = verdicts()
+    set_language("zh")
+    try:
+        chinese = verdicts()
+    finally:
+        set_language("en")
+    assert len(english) == len(chinese) == len(CLAIMS) + 1
+    assert all(a[0] != b[0] and a[2] != b[2] for a, b in zip(english, chinese, strict=True))
+    assert not any("|" in cell for row in english + chinese for cell in row)  # it would end a Markdown cell
