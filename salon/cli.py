@@ -152,11 +152,10 @@ def page(arguments: argparse.Namespace) -> None:
 
 
 def refresh(arguments: argparse.Namespace) -> None:
-    """make everything under data/ again, in order (hours)"""
+    """make everything under data/ and the notebooks' outputs again, in order (about an hour)"""
     from salon.lecture.refresh import refresh
 
     refresh()
-    checksums(arguments)
 
 
 def checksums(arguments: argparse.Namespace) -> None:

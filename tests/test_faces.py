@@ -96,6 +96,13 @@ def test_strength_zero_changes_nothing_and_more_changes_more(picture, name):
     assert torch.equal(degrade(picture, name, 0.7, seed=5), degrade(picture, name, 0.7, seed=5))
 
 
+def test_without_a_seed_torchs_own_decides_and_is_left_seeded(picture):
+    torch.manual_seed(3)
+    first, after = degrade(picture, "occlusion", 0.5), torch.rand(1)
+    torch.manual_seed(3)
+    assert torch.equal(degrade(picture, "occlusion", 0.5), first) and torch.equal(torch.rand(1), after)
+
+
 def test_occlusion_blacks_out_that_many_blocks(picture):
     ones = torch.ones(3, 3, 49, 49)
     covered = 1 - degrade(ones, "occlusion", torch.tensor([0.25, 0.5, 1.0]), seed=0).mean((1, 2, 3))

@@ -17,18 +17,18 @@ from salon.experiments.training import begin, learning_rate, train, train_step
 from salon.model.embedding import Embedding
 from salon.text import SalonError
 
-LONG = bool(os.environ.get("SALON_LONG"))
+LONG = os.environ.get("SALON_LONG") == "1"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cache(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cache")
-    os.environ["SALON_CACHE"] = str(folder)
-    yield folder
-    del os.environ["SALON_CACHE"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SALON_CACHE", str(folder))
+        yield folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def data(cache) -> TrainSet:
     tiny = RECIPES["tiny"]
     return train_set(tiny.people, tiny.images, tiny.size, tiny.yaw, progress=False)
@@ -73,6 +73,16 @@ def test_a_resumed_run_ends_as_the_unbroken_one(data, tmp_path, monkeypatch, dec
     monkeypatch.setattr(training, "train_step", step)
     resumed = train(made, out=tmp_path, resume=True, data=data, progress=False)
     assert torch.equal(weights(whole), weights(resumed))  # same draws, same order of sums: the same bits
+
+
+def test_a_finished_run_is_handed_back_untouched(data, tmp_path):
+    made = recipe("tiny", steps=3)
+    first = train(made, out=tmp_path, data=data, progress=False)
+    path = tmp_path / "model.safetensors"
+    before = path.stat().st_mtime_ns, path.read_bytes()
+    again = train(made, out=tmp_path, resume=True, progress=False)
+    assert torch.equal(weights(first), weights(again))
+    assert (path.stat().st_mtime_ns, path.read_bytes()) == before
 
 
 def test_another_recipe_or_no_wish_to_resume_is_refused(data, tmp_path):

@@ -44,9 +44,8 @@ def _start(seed: int) -> str:
 
 def fixed_scale(scale: float, seed: int) -> Recogniser:
     """CosFace with augmentation at one scale, from the clean start of its seed."""
-    return trained(recipe("cosface", scale=float(scale), seed=seed, start=_start(seed)), f"cosface-{scale}")[
-        0
-    ]
+    made = recipe("cosface", scale=float(scale), seed=seed, start=_start(seed))
+    return trained(made, f"cosface-{scale}")[0]
 
 
 def confidence(setting: tuple[float, float, float], seed: int) -> tuple[Recogniser, float]:

@@ -212,6 +212,9 @@ def train(
     run, path = begin(recipe), None if out is None else Path(out) / "model.safetensors"
     if path is not None and path.exists():
         _resume(run, path, resume)
+        if run.step == recipe.steps and (run.recogniser.variances_fitted or not variances):
+            run.recogniser.eval()
+            return run
     data = data or train_set(recipe.people, recipe.images, recipe.size, recipe.yaw, progress=progress)
     for step in fit(run, data, progress):
         if path is not None and step % SAVE_EVERY == 0:

@@ -24,7 +24,8 @@ def pose_yaw(strength: float | Tensor) -> float | Tensor:
 
 
 def degrade(images: Tensor, name: str, strength: float | Tensor, seed: int | None = None) -> Tensor:
-    """Pictures [B, 3, H, W] after one variation, at one strength or [B] strengths, the same for the same seed.
+    """Pictures [B, 3, H, W] after one variation, at one strength or [B] strengths, the same for the same seed
+    (without one, whatever `torch.manual_seed` makes of it).
 
     `name`: "low_resolution", "occlusion", "pose" (for photographs) or "blur" (Gaussian).
     Raises `SalonError` for an unknown name, a strength outside 0..1 or NaN.
@@ -34,7 +35,8 @@ def degrade(images: Tensor, name: str, strength: float | Tensor, seed: int | Non
     strengths = torch.as_tensor(strength, dtype=torch.float32).expand(len(images))
     if not ((strengths >= 0) & (strengths <= 1)).all():
         raise SalonError(f"A strength of {strength} came for {name}; expected 0 (none) to 1 (the most).")
-    generator = torch.Generator().manual_seed(torch.seed() % 2**31 if seed is None else seed)
+    drawn = int(torch.randint(2**31, ())) if seed is None else seed  # from torch's own state, which a seed fixes
+    generator = torch.Generator().manual_seed(drawn)
     return _DEGRADE[name](images, strengths, generator)
 
 
