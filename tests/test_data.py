@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from salon.experiments import checkpoints, data
+from salon.experiments.bench import LIVE_IMAGES, LIVE_PEOPLE, live_pair
 from salon.experiments.benchmark import black_hole, evaluate_benchmark
 from salon.experiments.data import RENDERED, TEST_IMAGES, TEST_PEOPLE, turned_away
 from salon.experiments.results import read_provenance, read_table, summary, write_table
@@ -63,6 +64,17 @@ def test_a_slice_of_the_stored_experiment_is_measured_again(benchmark):
     for row in evaluate_benchmark(recogniser, benchmark, ("clean", "mixed")):
         (value,) = stored[(stored.condition == row["condition"]) & (stored.metric == row["metric"])].value
         assert abs(value - row["value"]) < 0.005
+
+
+def test_the_bench_times_the_live_pair_of_notebook_03():
+    """The notebook spells its two recipes out; what `salon bench live` times must be the same two."""
+    notebook = json.loads((data_root().parent / "notebooks" / "03_experiments.ipynb").read_text("utf-8"))
+    sources = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    (source,) = [text for text in sources if "fixed = recipe(" in text]
+    names: dict = {"facts": read_provenance("confidence")}
+    exec(source, names)
+    assert (names["fixed"], names["learned"]) == live_pair(names["facts"])
+    assert any(f"train_set(people={LIVE_PEOPLE}, images={LIVE_IMAGES}, " in text for text in sources)
 
 
 def test_the_experiment_has_every_row_that_it_promises():
