@@ -129,10 +129,11 @@ def bench(arguments: argparse.Namespace) -> None:
 
 
 def faces(arguments: argparse.Namespace) -> None:
-    """draw a sheet of rendered people, one row a person"""
+    """draw a contact sheet: people, one person in many views, every nuisance, or the most telling traits"""
     from salon.faces.sheet import save_sheet
 
-    save_sheet(arguments.out)
+    given = {name: getattr(arguments, name) for name in ("count", "seed", "size", "frontal")}
+    save_sheet(arguments.out, arguments.sheet, **{name: x for name, x in given.items() if x is not None})
     print(f"saved {arguments.out}")
 
 
@@ -238,6 +239,11 @@ def parser() -> argparse.ArgumentParser:
 
     command = _add(commands, faces)
     command.add_argument("out", type=Path, metavar="OUT.png")
+    command.add_argument("--sheet", default="people", metavar="KIND", help="people, person, nuisances or traits")
+    command.add_argument("--count", type=int, help="tiles of people or person (default: 32)")
+    command.add_argument("--seed", type=int, help="default: 1")
+    command.add_argument("--size", type=int, help="pixels of a tile (default: 112)")
+    command.add_argument("--frontal", action="store_true", default=None, help="people from the front, in one light")
 
     _add(commands, picture)
 

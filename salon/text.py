@@ -133,6 +133,36 @@ TEXTS: dict[str, dict[str, str]] = {
         "against a 100-layer network and millions of photographs.",
         "zh": "不可比：小网络、只用渲染的人、训练几分钟；对方是百层网络和数百万张照片。",
     },
+    # nuisances (faces/nuisances.py)
+    "nuisance.yaw": {"en": "yaw", "zh": "偏航角"},
+    "nuisance.pitch": {"en": "pitch", "zh": "俯仰角"},
+    "nuisance.roll": {"en": "roll", "zh": "滚转角"},
+    "nuisance.light_direction": {"en": "light direction", "zh": "光照方向"},
+    "nuisance.light_colour": {"en": "light colour", "zh": "光照颜色"},
+    "nuisance.light_hardness": {"en": "hard light", "zh": "硬光"},
+    "nuisance.smile": {"en": "smile", "zh": "微笑"},
+    "nuisance.mouth_open": {"en": "open mouth", "zh": "张嘴"},
+    "nuisance.brows": {"en": "brows", "zh": "眉毛动作"},
+    "nuisance.eyes_closed": {"en": "closed eyes", "zh": "闭眼"},
+    "nuisance.glasses": {"en": "glasses", "zh": "眼镜"},
+    "nuisance.sunglasses": {"en": "sunglasses", "zh": "太阳镜"},
+    "nuisance.mask": {"en": "mask", "zh": "口罩"},
+    "nuisance.cap": {"en": "cap", "zh": "帽子"},
+    "nuisance.background": {"en": "busy background", "zh": "杂乱背景"},
+    "nuisance.low_resolution": {"en": "low resolution", "zh": "低分辨率"},
+    "nuisance.occlusion": {"en": "occlusion", "zh": "遮挡"},
+    "nuisance.defocus": {"en": "defocus", "zh": "失焦"},
+    "nuisance.motion_blur": {"en": "motion blur", "zh": "运动模糊"},
+    "nuisance.noise": {"en": "noise", "zh": "噪声"},
+    "nuisance.jpeg": {"en": "JPEG compression", "zh": "JPEG 压缩"},
+    "nuisance.exposure": {"en": "wrong exposure", "zh": "曝光异常"},
+    "nuisance.colour_cast": {"en": "colour cast", "zh": "偏色"},
+    # faces drawn before a training (experiments/data.py)
+    "faces.wait": {
+        "en": "Drawing {faces:,} faces of {people:,} people: about {time} (minutes:seconds). "
+        "They are kept, so that the next time there is nothing to wait for.",
+        "zh": "正在绘制 {people:,} 个人的 {faces:,} 张脸，约需 {time}（分:秒）。结果会保存，下次无需等待。",
+    },
 }
 
 

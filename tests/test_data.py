@@ -9,10 +9,10 @@ import torch
 from salon.experiments import checkpoints, data
 from salon.experiments.bench import LIVE_IMAGES, LIVE_PEOPLE, live_pair
 from salon.experiments.benchmark import black_hole, evaluate_benchmark
-from salon.experiments.data import RENDERED, TEST_IMAGES, TEST_PEOPLE, turned_away
+from salon.experiments.data import TEST_IMAGES, TEST_PEOPLE, fingerprints, render_scenes, stored_fingerprints
 from salon.experiments.results import read_provenance, read_table, summary, write_table
-from salon.faces.people import GENERATOR_VERSION, split_people
-from salon.faces.render import render, sample_views
+from salon.experiments.scenes import KINDS, Scenes, sample_scenes
+from salon.faces.people import GENERATOR_VERSION
 from salon.lecture.views import lecture_model, write_page
 from salon.model.network import embed
 from salon.paths import data_path, data_root
@@ -45,15 +45,33 @@ def test_each_table_says_where_it_comes_from(name):
     assert len(table) and table.value.between(0, 1).all() and (table.n > 0).all()
 
 
-def test_the_shipped_test_people_are_the_rendered_ones(benchmark):
-    """The first three people's pictures drawn again: another CPU may round a byte the other way."""
-    rows = 3 * TEST_IMAGES
-    who = split_people("test", TEST_PEOPLE)[torch.arange(3).repeat_interleave(TEST_IMAGES)]
-    views = sample_views(TEST_PEOPLE * TEST_IMAGES, seed=11, yaw=20.0)
-    away = turned_away(views, 21, 30.0, 65.0)
-    for shipped, seen in ((benchmark.straight, views), (benchmark.turned, away)):
-        again = render(who, seen[torch.arange(rows)], RENDERED)
-        assert (again - shipped[:rows]).abs().mean() < 1 / 255
+def test_the_shipped_people_are_the_test_split(benchmark):
+    assert (
+        len(benchmark.scenes.people) == TEST_PEOPLE and len(benchmark.straight) == TEST_PEOPLE * TEST_IMAGES
+    )
+    stored, drawn = benchmark.scenes.tensors(), sample_scenes("test", TEST_PEOPLE).tensors()
+    assert all(torch.allclose(stored[name], drawn[name], atol=1e-4) for name in drawn)
+
+
+def test_the_shipped_pictures_are_what_their_numbers_draw(benchmark):
+    """The first three people drawn again: another CPU may round a byte the other way."""
+    scenes, n = benchmark.scenes, 3 * TEST_IMAGES
+    few = Scenes(scenes.people[:3], scenes.straight[:n], scenes.turned[:n], scenes.lit[: n // 2])
+    again = render_scenes(few, progress=False)
+    for kind in KINDS:
+        images = getattr(again, kind)
+        assert (images - getattr(benchmark, kind)[: len(images)]).abs().mean() < 1 / 255
+
+
+def test_the_shipped_degradations_are_the_same_pixels_here(benchmark):
+    """Tolerances: see test_benchmark.py."""
+    stored = stored_fingerprints(data_root() / "faces")
+    for name, now in fingerprints(benchmark).items():
+        assert (stored[name] - now).abs().max() < (0.01 if name == "jpeg" else 1e-4), name
+
+
+def test_the_shipped_faces_stay_small():
+    assert sum(path.stat().st_size for path in (data_root() / "faces").iterdir()) <= 15_000_000
 
 
 def test_a_slice_of_the_stored_experiment_is_measured_again(benchmark):

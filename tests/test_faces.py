@@ -51,17 +51,18 @@ def test_a_turn_moves_the_nose_to_its_side_and_mirrors():
     person = sample_people(1, 6)
     views = frontal_views(2, yaw=torch.tensor([50.0, -50.0]), light_azimuth=0.0)
     right, left = render(person, views, 64)
-    plain = 0.22 ** (1 / 2.2)  # the background of seed 0
+    plain = 0.22**0.5  # the background of seed 0
     seen = [((image - plain).abs().amax(0) < 0.01).float().mean(0) for image in (right, left)]  # by column
     assert seen[0][40:].mean() > seen[0][:24].mean() + 0.2
     assert seen[1][:24].mean() > seen[1][40:].mean() + 0.2
 
 
 def test_eyes_are_where_the_template_has_them():
-    """Averaged over people, the darkest rows of the two eye regions lie at the field's height, 52 of 112 px."""
-    mean = render(sample_people(40, 7), frontal_views(40, light_azimuth=0.0), 112).mean((0, 1))
-    for columns in (slice(28, 46), slice(66, 84)):
-        assert abs(int(mean[44:62, columns].mean(1).argmin()) + 44 - 52) <= 3
+    """At the field's eyes (of 112 px: 38, 52 and 74, 52) pupils and lashes are darker than the cheeks below."""
+    mean = render(sample_people(40, 7), frontal_views(40, light_azimuth=0.0), 112).mean(1)
+    for x in (38, 74):
+        eye, cheek = mean[:, 49:55, x - 5 : x + 6].mean((1, 2)), mean[:, 66:72, x - 5 : x + 6].mean((1, 2))
+        assert (eye < cheek - 0.05).float().mean() > 0.9
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,7 @@ def test_eyes_are_where_the_template_has_them():
         (lambda: render(sample_people(1, 0), frontal_views(1), 8), "16 to 1024"),
         (lambda: render(sample_people(2, 0), frontal_views(3)), "equal counts"),
         (lambda: degrade(torch.rand(1, 3, 32, 32), "fog", 0.5), "occlusion"),
-        (lambda: degrade(torch.rand(1, 3, 32, 32), "blur", 1.5), "0 (none)"),
+        (lambda: degrade(torch.rand(1, 3, 32, 32), "defocus", 1.5), "0 (none)"),
     ],
 )
 def test_bad_values_are_named(call, word):
@@ -86,7 +87,7 @@ def test_bad_values_are_named(call, word):
     assert word in str(error.value)
 
 
-@pytest.mark.parametrize("name", ["low_resolution", "occlusion", "pose", "blur"])
+@pytest.mark.parametrize("name", ["low_resolution", "occlusion", "pose", "defocus"])
 def test_strength_zero_changes_nothing_and_more_changes_more(picture, name):
     changes = [
         (degrade(picture, name, s, seed=1) - picture).abs().mean().item() for s in (0.0, 0.3, 0.6, 1.0)

@@ -1,7 +1,10 @@
 """How fast the lecture's parts are, each beside a yardstick timed in the same run: `salon bench NAME`."""
 
+import shutil
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from statistics import median
 
 import torch
@@ -27,17 +30,74 @@ def _seconds(function: Callable[[], object], repeats: int = 5) -> list[float]:
     return times[1:]
 
 
-def bench_faces(count: int = 256) -> dict[str, float]:
-    """Rendered faces a second at 64 and 112 px, least to most, and in units of a 1024^3 float32 matrix product."""
+def bench_faces(count: int = 256) -> dict[str, float | str]:
+    """Rendered faces a second at 64 and 112 px, and in the time of one 1024^3 float32 matrix product; memory."""
     people, views = sample_people(count, 0), sample_views(count, 0)
-    a = torch.randn(1024, 1024)
-    result: dict[str, float] = {"threads": torch.get_num_threads()}
+    result: dict[str, float | str] = {"threads": torch.get_num_threads()}
     for size in (64, 112):
-        faces = [count / s for s in _seconds(lambda size=size: render(people, views, size))]  # type: ignore[misc]
-        product = median(_seconds(lambda: a @ a, 20))
-        result |= {f"faces_per_second_{size}": median(faces), f"least_{size}": min(faces), f"most_{size}": max(faces),
-                   f"faces_per_matrix_product_{size}": median(faces) * product}  # fmt: skip
-    return result
+        result |= _faces_and_products(lambda size=size: render(people, views, size), count, size)  # type: ignore[misc]
+    if shutil.which("c++") or shutil.which("g++") or shutil.which("clang++"):
+        many = 8 * count  # compiling pays for large batches only
+        people, views = sample_people(many, 0), sample_views(many, 0)
+        result["compiled_faces_per_second_64"] = many / median(
+            _seconds(lambda: render(people, views, 64, compile=True), 3)
+        )
+    else:
+        result["compiled_note"] = "no C++ compiler (c++, g++ or clang++): compiled rendering was not timed"
+    if torch.cuda.is_available():
+        result |= _faces_on_gpu()
+    return result | {"chunk_memory_mb": _extra_memory_mb()}
+
+
+def _faces_and_products(draw: Callable[[], object], count: int, size: int) -> dict[str, float]:
+    """Faces a second, and faces in the time of a matrix product timed right after: medians, least and most."""
+    a, rates, ratios = torch.randn(1024, 1024), [], []
+    for _ in range(5):
+        seconds = median(_seconds(draw, 1))
+        rates.append(count / seconds)
+        ratios.append(count / seconds * median(_seconds(lambda: a @ a, 5)))
+    found: dict[str, float] = {}
+    for name, values in ((f"faces_per_second_{size}", rates), (f"faces_per_product_{size}", ratios)):
+        found |= {name: median(values), f"{name}_least": min(values), f"{name}_most": max(values)}
+    return found
+
+
+def _faces_on_gpu(count: int = 8192) -> dict[str, float | str]:
+    """The same on a GPU, its name beside it; pictures are copied back to memory, as everywhere."""
+    people, views = sample_people(count, 0), sample_views(count, 0)
+    found: dict[str, float | str] = {"gpu": torch.cuda.get_device_name()}
+    for size in (64, 112):
+        seconds = _seconds(lambda size=size: render(people, views, size, device="cuda"), 5)  # type: ignore[misc]
+        found[f"gpu_faces_per_second_{size}"] = count / median(seconds)
+    return found
+
+
+_RENDER_AND_WATCH = """
+import sys, threading, time
+import psutil, torch
+from salon.faces.people import sample_people
+from salon.faces.render import render, sample_views
+torch.set_num_threads(int(sys.argv[1]))
+people, views, process = sample_people(256, 0), sample_views(256, 0), psutil.Process()
+before = most = process.memory_info().rss
+done = threading.Event()
+def watch():
+    global most
+    while not done.wait(0.001):
+        most = max(most, process.memory_info().rss)
+watcher = threading.Thread(target=watch)
+watcher.start()
+render(people, views, 64)
+done.set()
+watcher.join()
+print((most - before) / 1e6)
+"""
+
+
+def _extra_memory_mb() -> float:
+    """Peak memory, in MB, that rendering 256 faces at 64 px takes beyond what is loaded, in a process of its own."""
+    command = [sys.executable, "-c", _RENDER_AND_WATCH, str(torch.get_num_threads())]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
 def bench_explorer() -> dict[str, float]:
@@ -80,15 +140,15 @@ def live_pair(facts: dict) -> tuple:
     return fixed, recipe("confidence", margin=float(margin), s0=float(s0), regularise=regularise, **common)
 
 
-BENCHES: dict[str, Callable[[], dict[str, float]]] = {
+BENCHES: dict[str, Callable[[], Mapping[str, float | str]]] = {
     "faces": bench_faces,
     "explorer": bench_explorer,
     "live": bench_live,
 }
 
 
-def run(name: str) -> dict[str, float]:
+def run(name: str) -> dict[str, float | str]:
     """The figures of one benchmark, flat; raises `SalonError` for an unknown name."""
     if name not in BENCHES:
         raise SalonError(f"The benchmark {name!r} is not known; expected one of {', '.join(BENCHES)}.")
-    return BENCHES[name]()
+    return dict(BENCHES[name]())

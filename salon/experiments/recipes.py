@@ -58,6 +58,8 @@ RECIPES = {
         Recipe("photo", start="start", scale=24.0, margin=0.25, steps=1500, lr=0.1, **_SNAPSHOTS),
         Recipe("lecture", start="photo", loss="confidence", margin=8.0, K=8, d=16, probability=0.3, decorrelate=0.5,
                steps=2000, **_SNAPSHOTS),
+        # about 200 s on one thread; without variations, so that nobody need be rendered turned away
+        Recipe("gap", scale=24.0, margin=0.25, steps=2000, lr=0.1, **_SNAPSHOTS | {"people": 1000}),
         Recipe("tiny", people=12, images=4, size=32, d=16, width=0.5, steps=12, batch=16),
     )
 }  # fmt: skip

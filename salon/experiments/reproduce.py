@@ -1,41 +1,26 @@
 """The stored experiments, each by one command, `salon reproduce NAME`; what was trained once is kept."""
 
-import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from salon.experiments import checkpoints
 from salon.experiments.benchmark import evaluate_benchmark, tar
 from salon.experiments.data import CONDITIONS, TEST_PEOPLE, Benchmark, test_benchmark, validation_benchmark
-from salon.experiments.evaluation import evaluate_pairs, raw_pixel_scores, verification
-from salon.experiments.recipes import Recipe, recipe
+from salon.experiments.gap import reproduce_gap
+from salon.experiments.generator import reproduce_fairness, reproduce_generator
+from salon.experiments.real_faces import reproduce_real_faces
+from salon.experiments.recipes import recipe
 from salon.experiments.results import write_table
-from salon.experiments.training import save, train, trained_by
-from salon.faces.collections import Pairs, read_pairs, write_pairs
+from salon.experiments.runs import run_path, trained
+from salon.experiments.training import save, train
 from salon.model.network import Recogniser
-from salon.paths import cache_path, data_path, data_root
-from salon.text import SalonError
+from salon.paths import data_root
 
 SCALES = (8, 12, 16, 20, 28)
 SEEDS = (0, 1)
 # What C may be: margin of the logit, confidence to start from, lambda_reg; as many settings as CosFace has scales.
 SETTINGS = ((5, 12, 0.002), (6, 16, 0.002), (8, 20, 0.002), (8, 20, 0.001), (10, 28, 0.001))
-
-
-def trained(made: Recipe, label: str) -> tuple[Recogniser, Path]:
-    """The model of a recipe and its file, from the cache, or trained now and kept there."""
-    path = _kept(made, label)
-    train(made, out=path.parent, resume=True)
-    return checkpoints.load(path)[0], path
-
-
-def _kept(made: Recipe, label: str) -> Path:
-    """Where the cache keeps a run; one of another recipe, or of other faces, is thrown away."""
-    path = cache_path("runs", f"{label}-seed{made.seed}", "model.safetensors")
-    if path.exists() and not trained_by(checkpoints.read_card(path), made):
-        path.unlink()
-    return path
 
 
 def _start(seed: int) -> str:
@@ -116,55 +101,13 @@ def _rows(
 def ship_model(name: str) -> Path:
     """Train a model by its recipe, or take it from the cache; write it to data/models without the optimiser."""
     made = recipe(name)
-    run = train(made, out=_kept(made, name).parent, resume=True)
+    run = train(made, out=run_path(made, name).parent, resume=True)
     path = data_root() / "models" / f"{name}.safetensors"
     save(run, path, training=False, made_by=f"salon refresh (recipe {name})")
     return path
 
 
-def reproduce_real_faces() -> Path:
-    """The lecture's model and raw pixels on LFW-a and AT&T, in the folder SALON_REAL_FACES; numbers only."""
-    faces = os.environ.get("SALON_REAL_FACES")
-    if not faces:
-        raise SalonError(
-            "SALON_REAL_FACES is not set; set it to a folder with lfw_a, lfw_protocol and att_faces."
-        )
-    recogniser, _ = checkpoints.load(data_path("models", "lecture.safetensors"))
-    rows = []
-    for name, pairs in _real_pairs(Path(faces)):
-        for way in ("cosine", "likelihood"):
-            rows += _pair_rows(
-                "lecture model", way == "likelihood", name, evaluate_pairs(recogniser, pairs, way)[0]
-            )
-        pixels = verification(raw_pixel_scores(pairs), pairs.same, pairs.fold)
-        rows += _pair_rows("raw pixels", False, name, pixels)
-    return write_table("real_faces", rows, "salon reproduce real_faces", trained_on="rendered people only")
-
-
-def _real_pairs(faces: Path) -> Iterator[tuple[str, Pairs]]:
-    yield "LFW-a", read_pairs(faces / "lfw_protocol" / "pairs.txt", faces / "lfw_a")
-    file = cache_path("att_pairs.txt")
-    write_pairs(faces / "att_faces", file)
-    yield "AT&T", read_pairs(file, faces / "att_faces")
-
-
-def _pair_rows(configuration: str, pa: bool, condition: str, metrics: dict) -> list[dict]:
-    common = {
-        "experiment": "real_faces",
-        "configuration": configuration,
-        "pa": pa,
-        "seed": 0,
-        "split": "test",
-    }
-    n = metrics["genuine_pairs"] + metrics["impostor_pairs"]
-    names = ("accuracy", "accuracy_std", "eer", "tar_at_far_0.01", "tar_at_far_0.001")
-    return [
-        common | {"condition": condition, "metric": k, "value": metrics[k], "n": n}
-        for k in names
-        if metrics[k] is not None
-    ]
-
-
 EXPERIMENTS: dict[str, Callable[[], Path]] = {
-    "confidence": reproduce_confidence, "real_faces": reproduce_real_faces,
+    "confidence": reproduce_confidence, "real_faces": reproduce_real_faces, "generator": reproduce_generator,
+    "fairness": reproduce_fairness, "gap": reproduce_gap,
 }  # fmt: skip

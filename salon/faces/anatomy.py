@@ -1,334 +1,445 @@
-"""From traits to a head: how far the skin lies from the axis, and which colour it has there.
+"""From traits to a head: how far its surface lies from the axis, and which colour it has at any spot.
 
-The head is a chart: rows are heights y (down, 1 = half the width of the picture), columns are angles
-theta around the vertical axis (0 = nose). On the chart live a radius r(theta, y) and an albedo. Most of
-the relief is a sum of soft bumps, each a curve along theta times a curve along y, so that
+Most of the relief is a sum of soft bumps, each a curve along theta times a curve along y, so that
 
     r = r_ellipse + sum_j a_j g_j(theta) h_j(y)
 
-is one batched matrix product for all people at once. Columns are spaced by u = s / (1 + |s|) with
-s = tan(theta / 2), which costs no arctangent and is densest on the face.
+is one batched matrix product for all people at once. Colour is evaluated only where a pixel sees it.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from salon.faces.people import People
+from salon.faces.chart import Spots, smooth
+from salon.faces.people import TRAITS
 
-Y_TOP, Y_BOTTOM, U_SIDE = -1.45, 1.60, 0.72
 # Heights of the outline of a medium head: y, half-width, depth of the face in front of the axis.
 _PROFILE = (
     (-1.45, 0.05, 0.05), (-1.38, 0.34, 0.38), (-1.22, 0.53, 0.60), (-0.95, 0.67, 0.75), (-0.60, 0.735, 0.82),
     (-0.20, 0.745, 0.83), (0.15, 0.735, 0.815), (0.45, 0.70, 0.82), (0.75, 0.615, 0.83), (0.98, 0.48, 0.80),
     (1.10, 0.40, 0.73), (1.20, 0.375, 0.56), (1.32, 0.38, 0.42), (1.60, 0.42, 0.40),
 )  # fmt: skip
+# How a man's face differs from a woman's, and an old face from a young one, in deviations of each trait.
+_MAN = {
+    "jaw_width": 0.9, "brow_ridge": 1.1, "brow_thickness": 0.9, "brow_height": -0.7, "brow_tilt": -0.4, "chin_length": 0.5,
+    "chin_depth": 0.5, "nose_length": 0.5, "nose_width": 0.5, "nose_bridge": 0.5, "nose_tip": 0.3, "eye_opening": -0.7,
+    "eye_width": -0.4, "eye_depth": 0.5, "upper_lip": -0.7, "lower_lip": -0.6, "lip_colour": -0.9, "cheekbones": -0.3,
+    "hair_length": -1.0, "hair_volume": -0.3, "head_width": 0.4, "roughness": 0.4, "ears": 0.4, "hairline": 0.3,
+}  # fmt: skip
+_OLD = {
+    "nose_length": 0.5, "nose_tip": 0.3, "ears": 0.8, "upper_lip": -0.9, "lower_lip": -0.6, "eye_opening": -0.9,
+    "cheeks": -0.9, "eye_depth": 0.6, "brow_height": -0.4, "hair_volume": -0.6, "roughness": 1.0, "lip_colour": -0.5,
+}  # fmt: skip
+_BASIS = 8  # of each person's skin and hair patterns: fixed noises, mixed by the traits pattern_1..8
 
 
-@dataclass
-class Expression:
-    """What a face does at the moment, each [B] in 0..1: smile, mouth_open, brow_raise, eyes_closed; gaze in -1..1."""
+class Surface(NamedTuple):
+    """What light meets at each spot: albedo [B, 3, H, W], gloss and share of hair [B, H, W] in 0..1."""
 
-    smile: Tensor
-    mouth_open: Tensor
-    brow_raise: Tensor
-    eyes_closed: Tensor
-    gaze: Tensor
-    glasses: Tensor
+    albedo: Tensor
+    gloss: Tensor
+    hair: Tensor
 
 
-class Chart:
-    """The grid of a head: y [V, 1] and theta [1, U] at its nodes, for V rows and U columns."""
-
-    def __init__(self, rows: int, columns: int, device: torch.device | str = "cpu") -> None:
-        self.y = torch.linspace(Y_TOP, Y_BOTTOM, rows, device=device)[:, None]
-        u = torch.linspace(-U_SIDE, U_SIDE, columns, device=device)[None]
-        self.theta = 2 * torch.atan(u / (1 - u.abs()))
-        self.side = self.theta.abs()
-
-    def rows(self, above: float, below: float) -> slice:
-        """The rows between two heights: what lies there alone need not be drawn on the whole chart."""
-        step = float(self.y[1, 0] - self.y[0, 0])
-        return slice(int((above - Y_TOP) / step), int((below - Y_TOP) / step) + 1)
-
-    def outline(self) -> tuple[Tensor, Tensor]:
-        """Half-width and depth of a medium head at each row, [V] and [V], smoothly interpolated."""
-        knots = torch.tensor(_PROFILE, device=self.y.device).T
-        rows = self.y.squeeze(1)
-        right = torch.searchsorted(knots[0].contiguous(), rows.clamp(Y_TOP + 1e-4)).clamp(
-            1, knots.shape[1] - 1
-        )
-        t = (rows - knots[0][right - 1]) / (knots[0][right] - knots[0][right - 1])
-        lines = knots[1:, right - 1] * (1 - t) + knots[1:, right] * t
-        kernel = torch.exp(-(torch.linspace(-2, 2, 9, device=rows.device) ** 2))
-        smooth = F.conv1d(
-            F.pad(lines[:, None], (4, 4), mode="replicate"), (kernel / kernel.sum())[None, None]
-        )
-        return smooth[0, 0], smooth[1, 0]
-
-
-def _soft(x: Tensor) -> Tensor:
+def soft(x: Tensor) -> Tensor:
     """A step that is 0 at -1 and 1 at +1 without a corner."""
-    x = (x * 0.5 + 0.5).clamp(0, 1)
-    return x * x * (3 - 2 * x)
+    x = (x * 0.5).add_(0.5).clamp_(0, 1)
+    return (x * x).mul_(x.mul_(-2).add_(3))  # in place, as pictures are many and memory is slow
 
 
-def _bell(x: Tensor) -> Tensor:
-    """exp(-x^2), cut at 1e-9 because denormal numbers are many times slower."""
-    return torch.exp(-(x * x).clamp(max=20.7))
+def bell(x: Tensor) -> Tensor:
+    """exp(-x^2)."""
+    return (x * x).neg_().exp_()
 
 
-class Head:
-    """One head per row: its measures [B, 1, 1], and the maps `radius`, `albedo`, `gloss` made from them."""
-
-    def __init__(self, people: People, face: Expression, chart: Chart) -> None:
-        self.people, self.face, self.chart = people, face, chart
-        t, e = self._trait, face
-        self.eye_theta = 0.415 + 0.030 * t("eye_distance")
-        self.eye_y = -0.075 + 0.012 * t("eye_height")
-        self.eye_half = 0.150 + 0.011 * t("eye_width")
-        closed = 1 - 0.92 * _col(e.eyes_closed) - 0.25 * _col(e.smile) * (1 - _col(e.eyes_closed))
-        self.eye_open = (0.062 + 0.013 * t("eye_opening")).clamp(0.03) * closed
-        self.brow_y = self.eye_y - 0.175 - 0.032 * t("brow_height") - 0.08 * _col(e.brow_raise)
-        self.nose_y = 0.385 + 0.050 * t("nose_length")
-        self.mouth_y = 0.690 + 0.035 * t("philtrum") + 0.3 * (self.nose_y - 0.385)
-        self.mouth_half = (0.285 + 0.035 * t("mouth_width")) * (
-            1 + 0.22 * _col(e.smile) - 0.12 * _col(e.mouth_open)
-        )
-        self.gap = 0.11 * _col(e.mouth_open) + 0.012 * _col(e.smile)
-        self.old = _soft((t("age") - 0.2) / 1.8)
-
-    def _trait(self, name: str) -> Tensor:
-        return _col(self.people.trait(name))
-
-    # ------------------------------------------------------------------ relief
-    def _bumps(self) -> Tensor:
-        """All the relief [B, V, U]: rows of (amount, theta, width in theta, y, width in y, both sides?)."""
-        t, e = self._trait, self.face
-        smile, gap = _col(e.smile), self.gap
-        nose_w, tip = 0.150 + 0.022 * t("nose_width"), 0.175 + 0.042 * t("nose_tip")
-        lip_w = self.mouth_half * 0.85
-        rows: list[tuple[Any, ...]] = [
-            (0.085 + 0.028 * t("nose_bridge"), 0.0, 0.115 + 0.01 * t("nose_width"), 0.10, 0.24, False),
-            (tip + 0.025 * t("nose_depth"), 0.0, nose_w, self.nose_y - 0.045, 0.125, False),
-            (0.055 + 0.012 * t("nose_width"), nose_w * 1.15, 0.075, self.nose_y, 0.065, True),
-            (-0.030, 0.0, 0.20, self.nose_y + 0.115, 0.06, False),
-            (-0.075 - 0.016 * t("eye_depth"), self.eye_theta - 0.06, 0.17, self.eye_y, 0.11, True),
-            (0.040, self.eye_theta, 0.11, self.eye_y + 0.01, 0.075, True),
-            (0.030 + 0.016 * t("brow_ridge"), self.eye_theta - 0.03, 0.27, self.brow_y + 0.03, 0.08, True),
-            (0.030 * t("forehead"), 0.0, 0.75, -0.60, 0.28, False),
-            (0.030 + 0.022 * t("cheekbones"), 0.70, 0.23, 0.17, 0.17, True),
-            (
-                0.032 * t("cheeks") + 0.045 * smile - 0.02 * self.old,
-                0.60,
-                0.27,
-                0.47 - 0.12 * smile,
-                0.22,
-                True,
-            ),
-            (0.045 * t("jaw_width"), 1.05, 0.36, 0.72, 0.24, True),
-            (0.030 + 0.010 * t("upper_lip"), 0.0, lip_w, self.mouth_y - 0.045, 0.05, False),
-            (0.034 + 0.010 * t("lower_lip"), 0.0, lip_w * 0.9, self.mouth_y + 0.055 + gap, 0.055, False),
-            (-0.030 - 0.3 * gap, 0.0, lip_w * 1.1, self.mouth_y + 0.5 * gap, 0.030 + 0.6 * gap, False),
-            (-0.022, self.mouth_half * 1.45, 0.09, self.mouth_y - 0.03 * smile, 0.07, True),
-            (-0.035, 0.0, 0.26, self.mouth_y + 0.165 + gap, 0.06, False),
-            (0.060 + 0.028 * t("chin_depth"), 0.0, 0.33, 0.98 + 0.045 * t("chin_length") + gap, 0.15, False),
-            (-0.020 * (0.5 + self.old + smile), 0.36 + 0.05 * smile, 0.07, self.nose_y + 0.12, 0.16, True),
-            (-0.014 * self.old, self.eye_theta - 0.05, 0.13, self.eye_y + 0.16, 0.035, True),
-            (0.105 + 0.020 * t("ears"), 1.66, 0.13, self.eye_y + 0.17, 0.24, True),
-        ]
-        batch, chart = len(self.people), self.chart
-
-        def column(x: Tensor | float) -> Tensor:
-            return (
-                torch.as_tensor(x, dtype=torch.float32, device=chart.y.device).reshape(-1, 1).expand(batch, 1)
-            )
-
-        amount, theta, wide, y, high = (torch.stack([column(row[i]) for row in rows], 1) for i in range(5))
-        both = torch.tensor([row[5] for row in rows], device=chart.y.device)[None, :, None]
-        around = torch.where(both, chart.side[None], chart.theta[None]) - theta  # [B, J, U]
-        along = chart.y.T[None] - y  # [B, J, V]
-        return (amount * _bell(along / high)).transpose(1, 2) @ _bell(around / wide)
-
-    def radius(self, thick: Tensor) -> Tensor:
-        """Distance of the surface from the axis [B, V, U]; `thick` [B, V, U] in 0..1 is that of the hair."""
-        t, (width, depth) = self._trait, self.chart.outline()
-        y = self.chart.y
-        lower = _soft((y - 0.75) / 0.45)
-        width = width[:, None] * (1 + 0.045 * t("head_width")) + lower * 0.02 * t("jaw_width")
-        depth = depth[:, None] * (1 + 0.030 * t("head_depth"))
-        ellipse = ((self.chart.theta.sin() / width) ** 2 + (self.chart.theta.cos() / depth) ** 2).rsqrt()
-        return ellipse + self._bumps() + thick * (0.085 + 0.035 * t("hair_volume"))
-
-    # ------------------------------------------------------------------ hair
-    def hair(self, strands: Tensor) -> tuple[Tensor, Tensor]:
-        """Where hair covers the skin and how far it has thickened, both [B, V, U] in 0..1."""
-        t, side, y = self._trait, self.chart.side, self.chart.y
-        receding = self.old * (0.08 + 0.08 * t("temples"))
-        line = -0.80 - 0.075 * t("hairline") - receding + 0.10 * t("hairline_peak") * _bell(side / 0.22)
-        line = line - (0.09 * t("temples") + receding) * _bell((side - 0.55) / 0.22)
-        fringe = _soft((t("fringe") - 0.55) / 0.4)  # a third of all people wear one
-        sweep = _bell((self.chart.theta - 0.25 * t("parting")) / 0.75)
-        line = line + fringe * sweep * (0.30 + 0.09 * t("hair_volume"))
-        reach = -0.15 + 0.30 * t("hair_length") + 1.6 * _soft((t("hair_length") - 0.7) / 0.5)
-        line = line + (reach - line) * _soft((side - 1.16 - 0.05 * t("cheeks")) / 0.20)
-        line = line + (reach + 0.9 - line) * _soft((side - 2.0) / 0.3)
-        depth = line - y
-        return _soft((depth + 0.05 * strands) / 0.075), _soft((depth - 0.10) / 0.24)
-
-    # ------------------------------------------------------------------ colour
-    def skin(self, texture: Tensor) -> Tensor:
-        """Albedo of bare skin [B, 3, V, U]: two pigments absorb light, melanin and blood (Beer-Lambert)."""
-        t, side, y = self._trait, self.chart.side, self.chart.y
-        melanin = 0.20 + 2.6 * torch.special.ndtr(t("melanin")) ** 1.4
-        red = 0.5 * _bell((side - 0.55) / 0.26) * _bell((y - 0.27) / 0.20)
-        red = red + 0.4 * _bell(side / 0.16) * _bell((y - self.nose_y) / 0.12)
-        blood = (0.28 + 0.07 * t("blood")) * (1 + red) + 0.05 * texture
-        speckled = 0.28 * _soft((t("freckles") - 0.9) / 0.5) * _bell((y - 0.2) / 0.3)
-        deep = (
-            _bell((side - self.eye_theta + 0.08) / 0.17)
-            * _bell((y - self.eye_y - 0.06) / 0.11)
-            * (1 + self.old)
-        )
-        melanin = melanin * (1 + 0.07 * texture + 0.12 * deep) + speckled * (texture > 0.55)
-        lines = 0.14 * self.old * self._wrinkles() + self._marks()
-        absorbed = [
-            0.30 * melanin + 0.05 * blood,
-            0.58 * melanin + 0.62 * blood,
-            0.92 * melanin + 0.70 * blood,
-        ]
-        return 0.80 * torch.exp(-torch.stack(absorbed, 1) - lines[:, None])
-
-    def _wrinkles(self) -> Tensor:
-        y, side = self.chart.y, self.chart.side
-        waves = (0.5 + 0.5 * torch.sin(y * 62 + 3 * self._trait("mark_1"))) ** 4 * _bell((y + 0.52) / 0.13)
-        fold = _bell((side - 0.26 - 0.42 * (y - self.nose_y)) / 0.03) * _bell((y - self.nose_y - 0.14) / 0.15)
-        bags = _bell((side - self.eye_theta + 0.03) / 0.13) * _bell((y - self.eye_y - 0.15) / 0.022)
-        return waves * _bell(side / 0.55) + 1.4 * fold + 0.9 * bags
-
-    def _marks(self) -> Tensor:
-        """Moles: two numbers say where each lies; a person has up to four, never mirrored."""
-        spots = torch.zeros(1, device=self.chart.y.device)
-        for first in (1, 3, 5, 7):
-            a, b = self._trait(f"mark_{first}"), self._trait(f"mark_{first + 1}")
-            size = 0.022 + 0.012 * (a * b).tanh()
-            spot = _bell((self.chart.theta - 0.55 * a) / size) * _bell(
-                (self.chart.y - 0.25 - 0.33 * b) / size
-            )
-            spots = spots + 0.9 * spot * ((a + 2 * b).sin() > -0.2)
-        return spots
-
-    def hair_colour(self) -> Tensor:
-        """Albedo of the hair [B, 3, 1, 1], from black over brown to blond, some red, grey with age."""
-        t = self._trait
-        dark = 0.35 + 2.3 * torch.special.ndtr(t("hair_colour") + 0.9 * t("melanin") + 0.5)
-        red = 0.30 * torch.special.ndtr(2 * t("hair_redness") - 2.2)
-        colour = 0.62 * torch.exp(-torch.stack([dark * (0.85 - red), dark * 1.15, dark * (1.6 + red)], 1))
-        grey = (self.old * torch.special.ndtr(1.5 * t("hair_grey") - 0.2))[:, None]
-        return colour * (1 - grey) + 0.45 * grey
-
-    def albedo(self, hair: Tensor, texture: Tensor, strands: Tensor) -> tuple[Tensor, Tensor]:
-        """Colours of the whole head [B, 3, V, U] and its gloss [B, V, U]; textures are [B, V, U] in -1..1."""
-        colour, hair_colour = self.skin(texture), self.hair_colour()
-        gloss = torch.full_like(hair, 0.30)
-        low, eyes = self.chart.rows(0.25, 1.30), self.chart.rows(-0.50, 0.35)
-        beard = self._beard(self.chart.y[low], strands[:, low])
-        colour[:, :, low] = self._mouth(_mix(colour[:, :, low], hair_colour, beard), self.chart.y[low])
-        around = _mix(
-            colour[:, :, eyes], 0.75 * hair_colour, self._brows(self.chart.y[eyes], strands[:, eyes])
-        )
-        colour[:, :, eyes], wet = self._eyes(around, self.chart.y[eyes])
-        gloss[:, eyes] += 0.7 * wet
-        tone = (1 + 0.30 * strands) * (1 - 0.10 * texture)
-        colour = _mix(colour, hair_colour * tone[:, None], hair)
-        gloss = torch.lerp(gloss, 0.22 + 0.5 * strands.clamp(0), hair)
-        black = torch.full_like(hair_colour, 0.035)
-        colour[:, :, eyes] = _mix(colour[:, :, eyes], black, self._frames(self.chart.y[eyes]))
-        return colour, gloss
-
-    def _beard(self, y: Tensor, strands: Tensor) -> Tensor:
-        t, side = self._trait, self.chart.side
-        area = (_soft((side - 0.1) / 0.5) * 0.5 + 0.5) * (
-            _soft((y - self.nose_y - 0.10) / 0.16) * _soft((1.25 - y) / 0.1)
-        )
-        chin = area * _soft((y - 0.45 - 0.35 * _soft((0.9 - side) / 0.3)) / 0.12)
-        lip = _bell(side / 0.36) * _bell((y - self.mouth_y + 0.14) / 0.055)
-        full = chin * _soft((t("beard") - 0.75) / 0.5) + lip * _soft((t("moustache") - 0.85) / 0.4)
-        return (full * (0.72 + 0.28 * strands)).clamp(0, 0.9) + 0.16 * chin * _soft((t("beard") + 0.2) / 0.6)
-
-    def _brows(self, y: Tensor, strands: Tensor) -> Tensor:
-        t, side = self._trait, self.chart.side
-        x = (side - self.eye_theta - 0.015) / (0.205 + 0.022 * t("brow_length"))
-        middle = self.brow_y - (0.028 + 0.020 * t("brow_tilt")) * x + 0.045 * x * x
-        thick = (0.040 + 0.011 * t("brow_thickness")).clamp(0.014) * (1.15 - 0.4 * x)
-        shape = _soft((1 - (y - middle).abs() / thick) * 1.4) * _soft((1 - x.abs()) * 3)
-        return 0.92 * shape * (0.75 + 0.25 * strands)
-
-    def _mouth(self, colour: Tensor, y: Tensor) -> Tensor:
-        t, smile, x = self._trait, _col(self.face.smile), self.chart.side / self.mouth_half
-        arch = (1 - x * x).clamp(0)
-        corner = self.mouth_y + (0.012 * t("mouth_curve") - 0.085 * smile) * x * x
-        top = (0.060 + 0.016 * t("upper_lip")) * (1 - 0.28 * _bell(x / 0.16)) * arch.sqrt()
-        bottom = corner + self.gap * arch
-        upper = _soft((y - corner + top) / 0.020) * _soft((corner + 0.004 - y) / 0.014)
-        lower = _soft((y - bottom) / 0.014) * _soft(
-            (bottom + (0.080 + 0.018 * t("lower_lip")) * arch - y) / 0.022
-        )
-        lips = (upper + lower).clamp(0, 1) * _soft((1.02 - x) / 0.06)
-        redness = t("lip_colour")
-        tint = torch.stack([0.97 + 0 * redness, 0.62 - 0.07 * redness, 0.66 - 0.05 * redness], 1)
-        colour = colour * (1 - lips[:, None] * (1 - tint))
-        inside = _soft((y - corner) / 0.010) * _soft((bottom - y) / 0.010) * (bottom - corner > 0.006)
-        teeth = inside * _soft((corner + 0.055 - y) / 0.012) * _soft((0.85 - x) / 0.1)
-        line = _bell((y - (corner + bottom) / 2) / (0.011 + 0.3 * (bottom - corner))) * _soft(
-            (1.06 - x) / 0.05
-        )
-        colour = colour * (1 - 0.62 * (line * (1 - teeth))[:, None])
-        return _mix(colour, _rgb(0.64, 0.61, 0.54, y), 0.9 * teeth)
-
-    def _eyes(self, colour: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        t, x = self._trait, (self.chart.side - self.eye_theta) / self.eye_half
-        centre = self.eye_y - (0.010 + 0.016 * t("eye_tilt")) * x
-        arch = (1 - x * x).clamp(0)
-        upper, lower = centre - self.eye_open * arch**0.7, centre + 0.62 * self.eye_open * arch
-        inside = _soft((y - upper) / 0.016) * _soft((lower - y) / 0.016) * (x.abs() < 1)
-        look = 0.05 * _col(self.face.gaze) * self.chart.theta.sign()
-        d2 = ((self.chart.side - self.eye_theta - look) / 0.080) ** 2 + (
-            (y - self.eye_y + 0.012) / 0.069
-        ) ** 2
-        iris, pupil = inside * _soft((1 - d2) * 2.2), inside * _soft((0.16 - d2) * 9)
-        dark = (1.35 + 0.75 * t("iris") + 0.55 * t("melanin")).clamp(0.35)
-        tone = 0.45 * torch.exp(-torch.stack([dark * 1.05, dark * 1.0, dark * (0.9 + 0.25 * t("iris"))], 1))
-        colour = _mix(colour, _rgb(0.50, 0.46, 0.43, y), 0.92 * inside)
-        colour = _mix(_mix(colour, tone, iris), _rgb(0.02, 0.02, 0.02, y), pupil)
-        lash = _bell((y - upper) / 0.021) + 0.35 * _bell((y - lower) / 0.013)
-        crease = _bell((y - upper + 0.050 + 0.014 * t("eyelid")) / 0.013) * _soft(t("eyelid") + 0.6)
-        lines = (0.80 * lash + 0.28 * crease).clamp(0, 0.88) * _soft((1.12 - x.abs()) / 0.12)
-        return colour * (1 - lines[:, None]), inside
-
-    def _frames(self, y: Tensor) -> Tensor:
-        side, style = self.chart.side, self._trait("mark_7")
-        x, v = (
-            (side - self.eye_theta - 0.005).abs() / 0.245,
-            (y - self.eye_y - 0.025).abs() / (0.165 + 0.02 * style),
-        )
-        rim = _bell(((x * x * x + v * v * v + 1e-6) ** (1 / 3) - 1) / 0.105)
-        bridge = _bell((y - self.eye_y + 0.02) / 0.022) * (side < self.eye_theta - 0.22)
-        temple = _bell((y - self.eye_y + 0.01) / 0.024) * ((side > self.eye_theta + 0.25) & (side < 1.6))
-        return _col(self.face.glasses) * (rim + bridge + temple).clamp(0, 1)
+def blob(x: Tensor, y: Tensor) -> Tensor:
+    """exp(-x^2 - y^2)."""
+    return (x * x).add(y * y).neg_().exp_()
 
 
-def _col(x: Tensor) -> Tensor:
-    """[B] as [B, 1, 1], to be broadcast over a chart."""
+def col(x: Tensor) -> Tensor:
+    """[B] as [B, 1, 1], to be broadcast over a chart or a picture."""
     return x[:, None, None]
 
 
+@cache
+def _shifts() -> Tensor:
+    """`_MAN` and `_OLD` as rows over all traits, [2, P]."""
+    return torch.tensor([[table.get(name, 0.0) for name in TRAITS] for table in (_MAN, _OLD)])
+
+
+@cache
+def _noises(rows: int, columns: int, seed: int) -> Tensor:
+    """The fixed noises [_BASIS, rows * columns] of which every pattern is a mixture."""
+    g = torch.Generator().manual_seed(seed)
+    return torch.randn(_BASIS, rows * columns, generator=g) / _BASIS**0.5
+
+
+class Head:
+    """One head per row of traits [B, P] with what its face does in a view; measures are [B, 1, 1]."""
+
+    def __init__(self, numbers: Tensor, look: Any) -> None:
+        man, age = (numbers[:, TRAITS.index(name)] for name in ("masculine", "age"))
+        self.man, self.old = col(soft(1.6 * man)), col(soft((age - 0.7) / 1.1))
+        self.young = col(soft((-0.4 - age) / 0.9))
+        shifts = _shifts().to(numbers.device)
+        self._traits = numbers + (2 * self.man[:, 0] - 1) * shifts[0] + self.old[:, 0] * shifts[1]
+        t, self.look = self.t, look
+        self.smile, self.brows = col(look.smile), col(look.brows)
+        self.eye_theta = 0.415 + 0.030 * t("eye_distance")
+        self.eye_y = -0.075 + 0.012 * t("eye_height")
+        self.eye_half = 0.150 + 0.012 * t("eye_width")
+        shut = col(look.eyes_closed)
+        opening = (0.070 + 0.012 * t("eye_opening")).clamp(0.034, 0.100)
+        self.eye_open = opening * (1 - 0.93 * shut) * (1 - 0.22 * self.smile) * (1 + 0.12 * self.brows)
+        self.shut = shut
+        self.brow_y = self.eye_y - 0.180 - 0.030 * t("brow_height") - 0.05 * self.brows - 0.02 * self.brows.clamp(0)
+        self.nose_y = 0.385 + 0.050 * t("nose_length")
+        self.tip_y = self.nose_y - 0.045 - 0.018 * t("nose_turn")
+        self.mouth_y = 0.690 + 0.035 * t("philtrum") + 0.3 * (self.nose_y - 0.385)
+        opened = col(look.mouth_open)
+        self.mouth_half = (0.285 + 0.032 * t("mouth_width")) * (1 + 0.24 * self.smile - 0.12 * opened)
+        self.gap = 0.17 * opened + 0.014 * self.smile
+        self.length = t("hair_length") + 0.8 * col(look.haircut)
+
+    def t(self, name: str) -> Tensor:
+        """A trait, shifted by sex and age, [B, 1, 1]."""
+        return col(self._traits[:, TRAITS.index(name)])
+
+    def pattern(self, rows: int, columns: int, seed: int) -> Tensor:
+        """This person's own noise [B, 1, rows, columns], normal at each node; it changes smoothly with the traits."""
+        first = TRAITS.index("pattern_1")
+        weights = self._traits[:, first : first + _BASIS]
+        return (weights @ _noises(rows, columns, seed).to(weights.device)).view(-1, 1, rows, columns)
+
+    # ------------------------------------------------------------------ relief
+    def _sum(self, rows: list[tuple[Any, ...]], nodes: Spots) -> Tensor:
+        """The sum [B, V, U] of soft bumps, rows of (amount, theta, width in theta, y, width in y, kind).
+
+        Kind 0 lies at theta, 1 on both sides, -1 is raised on the one side and sunk on the other.
+        """
+        batch, device = len(self._traits), nodes.y.device
+
+        def column(x: Tensor | float) -> Tensor:
+            if isinstance(x, Tensor):
+                return x.reshape(-1, 1)
+            return torch.full((batch, 1), float(x), device=device)
+
+        amount, theta, wide, y, high = (torch.stack([column(row[i]) for row in rows], 1) for i in range(5))
+        kind = torch.tensor([row[5] for row in rows], device=device)[None, :, None]
+        around = torch.where(kind == 0, nodes.theta[None], nodes.side[None]) - theta  # [B, J, U]
+        sign = torch.where(kind == -1, nodes.theta.sign()[None], 1.0)
+        along = nodes.y.T[None] - y  # [B, J, V]
+        return (amount * bell(along / high)).transpose(1, 2) @ (sign * bell(around / wide))
+
+    def _relief(self, nodes: Spots) -> Tensor:
+        """What nose, eyes, cheeks, mouth, ears and age add to an elliptic head [B, V, U]."""
+        t, old, smile, gap = self.t, self.old, self.smile, self.gap
+        nose_w = 0.150 + 0.020 * t("nose_width")
+        lip_w, chin_y = self.mouth_half * 0.85, 0.98 + 0.045 * t("chin_length") + gap
+        ear_y = self.eye_y + 0.17 + 0.02 * t("ear_height")
+        rows: list[tuple[Any, ...]] = [
+            # nose: bridge, hump, tip, wings, the fall below it
+            (0.085 + 0.026 * t("nose_bridge"), 0.0, 0.110 + 0.01 * t("nose_width"), 0.10, 0.24, 0),
+            (0.012 * t("nose_hump"), 0.0, 0.09, 0.14, 0.09, 0),
+            (0.180 + 0.040 * t("nose_tip"), 0.0, nose_w, self.tip_y, 0.125, 0),
+            (0.058 + 0.012 * t("nose_width"), nose_w * 1.15, 0.072, self.nose_y, 0.062, 1),
+            (-0.022, nose_w * 1.15 + 0.13, 0.055, self.nose_y - 0.01, 0.09, 1),
+            (-0.034, 0.0, 0.20, self.nose_y + 0.115, 0.055, 0),
+            # eyes: socket, ball, the pouch and the lid above; brow ridge and frown
+            (-0.080 - 0.018 * t("eye_depth"), self.eye_theta - 0.07, 0.17, self.eye_y - 0.01, 0.11, 1),
+            (0.046, self.eye_theta, 0.105, self.eye_y + 0.008, 0.070, 1),
+            (0.016 * old + 0.008 * smile, self.eye_theta - 0.02, 0.12, self.eye_y + 0.115, 0.030, 1),
+            (-0.020 * old, self.eye_theta - 0.05, 0.13, self.eye_y + 0.165, 0.032, 1),
+            (0.034 + 0.016 * t("brow_ridge"), self.eye_theta - 0.03, 0.27, self.brow_y + 0.03, 0.08, 1),
+            (-0.014 * (-self.brows).clamp(0) - 0.006 * old, 0.055, 0.028, self.brow_y + 0.01, 0.08, 1),
+            # forehead, cheekbones, cheeks, hollow cheeks and jowls of age, jaw, chin
+            (0.030 * t("forehead"), 0.0, 0.75, -0.60, 0.28, 0),
+            (0.032 + 0.022 * t("cheekbones"), 0.70, 0.23, 0.17, 0.15, 1),
+            (0.034 * t("cheeks") + 0.05 * smile, 0.60, 0.27, 0.47 - 0.12 * smile, 0.21, 1),
+            (0.024 * old, 0.62, 0.16, 0.86, 0.12, 1),
+            (0.045 * t("jaw_width"), 1.05, 0.36, 0.72, 0.24, 1),
+            (0.060 + 0.028 * t("chin_depth"), 0.0, 0.33, chin_y, 0.15, 0),
+            (-0.010 * t("chin_cleft").clamp(0), 0.0, 0.035, chin_y - 0.01, 0.07, 0),
+            # mouth: lips, the line between them, corners, groove above and hollow below
+            (0.030 + 0.010 * t("upper_lip"), 0.0, lip_w, self.mouth_y - 0.045, 0.05, 0),
+            (0.034 + 0.010 * t("lower_lip"), 0.0, lip_w * 0.9, self.mouth_y + 0.055 + gap, 0.055, 0),
+            (-0.030 - 0.3 * gap, 0.0, lip_w * 1.1, self.mouth_y + 0.5 * gap, 0.030 + 0.6 * gap, 0),
+            (-0.012, 0.0, 0.035, (self.mouth_y + self.nose_y) / 2 + 0.02, 0.06, 0),
+            (-0.022, self.mouth_half * 1.45, 0.09, self.mouth_y - 0.03 * smile, 0.07, 1),
+            (-0.035, 0.0, 0.26, self.mouth_y + 0.165 + gap, 0.06, 0),
+            (-0.022 * (0.3 + old + smile), 0.36 + 0.05 * smile, 0.06, self.nose_y + 0.12, 0.16, 1),
+            # ears: shell, lobe, hollow
+            (0.105 + 0.022 * t("ears"), 1.70, 0.085, ear_y - 0.06, 0.17, 1),
+            (0.050 + 0.012 * t("ears"), 1.60, 0.080, ear_y + 0.15, 0.075, 1),
+            (-0.055, 1.54, 0.055, ear_y - 0.01, 0.09, 1),
+            # no face is the same on both sides
+            (0.014 * t("asymmetry"), 0.60, 0.30, 0.40, 0.30, -1),
+            (0.010 * t("skew"), 0.45, 0.25, -0.15, 0.20, -1),
+            (0.012 * (t("asymmetry") - t("skew")), 0.95, 0.30, 0.75, 0.25, -1),
+        ]
+        return self._sum(rows, nodes)
+
+    def paint(self, nodes: Spots) -> Tensor:
+        """Soft spots on the skin [B, 3, V, U]: darkness (moles, wrinkles, nostrils), more blood, more melanin."""
+        t, old, eye, low = self.t, self.old, self.eye_theta, self.nose_y
+        lined = old * (0.12 + 0.05 * t("wrinkles")).clamp(0)
+        raised, drawn = 0.10 * self.brows.clamp(0), 0.40 * (-self.brows).clamp(0)
+        fold, crow = 1.3 * (lined + 0.10 * self.smile + 0.02), 0.9 * (lined + 0.05 * self.smile)
+        dark = [
+            (1.0, 0.078 + 0.010 * t("nose_width"), 0.036, low + 0.062, 0.024, 1),
+            *((fold, 0.28 + 0.42 * dy, 0.035, low + dy, 0.055, 1) for dy in (0.05, 0.12, 0.19)),
+            *((crow, eye + 0.27, 0.07, self.eye_y + dy, 0.011, 1) for dy in (-0.05, 0.0, 0.055)),
+            *((0.8 * (lined + raised), 0.0, 0.50, -0.50 + dy + 0.02 * t("mark_1"), 0.016, 0) for dy in (-0.11, 0.0, 0.11)),
+            (lined, eye - 0.03, 0.13, self.eye_y + 0.15, 0.022, 1),
+            (lined + drawn, 0.06, 0.016, self.brow_y, 0.08, 1),
+            *self._moles(),
+        ]
+        blood = [(0.5, 0.55, 0.26, 0.27, 0.20, 1), (0.4, 0.0, 0.16, low, 0.12, 0)]
+        melanin = [(0.10 * (1 + old), eye - 0.08, 0.17, self.eye_y + 0.06, 0.11, 1)]
+        return torch.stack([self._sum(rows, nodes) for rows in (dark, blood, melanin)], 1)
+
+    def _moles(self) -> list[tuple[Any, ...]]:
+        """Two numbers say where each mole lies, never mirrored; the trait says how many of five there are."""
+        t, rows = self.t, []
+        for nth, (first, second) in enumerate(((1, 2), (3, 4), (5, 6), (7, 8), (4, 5))):
+            a, b = t(f"mark_{first}"), t(f"mark_{second}")
+            size = 0.021 + 0.006 * (a + b).tanh()
+            there = 0.6 * soft((t("moles") + 0.1 - 0.6 * nth) / 0.3)
+            rows.append((there, 0.50 * a, size, 0.25 + 0.33 * b, size, 0))
+        return rows
+
+    def radius(self, nodes: Spots) -> Tensor:
+        """Distance of the surface from the axis on a chart's nodes [B, V, U], with hair and what is worn."""
+        t, y = self.t, nodes.y
+        width, depth = (line[:, None] for line in _outline(y))
+        lower = soft((y - 0.75) / 0.45)
+        width = width * (1 + 0.045 * t("head_width")) + lower * 0.02 * t("jaw_width")
+        depth = depth * (1 + 0.030 * t("head_depth"))
+        ellipse = ((nodes.theta.sin() / width) ** 2 + (nodes.theta.cos() / depth) ** 2).rsqrt()
+        skin = ellipse + self._relief(nodes)
+        curls = F.interpolate(self.pattern(32, 60, 3), skin.shape[1:], mode="bilinear")[:, 0]
+        inside = self.hair_depth(nodes)
+        volume = (0.060 + 0.025 * t("hair_volume") + 0.02 * self.length.clamp(-1, 1)).clamp(0.012)
+        volume = volume + 0.07 * soft((self.length - 0.6) / 0.4) * soft((nodes.side - 1.2) / 0.3)  # long hair lies over the ears
+        if not self.look.bare:
+            volume = volume * (1 - 0.6 * soft(self.cap_depth(nodes) * 20))
+        thick = volume * (1 + t("hair_curl").clamp(0) * (0.35 + 0.16 * curls)) + 0.005 * curls
+        skin = skin + thick * soft((inside - 0.10) / (0.20 + 0.25 * soft(self.length)))
+        return skin if self.look.bare else self._with_cap(self._with_mask(skin, nodes), nodes)
+
+    # ------------------------------------------------------------------ worn
+    def mask_depth(self, p: Spots) -> Tensor:
+        """How far inside the edge of a face mask a spot lies, negative outside; the strength says how far up."""
+        worn = col(self.look.mask)
+        top = 1.02 + (self.eye_y + 0.24 - 1.02) * worn + 0.16 * p.side**2 - 0.10 * bell(p.theta / 0.2) * worn
+        lower = 1.12 - 0.25 * p.side**2
+        return torch.minimum(torch.minimum(p.y - top, lower - p.y), 1.25 - p.side) - 9.0 * (worn <= 0)
+
+    def cap_depth(self, p: Spots) -> Tensor:
+        """How far above the rim of a cap a spot lies, negative below; the strength says how low it is pulled."""
+        worn = col(self.look.cap)
+        return -0.92 + 0.44 * worn + 0.05 * p.side - p.y - 9.0 * (worn <= 0)
+
+    def _with_mask(self, radius: Tensor, nodes: Spots) -> Tensor:
+        inside = soft(self.mask_depth(nodes) / 0.05)
+        stretched = torch.maximum(radius, smooth(smooth(radius)) + 0.03 * bell(nodes.theta / 0.6)) + 0.02
+        return torch.lerp(radius, stretched, inside)
+
+    def _with_cap(self, radius: Tensor, nodes: Spots) -> Tensor:
+        inside = self.cap_depth(nodes)
+        visor = 0.42 * blob(nodes.side / 0.75, (inside - 0.03) / 0.045)
+        crown = (smooth(radius) + 0.06 - radius).clamp(0) * soft(inside / 0.06)
+        return radius + crown + visor
+
+    # ------------------------------------------------------------------ hair
+    def hair_depth(self, p: Spots) -> Tensor:
+        """How far behind the hairline a spot lies, positive where hair grows, in units of y."""
+        t, side, old = self.t, p.side, self.old
+        receding = self.man * old * (0.10 + 0.12 * t("temples"))
+        line = -0.78 - 0.075 * t("hairline") - receding + 0.08 * t("hairline_peak") * bell(side / 0.22)
+        line = line - (0.07 * t("temples") + 1.2 * receding) * bell((side - 0.55) / 0.24)
+        fringe = soft((t("fringe") + 0.4 * col(self.look.haircut) - 0.45) / 0.4)  # a third of all people wear one
+        sweep = bell((p.theta - 0.25 * t("parting")) / 0.75)
+        line = line + fringe * sweep * (0.30 + 0.08 * t("hair_volume"))
+        reach = -0.12 + 0.26 * self.length.clamp(-2.2) + 1.6 * soft((self.length - 0.7) / 0.5)
+        line = line + (reach - line) * soft((side - 1.08 - 0.04 * t("cheeks")) / 0.22)
+        line = line + (reach + 0.9 - line) * soft((side - 2.0) / 0.3)
+        bald = soft((self.man * (1.3 * old + 0.35) * t("temples") - 0.55) / 0.3)
+        return line - p.y - 1.5 * bald * bell(p.theta / 1.3)
+
+    def hair_colour(self) -> Tensor:
+        """Albedo of the hair [B, 3, 1, 1], from black over brown to blond, some red, grey with age."""
+        t = self.t
+        dark = 0.35 + 2.3 * torch.special.ndtr(t("hair_colour") + 0.9 * t("melanin") + 0.4)
+        red = 0.30 * torch.special.ndtr(2 * t("hair_redness") - 2.2)
+        colour = 0.62 * torch.exp(-torch.stack([dark * (0.85 - red), dark * 1.15, dark * (1.6 + red)], 1))
+        grey = (self.old * torch.special.ndtr(1.5 * t("hair_grey") + 0.2))[:, None]
+        return colour * (1 - grey) + 0.42 * grey
+
+    # ------------------------------------------------------------------ colour
+    def colour(self, p: Spots, points: Tensor, paint: Tensor, sampler: Any) -> Surface:
+        """What each spot [B, H, W] looks like; `sampler(maps, points)` reads this person's patterns there."""
+        tilt = 0.010 * self.t("skew") * p.theta.clamp(-1, 1)  # brows, eyes and mouth are never quite level
+        p = p._replace(y=p.y + tilt)
+        fine = (sampler(self.pattern(96, 120, 1), points)[:, 0] * 0.5).clamp(-1, 1)
+        blotch = sampler(self.pattern(12, 16, 2), points)[:, 0]
+        strands = self._strands(points, sampler)
+        hair = soft((self.hair_depth(p) + 0.06 * strands) / 0.07)
+        albedo, hair_colour = self.skin(p, paint, fine, blotch), self.hair_colour()
+        albedo = _mix(albedo, hair_colour, self._beard(p, strands, fine))
+        gloss = 0.26 + 0.06 * fine
+        low, high = _rows(p, 0.50, 1.10, 0.60), _rows(p, -0.50, 0.20, 0.80)
+        albedo[:, :, low] = self._mouth(albedo[:, :, low], _part(p, low))
+        browed = _mix(albedo[:, :, high], 0.7 * hair_colour, self._brows(_part(p, high), (strands + fine)[:, high]))
+        albedo[:, :, high], wet = self._eyes(browed, _part(p, high))
+        gloss[:, high] *= 1 - 0.8 * wet
+        tone = (1 + 0.38 * strands) * (1 - 0.10 * blotch)
+        albedo = _mix(albedo, hair_colour * tone[:, None], hair * (0.80 + 0.2 * soft(self.length + 1.5)))
+        bare = Surface(albedo, gloss * (1 - hair), hair)
+        return bare if self.look.bare else self._dressed(bare, p)
+
+    def _strands(self, points: Tensor, sampler: Any) -> Tensor:
+        """Light and dark along the hair [B, H, W] in -1..1: long for straight hair, winding with its curl."""
+        curl = self.t("hair_curl").clamp(0)
+        x, y, z = points.unbind(1)
+        wave = 0.10 * curl * torch.sin(14 * y + 9 * x) + 0.05 * torch.sin(5 * y + 3 * z)
+        bent = torch.stack([x + wave * z, y * (0.75 + 1.1 * curl), z - wave * x], 1)
+        return (sampler(self.pattern(12, 150, 4), bent)[:, 0] * 0.55).clamp(-1, 1)
+
+    def skin(self, p: Spots, paint: Tensor, fine: Tensor, blotch: Tensor) -> Tensor:
+        """Albedo of bare skin [B, 3, H, W]: two pigments absorb light, melanin and blood (Beer-Lambert).
+
+        Melanin is set so that the skin's lightness L* is drawn evenly from 80 down to 29.
+        """
+        t, (dark, flush, shade) = self.t, paint.unbind(1)
+        lightness = (80 - 51 * torch.special.ndtr(t("melanin")) + 16) / 116
+        melanin = -torch.log(lightness**3 / 0.80) - 0.12
+        rough = soft((t("roughness") + 0.6) / 2.2)
+        uneven = rough * (fine + blotch)
+        blood = (0.24 + 0.06 * t("blood")) * (1 + flush) + 0.06 * uneven
+        m = melanin * (1 + shade) + 0.035 * uneven
+        speckled = 0.4 * soft((t("freckles") - 1.2) / 0.5) + 0.12 * self.old * rough
+        m = m + speckled * blob((p.y - 0.2) / 0.32, p.side / 0.9) * soft((fine - 0.5) * 5)
+        # measured skins lose chroma as they darken: blue light is absorbed first, red light last
+        absorbed = [0.40 * m + 0.115 * m * m + 0.05 * blood, m + 0.55 * blood, 2.0 * m - 0.31 * m * m + 0.62 * blood]
+        return torch.stack(absorbed, 1).add_(dark[:, None]).neg_().exp_().mul_(0.80)
+
+    def _beard(self, p: Spots, strands: Tensor, fine: Tensor) -> Tensor:
+        """How much of the skin is covered by beard, moustache or stubble [B, H, W]; it may be shaved off."""
+        t, side, y = self.t, p.side, p.y
+        area = (0.5 + 0.5 * soft((side - 0.1) / 0.5)) * soft((y - self.nose_y - 0.10) / 0.16) * soft((1.25 - y) / 0.1)
+        chin = area * soft((y - 0.45 - 0.35 * soft((0.9 - side) / 0.3)) / 0.14)
+        lip = blob(side / 0.34, (y - self.mouth_y + 0.14) / 0.055)
+        full = chin * soft((t("beard") - 0.45) / 0.5) + lip * soft((t("moustache") - 0.35) / 0.4)
+        full = full * (1 - col(self.look.shave)) * (0.75 + 0.2 * strands + 0.1 * fine)
+        shadow = 0.22 * (chin + lip).clamp(max=1) * soft((t("beard") + 0.5) / 0.7)
+        return self.man * (full + shadow).clamp(0, 0.92)
+
+    def _brows(self, p: Spots, strands: Tensor) -> Tensor:
+        t = self.t
+        x = (p.side - self.eye_theta - 0.015) / (0.205 + 0.022 * t("brow_length"))
+        inner = bell((x + 0.9) / 0.5) * (-self.brows).clamp(0)  # a frown pulls the inner ends down
+        middle = self.brow_y - (0.028 + 0.020 * t("brow_tilt")) * x + 0.045 * x * x + 0.05 * inner
+        thick = (0.038 + 0.011 * t("brow_thickness")).clamp(0.012) * (1.15 - 0.4 * x)
+        shape = soft((1 - (p.y - middle).abs() / thick) * 1.3) * soft((1 - x.abs()) * 2.5)
+        return (0.88 * shape * (0.78 + 0.22 * strands)).clamp(0, 0.95)
+
+    def _mouth(self, colour: Tensor, p: Spots) -> Tensor:
+        t, smile, y, x = self.t, self.smile, p.y, p.side / self.mouth_half
+        arch = (1 - x * x).clamp(0)
+        corner = self.mouth_y + (0.012 * t("mouth_curve") - 0.085 * smile) * x * x
+        top = (0.060 + 0.015 * t("upper_lip")).clamp(0.012) * (1 - 0.28 * bell(x / 0.16)) * arch.sqrt()
+        bottom = corner + self.gap * arch
+        upper = soft((y - corner + top) / 0.020) * soft((corner + 0.004 - y) / 0.014)
+        full = (0.080 + 0.018 * t("lower_lip")).clamp(0.02) * arch
+        lower = soft((y - bottom) / 0.014) * soft((bottom + full - y) / 0.022)
+        lips = (upper + lower).clamp(0, 1) * soft((1.02 - x) / 0.06)
+        redness = t("lip_colour")
+        tint = torch.stack([0.95 + 0 * redness, 0.66 - 0.06 * redness, 0.70 - 0.05 * redness], 1).clamp(0.3, 1)
+        colour = colour * (1 - lips[:, None] * (1 - tint))
+        inside = soft((y - corner) / 0.010) * soft((bottom - y) / 0.010) * (bottom - corner > 0.006)
+        teeth = inside * soft((corner + 0.045 - y) / 0.012) * soft((0.85 - x) / 0.1)
+        line = bell((y - (corner + bottom) / 2) / (0.011 + 0.3 * (bottom - corner))) * soft((1.06 - x) / 0.05)
+        colour = colour * (1 - torch.maximum(0.62 * line, 0.88 * inside) * (1 - teeth))[:, None]
+        return _mix(colour, _rgb(0.60, 0.57, 0.50, y), 0.9 * teeth)
+
+    def _eyes(self, colour: Tensor, p: Spots) -> tuple[Tensor, Tensor]:
+        t, y, x = self.t, p.y, (p.side - self.eye_theta) / self.eye_half
+        centre = self.eye_y - (0.010 + 0.016 * t("eye_tilt")) * x + 0.5 * self.shut * self.eye_half * 0.3
+        arch = (1 - x * x).clamp(0)
+        upper, lower = centre - self.eye_open * 0.5 * (arch + arch.sqrt()), centre + 0.62 * self.eye_open * arch
+        inside = soft((y - upper) / 0.016) * soft((lower - y) / 0.016) * (x.abs() < 1)
+        look = 0.05 * col(self.look.gaze) * p.theta.sign()
+        d2 = ((p.side - self.eye_theta - look) / 0.080) ** 2 + ((y - self.eye_y + 0.010) / 0.069) ** 2
+        iris, pupil = inside * soft((1 - d2) * 2.2), inside * soft((0.16 - d2) * 9)
+        brown = torch.special.ndtr(1.2 * t("iris") + 1.1 * t("melanin") + 0.5 * t("hair_colour") + 1.0)
+        dark = 1.0 + 1.4 * brown
+        tone = 0.42 * torch.exp(-torch.stack([dark * (1.15 - 0.25 * brown), dark, dark * (0.75 + 0.75 * brown)], 1))
+        lid = 0.45 + 0.55 * soft((y - upper - 0.02) / 0.03)  # the upper lid shades the ball
+        ball = _mix(_rgb(0.50, 0.46, 0.43, y), tone, soft((1 - d2) * 2.2)) * lid[:, None]
+        colour = _mix(_mix(colour, ball, 0.94 * inside), _rgb(0.02, 0.02, 0.02, y), pupil)
+        gleam = col(0.03 * torch.deg2rad(self.look.light_azimuth).sin())
+        gleam = inside * blob((p.theta - (self.eye_theta + look * p.theta.sign()) * p.theta.sign() - gleam) / 0.018, (y - self.eye_y + 0.028) / 0.018)
+        colour = _mix(colour, _rgb(0.9, 0.9, 0.9, y), 0.8 * gleam)
+        lashes = 0.85 - 0.25 * self.man
+        lash = lashes * bell((y - upper) / 0.021) + 0.32 * bell((y - lower) / 0.013)
+        fold = bell((y - upper + 0.050 + 0.014 * t("eyelid")) / 0.014) * soft(t("eyelid") + 0.6 + self.old)
+        lines = (lash * (1 - 0.3 * self.shut) + 0.30 * fold).clamp(0, 0.88) * soft((1.12 - x.abs()) / 0.12)
+        return colour * (1 - lines[:, None]), inside * (1 - self.shut)
+
+    def _dressed(self, bare: Surface, p: Spots) -> Surface:
+        """Lay mask and cap over the face; the scene's number says in which colours."""
+        mask, cap = soft(self.mask_depth(p) / 0.02), soft(self.cap_depth(p) / 0.02)
+        dye = uniform(self.look.background, 8, 5)
+        white = 0.45 + 0.10 * dye[:, :3] * (dye[:, 6:7] < 0.5) - 0.42 * (dye[:, 7:8] > 0.8)
+        pleats = 1 - 0.16 * bell(torch.sin(p.y * 17) / 0.25)
+        strap = bell((p.y - self.eye_y - 0.30 + 0.12 * (p.side - 1.2)) / 0.018) * soft((p.side - 1.15) / 0.05)
+        mask = torch.maximum(mask, strap * (col(self.look.mask) > 0))
+        albedo = _mix(bare.albedo, white[:, :, None, None] * pleats[:, None], mask)
+        albedo = _mix(albedo, (0.04 + 0.4 * dye[:, 3:6] ** 2)[:, :, None, None], cap)
+        cloth = torch.maximum(mask, cap)
+        return Surface(albedo, bare.gloss * (1 - cloth), bare.hair * (1 - cloth))
+
+
+def _rows(p: Spots, above: float, below: float, side: float) -> slice:
+    """The rows of the pictures in which something between two heights is seen: elsewhere it need not be drawn."""
+    if torch.compiler.is_compiling():
+        return slice(None)
+    seen = ((p.y > above) & (p.y < below) & (p.side < side)).any(0).any(1).nonzero()
+    return slice(int(seen[0]), int(seen[-1]) + 1) if len(seen) else slice(0, 0)
+
+
+def _part(p: Spots, rows: slice) -> Spots:
+    return Spots(*(x[:, rows] for x in p))
+
+
+def uniform(seeds: Tensor, count: int, salt: int) -> Tensor:
+    """Numbers [B, count] in 0..1 that each seed [B] fixes, by integer hashing: the same on every device."""
+    x = seeds.long()[:, None] * 0x9E3779B1 + torch.arange(count, device=seeds.device) * 0x85EBCA77 + salt * 0xC2B2AE3D
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B), (16, 1)):
+        x = ((x & 0xFFFFFFFF) ^ ((x & 0xFFFFFFFF) >> shift)) * factor
+    return (x & 0xFFFFFF).float() / 0xFFFFFF
+
+
+def _outline(y: Tensor) -> tuple[Tensor, Tensor]:
+    """Half-width and depth of a medium head at the heights y [V, 1]: [V] and [V], smoothly interpolated."""
+    knots, rows = torch.tensor(_PROFILE, device=y.device).T.contiguous(), y.squeeze(1)
+    right = torch.searchsorted(knots[0], rows.clamp(-1.4499)).clamp(1, knots.shape[1] - 1)
+    t = (rows - knots[0][right - 1]) / (knots[0][right] - knots[0][right - 1])
+    lines = knots[1:, right - 1] * (1 - t) + knots[1:, right] * t
+    kernel = torch.exp(-(torch.linspace(-2, 2, 9, device=y.device) ** 2))
+    wide = F.conv1d(F.pad(lines[:, None], (4, 4), mode="replicate"), (kernel / kernel.sum())[None, None])
+    return wide[0, 0], wide[1, 0]
+
+
 def _mix(below: Tensor, above: Tensor, cover: Tensor) -> Tensor:
-    """Lay the colour `above` over `below` [B, 3, V, U] where `cover` [B, V, U] is 1."""
-    return torch.lerp(below, above.expand_as(below), cover[:, None].expand_as(below))
+    """Lay the colour `above` over `below` [B, 3, H, W] where `cover` [B, H, W] is 1."""
+    return torch.lerp(below, above, cover[:, None])
 
 
 def _rgb(red: float, green: float, blue: float, like: Tensor) -> Tensor:

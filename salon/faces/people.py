@@ -10,18 +10,20 @@ from torch import Tensor
 
 from salon.text import SalonError
 
-GENERATOR_VERSION = "1"  # stands in every card and table; raise it whenever a pixel could change
+GENERATOR_VERSION = "2"  # stands in every card and table; raise it whenever a pixel could change
 
 TRAITS = (
-    "head_width", "head_depth", "forehead", "cheekbones", "cheeks", "jaw_width", "chin_length", "chin_depth",
+    "masculine", "age",
+    "head_width", "head_depth", "forehead", "cheekbones", "cheeks", "jaw_width", "chin_length", "chin_depth", "chin_cleft",
     "eye_distance", "eye_height", "eye_width", "eye_opening", "eye_tilt", "eye_depth", "eyelid", "iris",
     "brow_height", "brow_thickness", "brow_tilt", "brow_length", "brow_ridge",
-    "nose_length", "nose_width", "nose_tip", "nose_bridge", "nose_depth",
+    "nose_length", "nose_width", "nose_tip", "nose_bridge", "nose_hump", "nose_turn",
     "mouth_width", "upper_lip", "lower_lip", "mouth_curve", "philtrum",
-    "melanin", "blood", "lip_colour", "age", "freckles", "beard", "moustache",
+    "melanin", "blood", "lip_colour", "freckles", "moles", "roughness", "wrinkles", "beard", "moustache",
     "hair_colour", "hair_redness", "hair_grey", "hairline", "hairline_peak", "temples", "fringe", "hair_length",
-    "hair_volume", "parting", "ears", "asymmetry", "skin_pattern",
+    "hair_volume", "hair_curl", "parting", "ears", "ear_height", "asymmetry", "skew",
     "mark_1", "mark_2", "mark_3", "mark_4", "mark_5", "mark_6", "mark_7", "mark_8",
+    "pattern_1", "pattern_2", "pattern_3", "pattern_4", "pattern_5", "pattern_6", "pattern_7", "pattern_8",
 )  # fmt: skip
 _SPLIT_SEEDS = {"train": 1_000_003, "validation": 2_000_003, "test": 3_000_017}
 
@@ -50,16 +52,32 @@ class People:
 
     def trait(self, name: str) -> Tensor:
         """One trait of everybody, [N]; raises `SalonError` for an unknown name."""
-        return self.numbers[:, _column(name)]
+        return self.numbers[:, column(name)]
 
     def with_trait(self, name: str, value: float | Tensor) -> "People":
         """The same people but for one trait (a number, or [N] numbers): `person.with_trait("nose_length", 2)`."""
         numbers = self.numbers.clone()
-        numbers[:, _column(name)] = torch.as_tensor(value, dtype=numbers.dtype)
+        numbers[:, column(name)] = torch.as_tensor(value, dtype=numbers.dtype)
         return People(numbers)
 
+    def blend(self, other: "People", share: float | Tensor) -> "People":
+        """People between these (share 0) and `other` (share 1), number by number; one person serves all of the other."""
+        share = torch.as_tensor(share, dtype=self.numbers.dtype).reshape(-1, 1)
+        return People(torch.lerp(*torch.broadcast_tensors(self.numbers, other.numbers, share)))
 
-def _column(name: str) -> int:
+    @property
+    def years(self) -> Tensor:
+        """Age in years [N], 18 to 80, drawn evenly."""
+        return 18 + 62 * torch.special.ndtr(self.trait("age"))
+
+    @property
+    def tone(self) -> Tensor:
+        """Skin tone [N], 0 the lightest to 1 the darkest, drawn evenly over the lightness L* of the skin."""
+        return torch.special.ndtr(self.trait("melanin"))
+
+
+def column(name: str) -> int:
+    """The column of a trait; raises `SalonError` for an unknown name."""
     if name not in TRAITS:
         raise SalonError(f"The trait {name!r} is not known; expected one of {', '.join(TRAITS)}.")
     return TRAITS.index(name)

@@ -1,14 +1,19 @@
 """Pictures of people: rays are marched onto the head, then lit; all pixels of all people at once in torch."""
 
+from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from salon.faces.anatomy import U_SIDE, Y_BOTTOM, Y_TOP, Chart, Expression, Head
+from salon.faces import chart as charts
+from salon.faces.anatomy import Head, Surface, bell, col, soft, uniform
+from salon.faces.chart import Y_TOP, Spots, from_axis, sample
 from salon.faces.people import People
 from salon.text import SalonError
 
@@ -27,18 +32,27 @@ class Views:
     light_azimuth: Tensor  # -180..180, 0 from the camera, 90 from the right
     light_elevation: Tensor  # -90..90, up
     ambient: Tensor  # share of light that comes from everywhere
+    hardness: Tensor  # of the light: 0 casts no shadow, 1 is a bare bulb
     warmth: Tensor  # -1 blue .. 1 red
     exposure: Tensor  # in stops, -3..3
     smile: Tensor
     mouth_open: Tensor
-    brow_raise: Tensor
+    brows: Tensor  # -1 frown .. 1 raised
     eyes_closed: Tensor
     gaze: Tensor  # -1 left .. 1 right
-    glasses: Tensor  # 0 or 1
-    background: Tensor  # a seed
+    glasses: Tensor  # 0 none, else how heavy the frame is
+    sunglasses: Tensor  # 0 none, else how dark
+    mask: Tensor  # 0 none, else how far up
+    cap: Tensor  # 0 none, else how low
+    haircut: Tensor  # -1 shorter .. 1 longer than the person's usual
+    shave: Tensor  # share of the beard that is off
+    background: Tensor  # a seed; 0 is plain grey
+    clutter: Tensor  # of the background: 0 smooth, 1 busy
 
     def __post_init__(self) -> None:
-        for field, limit in _LIMITS.items():
+        if len(self) == 0:
+            raise SalonError("A batch of zero views came; expected at least one.")
+        for field, limit in LIMITS.items():
             value = getattr(self, field)
             if not torch.isfinite(value).all() or (value < limit[0]).any() or (value > limit[1]).any():
                 raise SalonError(
@@ -53,23 +67,25 @@ class Views:
         return Views(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
 
-_LIMITS = {
+LIMITS = {
     "yaw": (-90, 90), "pitch": (-40, 40), "roll": (-45, 45), "light_azimuth": (-180, 180),
-    "light_elevation": (-90, 90), "ambient": (0, 1), "warmth": (-1, 1), "exposure": (-3, 3), "smile": (0, 1),
-    "mouth_open": (0, 1), "brow_raise": (0, 1), "eyes_closed": (0, 1), "gaze": (-1, 1), "glasses": (0, 1),
-    "background": (0, 2**24),
+    "light_elevation": (-90, 90), "ambient": (0, 1), "hardness": (0, 1), "warmth": (-1, 1), "exposure": (-3, 3),
+    "smile": (0, 1), "mouth_open": (0, 1), "brows": (-1, 1), "eyes_closed": (0, 1), "gaze": (-1, 1), "glasses": (0, 1),
+    "sunglasses": (0, 1), "mask": (0, 1), "cap": (0, 1), "haircut": (-1, 1), "shave": (0, 1),
+    "background": (0, 2**24), "clutter": (0, 1),
 }  # fmt: skip
-_NEUTRAL = {name: 0.0 for name in _LIMITS} | {
-    "light_azimuth": -25.0,
-    "light_elevation": 30.0,
-    "ambient": 0.45,
-}
+_NEUTRAL = dict.fromkeys(LIMITS, 0.0) | {
+    "light_azimuth": -25.0, "light_elevation": 30.0, "ambient": 0.45, "hardness": 0.5, "clutter": 0.5,
+}  # fmt: skip
+# The same values without checks, for the inner functions; and whether nobody in the whole batch wears mask or cap.
+_Look = namedtuple("_Look", [*LIMITS, "bare"])
+
 
 
 def _views(values: dict[str, Tensor], fixed: dict[str, float | Tensor], count: int) -> Views:
     for name, value in fixed.items():
-        if name not in _LIMITS:
-            raise SalonError(f"The view has no {name!r}; expected one of {', '.join(_LIMITS)}.")
+        if name not in LIMITS:
+            raise SalonError(f"The view has no {name!r}; expected one of {', '.join(LIMITS)}.")
         values[name] = torch.as_tensor(value, dtype=torch.float32).expand(count).clone()
     return Views(**values)
 
@@ -86,113 +102,124 @@ def sample_views(count: int, seed: int, yaw: float = 25.0, **fixed: float | Tens
     def normal(sd: float, limit: float) -> Tensor:
         return (torch.randn(count, generator=g) * sd).clamp(-limit, limit)
 
-    def uniform(low: float, high: float) -> Tensor:
+    def evenly(low: float, high: float) -> Tensor:
         return low + (high - low) * torch.rand(count, generator=g)
 
     def sometimes(chance: float) -> Tensor:
         return (torch.rand(count, generator=g) < chance) * torch.rand(count, generator=g)
 
     values = {
-        "yaw": uniform(-yaw, yaw), "pitch": normal(7, 18), "roll": normal(3, 10),
-        "light_azimuth": uniform(-70, 70), "light_elevation": uniform(-10, 65), "ambient": uniform(0.25, 0.75),
-        "warmth": normal(0.25, 1), "exposure": normal(0.3, 0.7) - 0.15, "smile": sometimes(0.5),
-        "mouth_open": sometimes(0.25), "brow_raise": sometimes(0.2), "eyes_closed": sometimes(0.1) * 0.9,
-        "gaze": normal(0.35, 1), "glasses": (torch.rand(count, generator=g) < 0.12).float(),
-        "background": torch.randint(1, 2**24, (count,), generator=g).float(),
+        "yaw": evenly(-yaw, yaw), "pitch": normal(7, 18), "roll": normal(3, 10),
+        "light_azimuth": evenly(-70, 70), "light_elevation": evenly(-10, 65), "ambient": evenly(0.25, 0.75),
+        "hardness": evenly(0, 1), "warmth": normal(0.25, 1), "exposure": normal(0.3, 0.7) - 0.15,
+        "smile": sometimes(0.5), "mouth_open": sometimes(0.25), "brows": normal(0.3, 1),
+        "eyes_closed": sometimes(0.1) * 0.9, "gaze": normal(0.35, 1), "glasses": sometimes(0.15),
+        "sunglasses": torch.zeros(count), "mask": torch.zeros(count), "cap": torch.zeros(count),
+        "haircut": normal(0.4, 1), "shave": sometimes(0.4),
+        "background": torch.randint(1, 2**24, (count,), generator=g).float(), "clutter": evenly(0, 1),
     }  # fmt: skip
     return _views(values, fixed, count)
 
 
+class Truth(NamedTuple):
+    """What is known of a picture: `landmarks` [B, 5, 2] in pixels (x, y): left and right eye, nose tip, left and
+    right corner of the mouth, as seen; `depth` [B, H, W], in half picture widths, larger is nearer; `cover` [B, H, W]."""
+
+    landmarks: Tensor
+    depth: Tensor
+    cover: Tensor
+
+
 def render(
-    people: People, views: Views, size: int = 64, progress: bool = False, device: str = "cpu"
+    people: People, views: Views, size: int = 64, progress: bool = False, device: str = "cpu", compile: bool = False
 ) -> Tensor:
     """Pictures [B, 3, size, size], RGB 0..1, person by person and view by view; one of either serves all.
 
-    Framed like the field's template whatever the pose. Deterministic: the same numbers give the same pixels
-    on the same machine, whatever the batch. Raises `SalonError` for sizes outside 16..1024 or unequal counts.
+    Framed like the field's template whatever the pose. Deterministic: the same numbers give the same 8-bit pixels
+    from run to run on one kind of processor and version of torch, whatever the batch. `compile` pays from some
+    thousands of faces on and needs a C++ compiler. Raises `SalonError` for sizes outside 16..1024 or unequal counts.
     """
+    picture = _compiled() if compile else _picture
+    return _in_chunks(people, views, size, progress, device, lambda *given: (picture(*given),))[0]
+
+
+def truth(people: People, views: Views, size: int = 64, device: str = "cpu") -> Truth:
+    """Landmarks, depth and cover of the pictures that `render` draws of the same numbers."""
+    return Truth(*_in_chunks(people, views, size, False, device, _truth))
+
+
+def _in_chunks(
+    people: People, views: Views, size: int, progress: bool, device: str, function: Any
+) -> tuple[Tensor, ...]:
+    """`function(numbers, look, nodes, size)` over parts of the batch, its results joined along it."""
     if not 16 <= size <= 1024:
         raise SalonError(f"The size {size} came; expected 16 to 1024 pixels.")
-    count = max(len(people), len(views))
-    if len(people) not in (1, count) or len(views) not in (1, count):
+    count = max(len(people), len(views)) if len(people) and len(views) else 0
+    if count == 0 or len(people) not in (1, count) or len(views) not in (1, count):
         raise SalonError(
             f"{len(people)} people came with {len(views)} views; expected equal counts, or one of either."
         )
-    who, how = torch.arange(count) % len(people), torch.arange(count) % len(views)
-    chart = Chart(size * 3 // 2, size * 2, device)
-    parts = torch.arange(count).split(max(1, _CHUNK * 64 * 64 // (size * size)))
+    nodes = charts.chart(size * 3 // 2, size * 2, device)
+    numbers = people.numbers.expand(count, -1).to(device)
+    table = torch.stack([getattr(views, name) for name in LIMITS], 1).expand(count, -1).to(device)
+    length = max(1, (_CHUNK if nodes.y.device.type == "cpu" else 2048) * 64 * 64 // (size * size))
+    bare = not (views.mask.any() or views.cap.any())
+    parts = list(zip(numbers.split(length), table.split(length), strict=True))
 
-    def draw(rows: Tensor) -> Tensor:
-        return _render(people[who[rows]], views[how[rows]], chart, size).cpu()
+    def draw(part: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
+        with torch.inference_mode():
+            short = length - len(part[0])  # a part of full length keeps a compiled function from compiling again
+            filled = [F.pad(x, (0, 0, 0, short)) if short and count > length else x for x in part]
+            made = function(filled[0], _Look(*filled[1].unbind(1), bare), nodes, size)
+            return tuple(x[: len(part[0])].cpu() for x in made)
 
     threads = torch.get_num_threads()
     # A chunk for each core beats many cores on a chunk, most of all on a busy machine.
     torch.set_num_threads(1)
     try:
-        with ThreadPoolExecutor(threads) as pool:
+        workers = threads if nodes.y.device.type == "cpu" else 1
+        with ThreadPoolExecutor(workers, initializer=torch.set_flush_denormal, initargs=(True,)) as pool:
             done, title = pool.map(draw, parts), f"rendering {count} faces"
-            return torch.cat(list(tqdm(done, title, len(parts), leave=False, disable=not progress)))
+            made = list(tqdm(done, title, len(parts), leave=False, disable=not progress))
+            return tuple(torch.cat(x) for x in zip(*made, strict=True))
     finally:
         torch.set_num_threads(threads)
 
 
-@torch.inference_mode()
-def _render(people: People, views: Views, chart: Chart, size: int) -> Tensor:
-    people = People(people.numbers.to(chart.y.device))
-    views = Views(**{f.name: getattr(views, f.name).to(chart.y.device) for f in fields(views)})
-    face = Expression(
-        views.smile, views.mouth_open, views.brow_raise, views.eyes_closed, views.gaze, views.glasses
-    )
-    head = Head(people, face, chart)
-    texture, strands = _textures(people, chart)
-    hair, thick = head.hair(strands)
-    radius = head.radius(thick * (0.92 + 0.08 * strands))
-    colour, gloss = head.albedo(hair, texture, strands)
-    cavity = 9 * (_blur(radius) - radius)
-    rotation, pixels = _camera(views), _frame(head, views, radius, size)
-    points, alpha = _march(radius, rotation, pixels)
-    surface = torch.cat([colour, gloss[:, None], cavity[:, None], radius_slopes(radius, chart)], 1)
-    skin = _sample(surface, points)  # [B, 7, size, size]: colour, gloss, cavity, slopes
-    lit = _shade(skin, points, rotation, views)
-    behind = _background(views, size)
-    picture = (behind + (lit - behind) * alpha[:, None]) * torch.exp2(views.exposure)[:, None, None, None]
-    return picture.clamp(1e-4, 1) ** (1 / 2.2)
+@cache
+def _compiled() -> Any:
+    return torch.compile(_picture, dynamic=False)
 
 
-def _textures(people: People, chart: Chart) -> tuple[Tensor, Tensor]:
-    """Each person's own unevenness of skin and strands of hair, [B, V, U] in -1..1, drawn from the traits."""
-    rows, columns = chart.y.shape[0], chart.theta.shape[1]
-    skin, strands = [], []
-    for pattern in people.trait("skin_pattern").tolist():
-        g = torch.Generator().manual_seed(int((pattern + 4) * 1e6))
-        skin.append(torch.randn(1, 64, 80, generator=g))
-        strands.append(torch.randn(1, 14, 120, generator=g))
-    fine = F.interpolate(
-        torch.stack(skin).to(chart.y.device), (rows, columns), mode="bilinear", align_corners=True
-    )
-    long = F.interpolate(
-        torch.stack(strands).to(chart.y.device), (rows, columns), mode="bilinear", align_corners=True
-    )
-    return (fine[:, 0] * 0.6).clamp(-1, 1), (long[:, 0] * 0.5).clamp(-1, 1)
+def _picture(numbers: Tensor, look: Any, nodes: Spots, size: int) -> Tensor:
+    """Traits [B, P] and a look into pictures [B, 3, size, size]: shape, march, colour, light, background."""
+    head, rotation = Head(numbers, look), _camera(look)
+    radius = head.radius(nodes)
+    plane = _frame(head, look, radius, rotation, size)
+    points, depth, alpha, visible = _march(radius, rotation, plane, look)
+    cavity = 9 * (charts.smooth(radius) - radius)
+    maps = sample(torch.cat([cavity[:, None], charts.slopes(radius, nodes), head.paint(nodes)], 1), points)
+    surface = head.colour(charts.spots(points), points, maps[:, 3:], sample)
+    lit = _shade(surface, maps[:, :3], points, visible, rotation, look)
+    lit, alpha = _with_glasses(numbers, lit, alpha, depth, rotation, plane, look)
+    behind = _background(look, size)
+    picture = (behind + (lit - behind) * alpha[:, None]) * torch.exp2(look.exposure)[:, None, None, None]
+    return picture.clamp(0, 1).sqrt()  # the gamma of 2 that film and screens had, near enough
 
 
-def _blur(radius: Tensor) -> Tensor:
-    """The relief [B, V, U] without its detail: what lies below it is a cavity and gets less sky."""
-    small = F.avg_pool2d(radius[:, None], 8)
-    return F.interpolate(small, radius.shape[1:], mode="bilinear", align_corners=False)[:, 0]
+def _truth(numbers: Tensor, look: Any, nodes: Spots, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    head, rotation = Head(numbers, look), _camera(look)
+    radius = head.radius(nodes)
+    plane = _frame(head, look, radius, rotation, size)
+    _, depth, alpha, _ = _march(radius, rotation, plane, look)
+    seen = (_landmarks(head, radius) @ rotation.transpose(1, 2))[..., :2]  # [B, 5, 2] in the camera's plane
+    first, step = plane[:, 0, 0], plane[:, 1, 1] - plane[:, 0, 0]
+    return (seen - first[:, None]) / step[:, None], torch.where(alpha > 0.5, depth, -1.45), alpha
 
 
-def radius_slopes(radius: Tensor, chart: Chart) -> Tensor:
-    """How the radius changes along theta (over r) and along y, [B, 2, V, U], by central differences."""
-    dr_y = (torch.roll(radius, -1, 1) - torch.roll(radius, 1, 1)) / (2 * (chart.y[1] - chart.y[0]))
-    step = torch.roll(chart.theta, -1, 1) - torch.roll(chart.theta, 1, 1)
-    dr_theta = (torch.roll(radius, -1, 2) - torch.roll(radius, 1, 2)) / step.abs().clamp(1e-3)
-    return torch.stack([dr_theta / radius, dr_y], 1).clamp(-4, 4)
-
-
-def _camera(views: Views) -> Tensor:
+def _camera(look: Any) -> Tensor:
     """Rotation matrices [B, 3, 3] that turn the head before the camera: yaw, then pitch, then roll."""
-    a, b, c = (torch.deg2rad(x) for x in (views.yaw, views.pitch, views.roll))
+    a, b, c = (torch.deg2rad(x) for x in (look.yaw, look.pitch, look.roll))
     one, zero = torch.ones_like(a), torch.zeros_like(a)
 
     def matrix(*rows: Tensor) -> Tensor:
@@ -204,102 +231,186 @@ def _camera(views: Views) -> Tensor:
     return roll @ pitch @ yaw
 
 
-def landmarks(head: Head, radius: Tensor) -> Tensor:
-    """Left eye, right eye, nose tip, mouth in the head's own frame, [B, 4, 3]."""
-    zero = torch.zeros_like(head.eye_theta)
-    theta = torch.cat([-head.eye_theta, head.eye_theta, zero, zero], 2).squeeze(1)
-    y = torch.cat([head.eye_y, head.eye_y, head.nose_y, head.mouth_y + 0.5 * head.gap], 2).squeeze(1)
-    r = _at(radius[:, None], theta, y)[:, 0]
+def _landmarks(head: Head, radius: Tensor) -> Tensor:
+    """Left eye, right eye, nose tip, corners of the mouth in the head's own frame, [B, 5, 3]."""
+    corner = head.mouth_half * 0.95
+    corner_y = head.mouth_y - 0.085 * head.smile + 0.3 * head.gap
+    theta = torch.cat([-head.eye_theta, head.eye_theta, 0 * corner, -corner, corner], 2).squeeze(1)
+    y = torch.cat([head.eye_y, head.eye_y, head.tip_y, corner_y, corner_y], 2).squeeze(1)
+    r = charts.at(radius[:, None], theta, y)[:, 0]
     return torch.stack([r * theta.sin(), y, r * theta.cos()], -1)
 
 
-def _frame(head: Head, views: Views, radius: Tensor, size: int) -> Tensor:
+def _frame(head: Head, look: Any, radius: Tensor, rotation: Tensor, size: int) -> Tensor:
     """Where each pixel lies in the camera's plane [B, size, size, 2], so that eyes and mouth meet the template."""
-    upright = Views(**{f.name: getattr(views, f.name) for f in fields(views)} | {"roll": 0 * views.roll})
-    seen = landmarks(head, radius) @ _camera(upright).transpose(1, 2)  # [B, 4, 3]
-    eyes, mouth = seen[:, :2].mean(1), seen[:, 3]
-    scale = ((mouth - eyes)[:, 1] / (MOUTH_Y - EYES_Y)).clamp(0.7, 1.3)
-    middle = (eyes + mouth)[:, :2] / 2
-    turn = torch.deg2rad(views.roll)
-    rotated = torch.stack([middle[:, 0] * turn.cos() - middle[:, 1] * turn.sin(),
-                           middle[:, 0] * turn.sin() + middle[:, 1] * turn.cos()], -1)  # fmt: skip
+    seen = _landmarks(head, radius) @ rotation.transpose(1, 2)  # [B, 5, 3]
+    eyes, mouth = seen[:, :2, :2].mean(1), seen[:, 3:, :2].mean(1)
+    turn = torch.deg2rad(look.roll)
+    down = torch.stack([-turn.sin(), turn.cos()], -1)
+    scale = (((mouth - eyes) * down).sum(-1) / (MOUTH_Y - EYES_Y)).clamp(0.7, 1.3)
     line = (torch.arange(size, device=radius.device) + 0.5) / size * 2 - 1
     plane = torch.stack(torch.meshgrid(line, line, indexing="xy"), -1)[None]
     centre = torch.tensor([0.0, (EYES_Y + MOUTH_Y) / 2], device=radius.device)
-    return (plane - centre) * scale[:, None, None, None] + rotated[:, None, None]
+    return (plane - centre) * scale[:, None, None, None] + ((eyes + mouth) / 2)[:, None, None]
 
 
-def _at(maps: Tensor, theta: Tensor, y: Tensor) -> Tensor:
-    """Values of maps [B, C, V, U] at angles and heights [B, n], as [B, C, n]."""
-    s = torch.tan(theta / 2)
-    grid = torch.stack([s / (1 + s.abs()) / U_SIDE, (y - Y_TOP) / (Y_BOTTOM - Y_TOP) * 2 - 1], -1)
-    return F.grid_sample(maps, grid[:, None], align_corners=True, padding_mode="border")[:, :, 0]
+def _march(radius: Tensor, rotation: Tensor, plane: Tensor, look: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Follow each pixel's ray to the head: points [B, 3, H, W] in its frame, depth, cover alpha, and the share of the
+    lamp that is seen from there, each [B, H, W].
 
-
-def _sample(maps: Tensor, points: Tensor) -> Tensor:
-    """Values of maps [B, C, V, U] under points [B, 3, H, W] of the head's frame, as [B, C, H, W]."""
-    x, y, z = points.unbind(1)
-    s = x / (torch.sqrt(x * x + z * z) + z).clamp(1e-4)
-    grid = torch.stack([s / (1 + s.abs()) / U_SIDE, (y - Y_TOP) * (2 / (Y_BOTTOM - Y_TOP)) - 1], -1)
-    return F.grid_sample(maps, grid, align_corners=True, padding_mode="border")
-
-
-def _march(radius: Tensor, rotation: Tensor, pixels: Tensor, steps: int = 12) -> tuple[Tensor, Tensor]:
-    """Follow each pixel's ray to the head: points [B, 3, H, W] in its frame, and cover alpha [B, H, W].
-
-    The gap between a point's distance from the axis and r(theta, y) below it bounds how far the ray may go;
-    the smallest gap on the way, in pixels, gives an edge without jags.
+    The gap between a point's distance from the axis and r(theta, y) below it bounds how far the ray may go. Most
+    steps, and the shadow, are taken on a picture of half the size; the smallest gap on the last steps, in pixels,
+    gives an edge without jags.
     """
-    flat = F.pad(pixels, (0, 1))  # [B, H, W, 3], z = 0
-    origin = torch.einsum("bhwi,bij->bjhw", flat, rotation)
+    size = plane.shape[1]
+    coarse = F.avg_pool2d(plane.permute(0, 3, 1, 2), 2, ceil_mode=True).permute(0, 2, 3, 1)
+    start = torch.full_like(coarse[..., 0], 1.45)
+    depth, points, gap = _approach(radius, rotation, coarse, start, 9, 0.85)
+    met = (gap < 0.06).float()
+    inner = 1 - F.max_pool2d(1 - met, 3, 1, 1)  # well within the outline nothing shines through
+    maps = torch.stack([depth * met, _lamp(radius, rotation, points, look) * met, met, inner], 1)
+    depth, visible, near, inner = F.interpolate(maps, (size, size), mode="bilinear").unbind(1)
+    start = depth / near.clamp(1e-3) + 0.02  # where the coarse ray met the head, or did beside
+    depth, points, gap = _approach(radius, rotation, plane, torch.where(near > 0, start, start + 0.2), 2 + (size // 48).bit_length(), 0.9)
+    visible = (visible + 1e-3) / (near + 1e-3)
+    pixel = (plane[:, 0, 1, 0] - plane[:, 0, 0, 0])[:, None, None]
+    return points, depth, torch.maximum((1.3 - gap / pixel).clamp(0, 1), inner), visible
+
+
+def _approach(
+    radius: Tensor, rotation: Tensor, plane: Tensor, depth: Tensor, steps: int, share: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Go down from `depth` in `steps` steps: depth [B, H, W], points [B, 3, H, W], and the smallest gap on the way."""
+    origin = torch.einsum("bhwi,bij->bjhw", F.pad(plane, (0, 1)), rotation)
     direction = rotation[:, 2, :, None, None]
-    depth = torch.full_like(pixels[..., 0], 1.45)
     nearest = torch.full_like(depth, 9.0)
-    for step in range(steps):
-        points = origin + depth[:, None] * direction
-        gap = torch.sqrt(points[:, 0] ** 2 + points[:, 2] ** 2) - _sample(radius[:, None], points)[:, 0]
+    for _ in range(steps):
+        points = torch.addcmul(origin, depth[:, None], direction)
+        gap = from_axis(points).sub_(sample(radius[:, None], points)[:, 0])
         outside = (points[:, 1] < Y_TOP) | (depth < -1.2)
         nearest = torch.where(outside, nearest, torch.minimum(nearest, gap))
-        depth = depth - gap * (0.75 if step < steps - 3 else 0.5)
-    points = origin + depth[:, None] * direction
-    pixel = (pixels[:, 0, 1, 0] - pixels[:, 0, 0, 0])[:, None, None]
-    return points, (0.75 - nearest / pixel).clamp(0, 1)
+        depth = depth.sub(gap, alpha=share)
+    return depth, torch.addcmul(origin, depth[:, None], direction), nearest
 
 
-def _shade(skin: Tensor, points: Tensor, rotation: Tensor, views: Views) -> Tensor:
-    """Light on the head [B, 3, H, W]: wrapped Lambert, a dim sky, cavities in shade, a soft highlight."""
-    colour, gloss, cavity, slope_theta, slope_y = skin[:, :3], skin[:, 3], skin[:, 4], skin[:, 5], skin[:, 6]
+def _light(look: Any) -> Tensor:
+    """Unit vectors [B, 3] from the head to the lamp, in the camera's frame."""
+    azimuth, elevation = torch.deg2rad(look.light_azimuth), torch.deg2rad(look.light_elevation)
+    return torch.stack([azimuth.sin() * elevation.cos(), -elevation.sin(), azimuth.cos() * elevation.cos()], -1)
+
+
+def _lamp(radius: Tensor, rotation: Tensor, points: Tensor, look: Any, steps: int = 7) -> Tensor:
+    """Which share of the lamp each point [B, 3, H, W] sees: the smallest angle by which its ray clears the head.
+
+    A hard lamp is small, so its shadow has a sharp edge; a soft one is wide and dims at most a little.
+    """
+    toward = torch.einsum("bi,bij->bj", _light(look), rotation)[:, :, None, None]
+    wide = (0.75 - 0.62 * look.hardness)[:, None, None]
+    clear = torch.full_like(points[:, 0], 9.0)
+    for step in range(steps):
+        far = 0.07 * 1.45**step
+        at = points + far * toward
+        gap = from_axis(at).sub_(sample(radius[:, None], at)[:, 0])
+        clear = torch.minimum(clear, torch.where(at[:, 1] < Y_TOP, clear, (gap + 0.02) / far))
+    return 1 - soft(2 * look.hardness - 1)[:, None, None].clamp(0) * soft(-clear / wide - 0.3)
+
+
+def _shade(surface: Surface, relief: Tensor, points: Tensor, visible: Tensor, rotation: Tensor, look: Any) -> Tensor:
+    """Light on the head [B, 3, H, W]: wrapped Lambert, a dim sky, cavities in shade, highlights of skin and hair."""
+    cavity, slope_theta, slope_y = relief.unbind(1)
     x, z = points[:, 0], points[:, 2]
     rho = torch.sqrt(x * x + z * z).clamp(1e-3)
     sin, cos = x / rho, z / rho
     normal = torch.stack([sin - slope_theta * cos, -slope_y, cos + slope_theta * sin], 1)
     normal = torch.einsum("bij,bjhw->bihw", rotation, normal)
     normal = normal * (normal * normal).sum(1, keepdim=True).rsqrt()
-    azimuth, elevation = torch.deg2rad(views.light_azimuth), torch.deg2rad(views.light_elevation)
-    light = torch.stack(
-        [azimuth.sin() * elevation.cos(), -elevation.sin(), azimuth.cos() * elevation.cos()], -1
-    )
+    light = _light(look)
     half = F.normalize(light + light.new_tensor([0.0, 0.0, 1.0]), dim=-1)
     facing = torch.einsum("bihw,bi->bhw", normal, light)
-    diffuse = ((facing + 0.22) / 1.22).clamp(0)
-    shine = torch.einsum("bihw,bi->bhw", normal, half).clamp(0) ** 22
+    ambient, hard = col(look.ambient), col(look.hardness)
+    # light enters the skin and leaves it a little further on, red light the furthest
+    wrap = torch.tensor([0.34, 0.22, 0.18], device=x.device)[None, :, None, None] * (1.2 - 0.6 * hard[:, None])
+    diffuse = ((facing[:, None] + wrap) / (1 + wrap)).clamp(0) * visible[:, None]
     open_sky = (1 - cavity.clamp(0, 0.75)) * (0.72 - 0.28 * normal[:, 1])
-    ambient = views.ambient[:, None, None]
-    tint = 1 + views.warmth[:, None] * torch.tensor([0.12, 0.0, -0.14], device=skin.device)
-    key = 1.75 * (1 - ambient) * diffuse * (1 - 0.4 * cavity.clamp(0, 1)) + 1.15 * ambient * open_sky
-    lit = colour * key[:, None] + (0.55 * gloss * shine * (1 - ambient))[:, None]
+    key = 1.75 * (1 - ambient) * (1 - 0.4 * cavity.clamp(0, 1))
+    lit = surface.albedo * (key[:, None] * diffuse + (1.15 * ambient * open_sky)[:, None])
+    skin_shine = surface.gloss * _squared(torch.einsum("bihw,bi->bhw", normal, half).clamp(0), 4)
+    # hair shines across its strands, which run down (Kajiya and Kay)
+    along = torch.stack([slope_y * sin, torch.ones_like(sin), slope_y * cos], 1)
+    along = torch.einsum("bij,bjhw->bihw", rotation, along) * (1 + slope_y * slope_y).rsqrt()[:, None]
+    across = _squared((1 - torch.einsum("bihw,bi->bhw", along, half) ** 2).clamp(0), 3)
+    hair_shine = 0.10 * surface.hair * across * (facing + 0.3).clamp(0)
+    lit = lit + ((0.55 * skin_shine + hair_shine) * visible * (1 - ambient))[:, None]
+    tint = 1 + look.warmth[:, None] * torch.tensor([0.12, 0.0, -0.14], device=x.device)
     return lit * tint[:, :, None, None]
 
 
-def _background(views: Views, size: int) -> Tensor:
-    """Soft patches of colour [B, 3, size, size] from each view's seed; seed 0 is plain grey."""
-    patches = []
-    for seed in views.background.tolist():
-        g = torch.Generator().manual_seed(int(seed))
-        base, spread = torch.rand(3, 1, 1, generator=g) * 0.5, torch.rand(1, generator=g) * 0.35
-        patch = (
-            base.mean() * 0.6 + base * 0.4 + spread * torch.randn(3, 5, 5, generator=g).mean(0, keepdim=True)
-        )
-        patches.append(torch.full((3, 5, 5), 0.22) if seed == 0 else patch)
-    small = torch.stack(patches).to(views.yaw.device)
-    return F.interpolate(small, (size, size), mode="bicubic", align_corners=True).clamp(0, 1)
+def _squared(x: Tensor, times: int) -> Tensor:
+    """x to the power 2^times, much faster than a general power."""
+    for _ in range(times):
+        x = x * x
+    return x
+
+
+def _with_glasses(numbers: Tensor, lit: Tensor, alpha: Tensor, *seen: Any) -> tuple[Tensor, Tensor]:
+    """Put glasses on those who wear them."""
+    *seen, look = seen
+    rows = torch.arange(len(lit), device=lit.device)
+    if not torch.compiler.is_compiling():
+        rows = torch.nonzero(look.glasses + look.sunglasses).squeeze(1)
+    if len(rows):
+        part = _Look(*(x[rows] for x in look[:-1]), look.bare)
+        worn = _glasses(Head(numbers[rows], part), lit[rows], alpha[rows], *(x[rows] for x in seen), part)
+        lit[rows], alpha[rows] = worn
+    return lit, alpha
+
+
+def _glasses(
+    head: Head, lit: Tensor, alpha: Tensor, depth: Tensor, rotation: Tensor, plane: Tensor, look: Any
+) -> tuple[Tensor, Tensor]:
+    """Spectacles on an elliptic cylinder before the face: what they cover and tint; returns picture and cover."""
+    t, eye_theta = head.t, head.eye_theta
+    front = 0.82 * (1 + 0.030 * t("head_depth")) + 0.105 + 0.026 * t("nose_bridge")
+    flat = 0.80 * (1 + 0.045 * t("head_width")) / front  # the cylinder is made round by stretching x
+    origin = torch.einsum("bhwi,bij->bjhw", F.pad(plane, (0, 1)), rotation)
+    direction = rotation[:, 2, :, None, None].expand_as(origin)
+    ox, oz, dx, dz = origin[:, 0] / flat, origin[:, 2], direction[:, 0] / flat, direction[:, 2]
+    a, b, c = dx * dx + dz * dz, ox * dx + oz * dz, ox * ox + oz * oz - front**2
+    root = b * b - a * c
+    far = (-b + root.clamp(0).sqrt()) / a.clamp(1e-3)
+    y, theta = origin[:, 1] + far * direction[:, 1], torch.atan2(ox + far * dx, oz + far * dz)
+    before = soft((far - depth) / 0.03) * alpha + (1 - alpha)
+    side, style = theta.abs(), uniform(look.background, 1, 8)[..., None] - 0.5
+    big = (look.sunglasses > 0).float()[:, None, None]
+    x = (side - 0.9 * eye_theta).abs() / (0.225 + 0.035 * big)
+    v = (y - head.eye_y - 0.030).abs() / (0.155 + 0.04 * style + 0.03 * big)
+    shape = (x * x * x * x + v * v * v * v).sqrt().sqrt()
+    worn = torch.maximum(look.glasses, look.sunglasses)[:, None, None]
+    wide = 0.05 + 0.10 * worn
+    rim = bell((shape - 1) / wide)
+    bridge = bell((y - head.eye_y + 0.02) / 0.02) * (side < 0.9 * eye_theta - 0.2)
+    temple = bell((y - head.eye_y + 0.01) / 0.02) * ((side > 0.9 * eye_theta + 0.22) & (side < 1.5))
+    seen = before * (root > 0) * (worn > 0)
+    frame = (rim + bridge + temple).clamp(0, 1) * seen * (0.55 + 0.45 * worn)
+    lens = soft((1 - shape) / 0.08) * seen
+    dark = lens * soft(look.sunglasses * 2 - 1)[:, None, None] * (0.97 - 0.25 * soft((y - head.eye_y) / 0.2))
+    glare = 0.10 * lens * bell((y - head.eye_y + 0.04 - 0.3 * theta) / 0.03)
+    colour = 0.03 + 0.10 * uniform(look.background, 3, 9)[:, :, None, None] ** 2
+    out = lit * (1 - dark[:, None]) + glare[:, None] + 0.012 * dark[:, None]
+    out = out + (colour - out) * frame[:, None]
+    return out, torch.maximum(alpha, torch.maximum(frame, dark))
+
+
+def _background(look: Any, size: int) -> Tensor:
+    """What stands behind [B, 3, size, size]: soft patches of colour, finer and stronger with clutter; seed 0 is grey."""
+    seed, batch = look.background, len(look.background)
+    base = uniform(seed, 3, 1)
+    grey = (0.8 * base.mean(1, keepdim=True) + 0.2 * base)[:, :, None, None] * 0.55
+    broad = uniform(seed, 16, 2).view(batch, 1, 4, 4) - 0.5
+    fine = uniform(seed, 324, 3).view(batch, 4, 9, 9) - 0.5
+    fine = 0.7 * fine[:, :1] + 0.3 * fine[:, 1:]
+    busy = look.clutter[:, None, None, None]
+    patches = F.interpolate(broad, (size, size), mode="bicubic", align_corners=True) * (0.15 + 0.35 * busy)
+    detail = F.interpolate(fine, (size, size), mode="bilinear", align_corners=True) * 0.45 * busy**2
+    there = (seed > 0).float()[:, None, None, None]
+    return (0.22 + there * (grey - 0.22 + 0.05 + patches + detail)).clamp(0.01, 1)

@@ -1,34 +1,102 @@
-"""Contact sheets: many faces on one picture, to be looked at."""
+"""Contact sheets: many faces on one picture, labelled, to be looked at."""
 
+from collections.abc import Callable, Sequence
+from inspect import signature
 from pathlib import Path
 
 import torch
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
-from torchvision.utils import make_grid, save_image
+from torchvision.transforms.functional import to_pil_image
+from torchvision.utils import make_grid
 
+from salon.faces.nuisances import NUISANCES, label, seen_under
 from salon.faces.people import People, sample_people
-from salon.faces.render import frontal_views, render
-from salon.faces.variations import degrade
+from salon.faces.render import frontal_views, render, sample_views
+from salon.text import SalonError
 
-# One person under what the renderer can change, then under what a camera can spoil.
-VIEWS: tuple[dict[str, float], ...] = (
-    {}, {"yaw": 30}, {"yaw": -60}, {"pitch": 20}, {"light_azimuth": 80, "ambient": 0.2}, {"smile": 1},
-    {"mouth_open": 0.8}, {"eyes_closed": 1}, {"glasses": 1},
+ACROSS, GAP = 8, 2  # tiles in a row of people, white pixels around each
+STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
+ENDINGS = (".png", ".webp", ".jpg", ".jpeg")
+VALUES = (-2.5, -1.5, -0.5, 0.5, 1.5, 2.5)  # of a trait, on its standard normal scale
+TRAITS_SHOWN = (
+    "masculine", "age", "melanin", "head_width", "forehead", "cheeks", "jaw_width", "chin_length",
+    "eye_distance", "eye_width", "eye_opening", "eye_tilt", "eyelid", "brow_height", "brow_thickness",
+    "nose_length", "nose_width", "nose_hump", "mouth_width", "lower_lip", "freckles", "roughness",
+    "beard", "hair_colour", "hairline", "fringe", "hair_length", "hair_curl",
 )  # fmt: skip
-SPOILT = (("low_resolution", 0.7), ("occlusion", 0.4), ("blur", 0.5))
 
 
-def sheet(people: People, size: int = 112) -> Tensor:
-    """One row a person, one column a view and then a variation: tiles [n, 3, size, size] in reading order."""
-    tiles = []
-    for index in range(len(people)):
-        views = [render(people[index], frontal_views(1, **view), size) for view in VIEWS]
-        plain = render(people[index], frontal_views(1, background=float(index + 1)), size)
-        tiles += views + [degrade(plain, name, strength, seed=index) for name, strength in SPOILT]
-    return torch.cat(tiles)
+def people_sheet(count: int = 32, seed: int = 1, size: int = 112, frontal: bool = False) -> Image.Image:
+    """`count` people, one tile each, as snapshots show them or all from the front in the same light."""
+    views = frontal_views(count) if frontal else sample_views(count, seed)
+    return sheet(render(sample_people(count, seed), views, size), ACROSS)
 
 
-def save_sheet(path: str | Path, people: int = 8, seed: int = 1, size: int = 112) -> None:
-    """Write a sheet of `people` people as a picture."""
-    tiles = sheet(sample_people(people, seed), size)
-    save_image(make_grid(tiles, nrow=len(VIEWS) + len(SPOILT), padding=2, pad_value=1.0), path)
+def person_sheet(count: int = 32, seed: int = 1, size: int = 112) -> Image.Image:
+    """One person in `count` snapshots."""
+    return sheet(render(sample_people(1, seed), sample_views(count, seed), size), ACROSS)
+
+
+def nuisance_sheet(seed: int = 1, size: int = 112) -> Image.Image:
+    """One person under each nuisance, a row for each, from strength 0 to 1."""
+    person = sample_people(1, seed)
+    views = frontal_views(1, light_azimuth=-45, ambient=0.25, hardness=0, background=5, clutter=0)
+    # Each picture by itself: the same seed then gives all strengths the same side.
+    tiles = [seen_under(person, views, name, s, size, seed) for name in NUISANCES for s in STRENGTHS]
+    names = [label(name, "en") for name in NUISANCES]
+    return sheet(torch.cat(tiles), len(STRENGTHS), names, [f"{s:g}" for s in STRENGTHS])
+
+
+def trait_sheet(seed: int = 1, size: int = 112) -> Image.Image:
+    """One person with each of the most telling traits changed alone, a row for each."""
+    person = sample_people(1, seed)
+    changed = [person.with_trait(name, v).numbers for name in TRAITS_SHOWN for v in VALUES]
+    people = People(torch.cat(changed))
+    names = [name.replace("_", " ") for name in TRAITS_SHOWN]
+    return sheet(render(people, frontal_views(1), size), len(VALUES), names, [f"{v:+g}" for v in VALUES])
+
+
+def sheet(tiles: Tensor, columns: int, rows: Sequence[str] = (), heads: Sequence[str] = ()) -> Image.Image:
+    """Tiles [n, 3, S, S] in reading order on white, `rows` of names at the left and `heads` above the columns."""
+    columns, size = min(columns, len(tiles)), tiles.shape[-1]
+    picture = to_pil_image(make_grid(tiles, columns, GAP, pad_value=1.0))
+    letters = max(9, size // 7)
+    font = ImageFont.load_default(letters)
+    left = max((round(font.getlength(name)) + 8 for name in rows), default=0)
+    top = round(1.5 * letters) if heads else 0
+    page = Image.new("RGB", (picture.width + left, picture.height + top), "white")
+    page.paste(picture, (left, top))
+    draw, step = ImageDraw.Draw(page), size + GAP
+    for index, name in enumerate(rows):
+        draw.text((left - 4, top + (index + 0.5) * step), name, "black", font, anchor="rm")
+    for index, name in enumerate(heads):
+        draw.text((left + (index + 0.5) * step, top / 2), name, "black", font, anchor="mm")
+    return page
+
+
+SHEETS: dict[str, Callable[..., Image.Image]] = {
+    "people": people_sheet, "person": person_sheet, "nuisances": nuisance_sheet, "traits": trait_sheet,
+}  # fmt: skip
+
+
+def save_sheet(path: str | Path, kind: str = "people", **options: int) -> None:
+    """Write one of `SHEETS` as a picture; `options` are those of its function (seed, size, ...).
+
+    Raises `SalonError` for another kind, a folder that is not there, an ending that is no picture's, an option that
+    the kind does not take, and a count or size out of range, before anything is drawn.
+    """
+    path = Path(path)
+    if kind not in SHEETS:
+        raise SalonError(f"The sheet {kind!r} is not known; expected one of {', '.join(SHEETS)}.")
+    if path.suffix.lower() not in ENDINGS:
+        raise SalonError(f"A sheet {str(path)!r} was asked for; expected a name that ends in {', '.join(ENDINGS)}.")
+    if not path.parent.is_dir():
+        raise SalonError(f"The folder {path.parent} is not there; make it, or choose another place for {path.name}.")
+    taken = signature(SHEETS[kind]).parameters
+    for name in options:
+        if name not in taken:
+            raise SalonError(f"The sheet {kind!r} takes no {name}; expected only {', '.join(taken)}.")
+    if options.get("count", 1) < 1:
+        raise SalonError(f"A sheet of {options['count']} tiles was asked for; expected at least 1.")
+    SHEETS[kind](**options).save(path)

@@ -1,21 +1,30 @@
-"""What can go wrong with a picture, each with a strength in 0..1 (0 leaves it as it is) and a label.
+"""What can go wrong with a picture, each with a strength in 0..1 (0 leaves it as it is, to the bit).
 
 The paper trains on three variations (section 3.1): low resolution, occlusion by black blocks of a 7 x 7 grid,
 and pose. A rendered person turns truly (`pose_yaw`, then render again); a photograph is warped as if the face
-lay on a cylinder.
+lay on a cylinder. The others are what a camera does; no model here is trained to withstand them.
 """
 
+import io
 import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 from salon.text import SalonError
 
 VARIATIONS = ("low_resolution", "occlusion", "pose")
+# At strength 1: pixels left; blocks a side and the share of them; degrees.
 SMALLEST, BLOCKS, MOST_COVERED, MOST_YAW = 6, 7, 0.8, 75.0
+# Diameter of the disc and length of the line in picture widths; deviation at white and at black, where 1 is white.
+MOST_DEFOCUS, MOST_MOTION, SHOT_NOISE, READ_NOISE = 1 / 4, 1 / 3, 0.4, 0.1
+BEST_JPEG, WORST_JPEG = 95, 3  # quality as Pillow counts it
+MOST_STOPS, CRUSHED, MOST_CAST = 3.0, 0.02, 1.5  # stops; linear light that an under-exposed shadow loses; stops
+GAMMA = 2.2  # pixels = light ** (1 / GAMMA), as in the renderer
 
 
 def pose_yaw(strength: float | Tensor) -> float | Tensor:
@@ -24,20 +33,34 @@ def pose_yaw(strength: float | Tensor) -> float | Tensor:
 
 
 def degrade(images: Tensor, name: str, strength: float | Tensor, seed: int | None = None) -> Tensor:
-    """Pictures [B, 3, H, W] after one variation, at one strength or [B] strengths, the same for the same seed
-    (without one, whatever `torch.manual_seed` makes of it).
+    """Pictures [B, C, H, W] after one variation, at one strength or [B] strengths, the same for the same seed
+    (without one, whatever `torch.manual_seed` makes of it); the first n of a larger batch come out the same.
 
-    `name`: "low_resolution", "occlusion", "pose" (for photographs) or "blur" (Gaussian).
-    Raises `SalonError` for an unknown name, a strength outside 0..1 or NaN.
+    `name`: one of `DEGRADE`; colour C = 3 or grey C = 1 ("colour_cast" needs colour); pixels in 0..1.
+    Raises `SalonError` for an unknown name, other shapes, no picture, a strength outside 0..1 or NaN.
     """
-    if name not in _DEGRADE:
-        raise SalonError(f"The variation {name!r} is not known; expected one of {', '.join(_DEGRADE)}.")
-    strengths = torch.as_tensor(strength, dtype=torch.float32).expand(len(images))
+    if name not in DEGRADE:
+        raise SalonError(f"The variation {name!r} is not known; expected one of {', '.join(DEGRADE)}.")
+    channels = (3,) if name == "colour_cast" else (1, 3)
+    if images.ndim != 4 or images.shape[1] not in channels or not len(images):
+        raise SalonError(
+            f"Pictures of shape {list(images.shape)} came for {name}; expected [B, C, H, W] with B of at least 1 "
+            f"and C of {' or '.join(map(str, channels))}."
+        )
+    strengths = as_strengths(strength, len(images), name)
+    drawn = int(torch.randint(2**31, ())) if seed is None else seed  # from torch's own state, which a seed fixes
+    out = DEGRADE[name](images, strengths, torch.Generator().manual_seed(drawn))
+    return torch.where(_each(strengths > 0).to(images.device), out, images)
+
+
+def as_strengths(strength: float | Tensor, count: int, name: str) -> Tensor:
+    """One strength or [count] of them as float32 [count]; raises `SalonError` outside 0..1, for NaN, other counts."""
+    strengths = torch.as_tensor(strength, dtype=torch.float32, device="cpu")
+    if strengths.ndim > 1 or strengths.numel() not in (1, count):
+        raise SalonError(f"{strengths.numel()} strengths came for {name}; expected one, or {count}: one a picture.")
     if not ((strengths >= 0) & (strengths <= 1)).all():
         raise SalonError(f"A strength of {strength} came for {name}; expected 0 (none) to 1 (the most).")
-    drawn = int(torch.randint(2**31, ())) if seed is None else seed  # from torch's own state, which a seed fixes
-    generator = torch.Generator().manual_seed(drawn)
-    return _DEGRADE[name](images, strengths, generator)
+    return strengths.expand(count)
 
 
 def low_resolution(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tensor:
@@ -48,29 +71,13 @@ def low_resolution(images: Tensor, strengths: Tensor, generator: torch.Generator
     for pixels in small.unique().tolist():
         if pixels < size:
             rows = small == pixels
-            tiny = F.interpolate(images[rows], (pixels, pixels), mode="bilinear", antialias=True)
-            out[rows] = F.interpolate(tiny, (size, size), mode="bicubic", align_corners=False).clamp(0, 1)
+            out[rows] = _resample(images[rows], pixels)
     return out
 
 
-def blur(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tensor:
-    """Gaussian blur, at the strongest with a deviation of a twelfth of the picture; never trained on."""
-    size = images.shape[-1]
-    radius = math.ceil(size / 4)
-    x = torch.arange(-radius, radius + 1, dtype=torch.float32)
-    out = []
-    for image, strength in zip(images, strengths.tolist(), strict=True):
-        weights = torch.exp(-0.5 * (x / max(strength * size / 12, 1e-3)) ** 2)
-        weights = (weights / weights.sum()).to(images)
-        wide = F.conv1d(
-            F.pad(image, (radius, radius, 0, 0), mode="replicate").flatten(0, 1)[:, None], weights[None, None]
-        )
-        tall = wide.view_as(image).transpose(1, 2)
-        tall = F.conv1d(
-            F.pad(tall, (radius, radius, 0, 0), mode="replicate").flatten(0, 1)[:, None], weights[None, None]
-        )
-        out.append(tall.view_as(image).transpose(1, 2))
-    return torch.stack(out)
+def _resample(images: Tensor, pixels: int) -> Tensor:
+    tiny = F.interpolate(images, (pixels, pixels), mode="bilinear", antialias=True)
+    return F.interpolate(tiny, images.shape[-2:], mode="bicubic", align_corners=False).clamp(0, 1)
 
 
 def occlusion(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tensor:
@@ -83,8 +90,7 @@ def occlusion(images: Tensor, strengths: Tensor, generator: torch.Generator) -> 
 
 def pose(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tensor:
     """Turn a photograph by up to 75 degrees, to a random side, as if the face lay on a cylinder (2.5-D)."""
-    side = torch.where(torch.rand(len(images), generator=generator) < 0.5, -1.0, 1.0)
-    yaw = torch.deg2rad(MOST_YAW * strengths * side)[:, None, None]
+    yaw = torch.deg2rad(MOST_YAW * strengths * random_sides(len(images), generator))[:, None, None]
     line = (torch.arange(images.shape[-1]) + 0.5) / images.shape[-1] * 2 - 1
     y, x = torch.meshgrid(line, line, indexing="ij")
     radius = 1.15  # of the cylinder, in half pictures: a head is a little wider than the crop is
@@ -92,6 +98,111 @@ def pose(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tenso
     angle = (torch.asin(turned) - yaw).clamp(-math.pi / 2, math.pi / 2)
     grid = torch.stack([radius * angle.sin(), y.expand_as(angle)], -1).to(images)
     return F.grid_sample(images, grid, align_corners=False, padding_mode="border")
+
+
+def random_sides(count: int, generator: torch.Generator) -> Tensor:
+    """-1 or +1 with equal chances, [count]."""
+    return torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
+
+
+def defocus(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tensor:
+    """A lens out of focus: each point of light becomes a disc, at the strongest a quarter of a picture wide."""
+    size = images.shape[-1]
+    x, y = _offsets(size, MOST_DEFOCUS)
+    outside = torch.sqrt(x**2 + y**2) - (strengths * MOST_DEFOCUS * size / 2)[:, None, None]
+    return _spread(images, outside.clamp(0))
+
+
+def motion_blur(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tensor:
+    """A moving camera: each point becomes a line in a random direction, at the strongest a third of a picture long."""
+    size = images.shape[-1]
+    x, y = _offsets(size, MOST_MOTION)
+    angle = (math.pi * torch.rand(len(images), generator=generator))[:, None, None]
+    along, across = x * angle.cos() + y * angle.sin(), y * angle.cos() - x * angle.sin()
+    beyond = (along.abs() - (strengths * MOST_MOTION * size / 2)[:, None, None]).clamp(0)
+    return _spread(images, torch.sqrt(beyond**2 + across**2))
+
+
+def _offsets(size: int, widths: float) -> tuple[Tensor, Tensor]:
+    """x and y in pixels from the middle of a kernel that holds a shape of so many picture widths, [k, k] each."""
+    reach = math.ceil(widths * size / 2) + 1
+    line = torch.arange(-reach, reach + 1, dtype=torch.float32)
+    x, y = torch.meshgrid(line, line, indexing="xy")
+    return x, y
+
+
+def _spread(images: Tensor, distance: Tensor) -> Tensor:
+    """Spread each point of light evenly over a shape with a rim one pixel soft, given the distance to it in pixels.
+
+    `distance` [B, k, k], k odd, 0 inside. Convolution is a product of spectra; edges are repeated.
+    """
+    kernels = (1 - distance).clamp(0)
+    kernels = (kernels / kernels.sum((1, 2), keepdim=True)).to(images)
+    parts = zip(images.split(64), kernels.split(64), strict=True)  # which stay in the processor's cache
+    return torch.cat([_convolve(*part) for part in parts])
+
+
+def _convolve(images: Tensor, kernels: Tensor) -> Tensor:
+    reach = kernels.shape[-1] // 2
+    wide = F.pad(_light(images), (reach, reach, reach, reach), mode="replicate")
+    size = wide.shape[-2:]
+    spectrum = torch.fft.rfft2(wide) * torch.fft.rfft2(kernels, s=size)[:, None]
+    return _pixels(torch.fft.irfft2(spectrum, s=size)[..., 2 * reach :, 2 * reach :])
+
+
+def noise(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tensor:
+    """Shot and read noise: in linear light a variance of strength² (0.4² brightness + 0.1²), then clipped."""
+    light = _light(images)
+    shape = images.shape[1:]
+    drawn = torch.stack([torch.randn(shape, generator=generator) for _ in images]).to(images)
+    deviation = _each(strengths).to(images) * torch.sqrt(SHOT_NOISE**2 * light + READ_NOISE**2)
+    return _pixels(light + deviation * drawn)
+
+
+def jpeg(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tensor:
+    """JPEG through Pillow, quality 95 (3 / 95)^strength; the same bytes wherever Pillow has the same libjpeg."""
+    quality = (BEST_JPEG * (WORST_JPEG / BEST_JPEG) ** strengths).round().int().tolist()
+    pixels = (images * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    spoilt = [_jpeg(each, q) for each, q in zip(pixels, quality, strict=True)]
+    return torch.from_numpy(np.stack(spoilt)).permute(0, 3, 1, 2).to(images) / 255
+
+
+def _jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
+    """Bytes [H, W, C] through a file in memory."""
+    file = io.BytesIO()
+    Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(file, "JPEG", quality=quality)
+    with Image.open(file) as image:
+        return np.asarray(image).reshape(pixels.shape)
+
+
+def exposure(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tensor:
+    """Over- or under-exposed by 3 stops x strength, at random; clipped, so that lights or shadows are lost."""
+    side = _each(random_sides(len(images), generator)).to(images)
+    amount = _each(strengths).to(images)
+    floor = torch.where(side < 0, CRUSHED * amount, 0)
+    return _pixels(_light(images) * torch.exp2(MOST_STOPS * amount * side) - floor)
+
+
+def colour_cast(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tensor:
+    """Wrong white balance: red, green and blue light shifted by up to 1.5 stops x strength towards a random hue."""
+    hue = 2 * math.pi * torch.rand(len(images), 1, generator=generator)
+    stops = MOST_CAST * strengths[:, None] * torch.cos(hue - 2 * math.pi / 3 * torch.arange(3))  # [B, 3], sum 0
+    return _pixels(_light(images) * torch.exp2(stops)[:, :, None, None].to(images))
+
+
+def _light(images: Tensor) -> Tensor:
+    """Pixels 0..1 as linear light."""
+    return images.clamp(0, 1) ** GAMMA
+
+
+def _pixels(light: Tensor) -> Tensor:
+    """Linear light as pixels 0..1, clipped."""
+    return light.clamp(0, 1) ** (1 / GAMMA)
+
+
+def _each(values: Tensor) -> Tensor:
+    """One number a picture, [B], as [B, 1, 1, 1]."""
+    return values[:, None, None, None]
 
 
 def augment(
@@ -114,26 +225,118 @@ def augment(
 
 
 def camera(images: Tensor, generator: torch.Generator) -> Tensor:
-    """What every snapshot varies by, unlabelled: framing (10 %, 7 degrees), mirror, contrast, light, noise."""
-    count, size = len(images), images.shape[-1]
+    """What snapshots vary by, unlabelled, for training: pictures [B, C, H, W] in 0..1, each a little different.
 
-    def uniform(low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(count, generator=generator)
-
-    turn, zoom = torch.deg2rad(uniform(-7, 7)), uniform(0.90, 1.12)
-    mirror = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
-    rows = torch.stack([zoom * turn.cos() * mirror, -zoom * turn.sin(), uniform(-0.09, 0.09),
-                        zoom * turn.sin() * mirror, zoom * turn.cos(), uniform(-0.09, 0.09)], 1)  # fmt: skip
-    grid = F.affine_grid(rows.view(-1, 2, 3), [count, 1, size, size], align_corners=False).to(images)
-    out = F.grid_sample(images, grid, align_corners=False, padding_mode="reflection").clamp(1e-3, 1)
-    line = torch.linspace(-1, 1, size)
-    slope = uniform(-0.35, 0.35)[:, None, None] * line + uniform(-0.2, 0.2)[:, None, None] * line[:, None]
-    gamma = torch.exp(uniform(-0.45, 0.45))[:, None, None, None]
-    out = out**gamma * (1 + slope[:, None])
-    noise = torch.randn(out.shape, generator=generator) * (uniform(0, 1) ** 2 * 0.06)[:, None, None, None]
-    return (out + noise).clamp(0, 1)
+    In a camera's order: framing, light, lens; half of them with fewer pixels; noise; three in ten JPEG; a fifth
+    with something before the face.
+    """
+    out = _focused(_lit(_framed(images, generator), generator), generator)
+    out = _on_some(out, 0.5, _shrunk, generator)
+    out = _on_some(_grainy(out, generator), 0.3, _quantised, generator)
+    return _on_some(out, 0.2, _cut_out, generator).clamp_(0, 1)
 
 
-_DEGRADE: dict[str, Callable[[Tensor, Tensor, torch.Generator], Tensor]] = {
-    "low_resolution": low_resolution, "occlusion": occlusion, "pose": pose, "blur": blur,
+def _on_some(images: Tensor, share: float, change: "Change", generator: torch.Generator) -> Tensor:
+    """Change about a share of the pictures, chosen at random."""
+    rows = (torch.rand(len(images), generator=generator) < share).nonzero()[:, 0].to(images.device)
+    return images.index_copy(0, rows, change(images[rows], generator)) if len(rows) else images
+
+
+def _uniform(images: Tensor, generator: torch.Generator, *ranges: tuple[float, float]) -> list[Tensor]:
+    """For each range a number for each picture, [B, 1, 1, 1]."""
+    drawn = (torch.rand(len(images), 1, 1, 1, generator=generator).to(images) for _ in ranges)
+    return [low + (high - low) * x for (low, high), x in zip(ranges, drawn, strict=True)]
+
+
+def _axes(images: Tensor) -> tuple[Tensor, Tensor]:
+    """x [W] and y [H, 1] of the middles of the pixels, -1..1."""
+    height, width = images.shape[-2:]
+    x, y = ((torch.arange(n, device=images.device) + 0.5) / n * 2 - 1 for n in (width, height))
+    return x, y[:, None]
+
+
+def _framed(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Scaled by 0.90..1.12, turned by up to 7 degrees, shifted by up to 4.5 % of the width, half of them mirrored."""
+    ranges = ((-7, 7), (0.90, 1.12), (-0.09, 0.09), (-0.09, 0.09))
+    turn, zoom, right, low = _uniform(images, generator, *ranges)
+    sin, cos = zoom * torch.deg2rad(turn).sin(), zoom * torch.deg2rad(turn).cos()
+    mirror = _each(random_sides(len(images), generator)).to(images)
+    x, y = _axes(images)
+    grid = torch.cat([cos * mirror * x + (right - sin * y), sin * mirror * x + (low + cos * y)], 1)
+    return F.grid_sample(images, grid.permute(0, 2, 3, 1), align_corners=False, padding_mode="reflection")
+
+
+def _lit(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Gamma 0.64..1.57, a slope of light across and down, corners up to 30 % darker; then exposed for the face:
+    its middle goes half-way to a grey of 0.38..0.62, and its contrast is 0.9..2.5 times what it was."""
+    ranges = ((-0.45, 0.45), (-0.35, 0.35), (-0.2, 0.2), (0, 0.15), (-0.1, 0.9), (0.38, 0.62))
+    gamma, across, down, corner, contrast, level = _uniform(images, generator, *ranges)
+    x, y = _axes(images)
+    power = (images.clamp(1e-3, 1).log() * gamma.exp()).exp_()  # images ** exp(gamma), in half the time
+    lit = power.mul_((1 + across * x - corner * x**2) + (down * y - corner * y**2))
+    middle = lit[..., x.abs() < 0.6].mean((1, 2, 3), keepdim=True)
+    return lit.sub_(middle).mul_(contrast.exp()).add_((middle + level) / 2).clamp_(0, 1)
+
+
+def _focused(images: Tensor, generator: torch.Generator) -> Tensor:
+    """From sharpened to softened: a share of -0.8..0.8 of the mean of 3 x 3 pixels."""
+    wide = F.pad(images, (1, 1, 1, 1), mode="replicate")
+    rows = wide[..., :-2] + wide[..., 1:-1] + wide[..., 2:]
+    soft = (rows[..., :-2, :] + rows[..., 1:-1, :] + rows[..., 2:, :]) / 9
+    (share,) = _uniform(images, generator, (-0.8, 0.8))
+    return torch.lerp(images, soft, share)
+
+
+def _shrunk(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Taken with fewer pixels, down to a third (as many for all of a batch), and enlarged again."""
+    size = images.shape[-1]
+    return _resample(images, int(torch.randint(size // 3, size + 1, (), generator=generator)))
+
+
+def _grainy(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Noise of a deviation up to 0.04, mostly little."""
+    drawn = torch.randn(images.shape, generator=generator).to(images)
+    (amount,) = _uniform(images, generator, (0, 1))
+    return drawn.mul_(0.04 * amount**2).add_(images)
+
+
+def _quantised(images: Tensor, generator: torch.Generator) -> Tensor:
+    """As JPEG keeps them: 8 x 8 cosine transforms, rounded, more coarsely the higher the frequency."""
+    height, width = images.shape[-2:]
+    wide = F.pad(images, (0, -width % 8, 0, -height % 8), mode="replicate").transpose(0, 1)
+    (least,) = _uniform(images, generator, (0.01, 0.08))
+    step = least[..., 0] * _coarseness().to(images)  # [B, 64, 1]
+    blocks = F.pixel_unshuffle(wide[:, :, None], 8).flatten(-2)  # [C, B, 64, H / 8 * W / 8]
+    cosines = _cosines().to(images)
+    blocks = cosines.T @ (cosines @ blocks).div_(step).round_().mul_(step)
+    wide = F.pixel_shuffle(blocks.unflatten(-1, (wide.shape[-2] // 8, -1)), 8)[:, :, 0]
+    return wide.transpose(0, 1)[..., :height, :width]
+
+
+def _cosines() -> Tensor:
+    """The orthonormal basis of the 8 x 8 discrete cosine transform, [64 frequencies, 64 pixels]."""
+    k, n = torch.arange(8.0)[:, None], torch.arange(8.0)
+    basis = torch.cos(math.pi * k * (2 * n + 1) / 16) * torch.where(k == 0, math.sqrt(1 / 8), 1 / 2)
+    return torch.kron(basis, basis)
+
+
+def _coarseness() -> Tensor:
+    """How coarsely each of the 64 frequencies is rounded, relative to the lowest, about as JPEG's table has it."""
+    k = torch.arange(8.0)
+    return (1 + 0.45 * (k[:, None] + k)).reshape(64, 1)
+
+
+def _cut_out(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Behind a grey rectangle, 15 to 50 % of the picture wide and high."""
+    ranges = ((-1, 1), (-1, 1), (0.15, 0.5), (0.15, 0.5), (0, 1))
+    left, top, width, height, grey = _uniform(images, generator, *ranges)
+    x, y = _axes(images)
+    return torch.where(((x - left).abs() < width) & ((y - top).abs() < height), grey, images)
+
+
+Change = Callable[[Tensor, torch.Generator], Tensor]
+Variation = Callable[[Tensor, Tensor, torch.Generator], Tensor]
+DEGRADE: dict[str, Variation] = {
+    "low_resolution": low_resolution, "occlusion": occlusion, "pose": pose, "defocus": defocus,
+    "motion_blur": motion_blur, "noise": noise, "jpeg": jpeg, "exposure": exposure, "colour_cast": colour_cast,
 }  # fmt: skip

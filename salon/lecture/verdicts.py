@@ -32,7 +32,7 @@ def measured() -> dict[str, str]:
     real = read_table("real_faces").query("condition == 'LFW-a' and metric == 'accuracy' and not pa")
     accuracy = 100 * real.set_index("configuration").value
     return {
-        "augmentation": f"A → {best}: " + change(("A", False), (best, False), "clean", "blur", "mixed"),
+        "augmentation": f"A → {best}: " + change(("A", False), (best, False), "clean", "defocus", "mixed"),
         "confidence": f"{best} → C: " + change((best, False), ("C", False), *conditions),
         "decorrelation": _probes(FeatureViews.load(data_path("views", "features.npz"))),
         "aggregation": f"{worst}: {change((worst, False), (worst, True), 'clean', 'mixed')}; "

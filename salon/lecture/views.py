@@ -16,7 +16,7 @@ from salon.text import SalonError
 from salon.widgets.explorer import ConfidenceExplorer, explorer_page
 from salon.widgets.feature_map import FeatureMap
 
-SHOWN_PEOPLE = 60  # of the map: 480 points
+SHOWN_PEOPLE = 120  # of the map: 480 points
 
 
 def lecture_model() -> Recogniser:

@@ -1,0 +1,182 @@
+"""Every nuisance by its name, and the contact sheets that show them."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from salon import cli
+from salon.faces import nuisances, sheet
+from salon.faces.nuisances import NUISANCES, ROOMS, label, seen_under, views_under
+from salon.faces.people import TRAITS, sample_people
+from salon.faces.render import LIMITS, Views, frontal_views, render, sample_views
+from salon.faces.variations import DEGRADE
+from salon.text import SalonError
+
+# What a view holds that is no nuisance of its own: part of another one, of the person's own look, or a seed.
+NO_NUISANCE = {"light_elevation", "ambient", "exposure", "gaze", "haircut", "shave", "background"}
+OF_VIEWS = [name for name, nuisance in NUISANCES.items() if nuisance.field]
+Capture = pytest.CaptureFixture[str]
+
+
+def test_the_registry_reaches_every_value_of_a_view_and_every_degradation() -> None:
+    moved = {nuisance.field for nuisance in NUISANCES.values()} - {None}
+    assert moved | NO_NUISANCE == {field.name for field in fields(Views)} and not moved & NO_NUISANCE
+    of_camera = {name for name, nuisance in NUISANCES.items() if nuisance.room == "camera"}
+    assert of_camera == set(DEGRADE) - {"pose"}  # people turn truly
+    assert {nuisance.room for nuisance in NUISANCES.values()} == set(ROOMS)
+    for name, nuisance in NUISANCES.items():
+        assert nuisance.name == name and nuisance.unit and nuisance.least != nuisance.most
+        if nuisance.field:
+            least, most = LIMITS[nuisance.field]
+            assert nuisance.most <= most and (not nuisance.two_sided or -nuisance.most >= least)
+
+
+def test_each_has_a_label_of_its_own_in_both_languages() -> None:
+    for lang in ("en", "zh"):
+        labels = [label(name, lang) for name in NUISANCES]
+        assert len(set(labels)) == len(NUISANCES) and all(labels)
+    assert label("defocus", "en") == "defocus" and label("defocus", "zh") == "失焦"
+
+
+@pytest.mark.parametrize("name", NUISANCES)
+def test_strength_zero_is_the_plain_picture_and_more_changes_more(name: str) -> None:
+    person = sample_people(1, 8)
+    views = frontal_views(1, light_azimuth=-45, ambient=0.25, hardness=0, background=5, clutter=0)
+    plain = render(person, views, 48)
+    assert torch.equal(seen_under(person, views, name, 0.0, 48, seed=1), plain)
+    seen = [seen_under(person, views, name, strength, 48, seed=1) for strength in (0.35, 0.7, 1.0)]
+    changes = [(picture - plain).square().mean().item() for picture in seen]
+    assert 0 < changes[0] < changes[1] < changes[2]
+
+
+@pytest.mark.parametrize("name", OF_VIEWS)
+def test_a_view_moves_on_a_straight_line_to_its_end(name: str) -> None:
+    nuisance, views = NUISANCES[name], sample_views(40, 3)
+    before = getattr(views, nuisance.field)
+    end, middle = (getattr(views_under(views, name, s, seed=2), nuisance.field) for s in (1.0, 0.5))
+    assert torch.equal(end.abs(), torch.full((40,), float(nuisance.most)))
+    assert len(end.unique()) == (2 if nuisance.two_sided else 1)
+    assert (end * before >= 0).all() and (end.abs() >= before.abs()).all()  # more is never easier
+    assert torch.allclose(middle, (before + end) / 2, atol=1e-5)
+    others = {field.name for field in fields(Views)} - {nuisance.field}
+    after = views_under(views, name, 0.5, seed=2)
+    assert all(torch.equal(getattr(after, field), getattr(views, field)) for field in others)
+
+
+@pytest.mark.parametrize("name", ["yaw", "background", "motion_blur", "noise"])
+def test_each_picture_has_its_own_strength_and_is_the_same_in_a_batch(name: str) -> None:
+    people, views, strengths = sample_people(3, 2), sample_views(3, 4), torch.tensor([0.7, 0.0, 0.4])
+    together = seen_under(people, views, name, strengths, 32, seed=9)
+    assert together.shape == (3, 3, 32, 32)
+    assert torch.equal(together, seen_under(people, views, name, strengths, 32, seed=9))
+    assert torch.equal(together[1], render(people, views, 32)[1])
+    alone = seen_under(people[:1], views[:1], name, 0.7, 32, seed=9)
+    # float32 sums in another order differ in the last bits; a byte is 1/255
+    assert (together[0] - alone[0]).abs().max() < 1 / 510
+
+
+def test_a_straight_head_turns_to_either_side_by_the_seed() -> None:
+    turned = [views_under(frontal_views(40), "yaw", 0.5, seed=seed).yaw for seed in (1, 1, 2)]
+    assert torch.equal(turned[0].unique(), torch.tensor([-45.0, 45.0]))
+    assert torch.equal(turned[0], turned[1]) and not torch.equal(turned[0], turned[2])
+
+
+def test_one_view_serves_many_people_and_a_plain_background_gets_something_to_clutter() -> None:
+    people, view = sample_people(4, 2), frontal_views(1)
+    assert len(seen_under(people, view, "yaw", torch.linspace(0, 1, 4), 32)) == 4
+    moved = views_under(frontal_views(4), "background", torch.tensor([0.0, 0.5, 0.5, 1.0]))
+    assert moved.background[0] == 0 and len(moved.background.unique()) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "strength", "word"),
+    [
+        ("fog", 0.5, "sunglasses"),
+        ("pose", 0.5, "yaw"),
+        ("yaw", 1.2, "0 (none)"),
+        ("jpeg", -0.1, "0 (none)"),
+        ("mask", float("nan"), "nan"),
+        ("cap", torch.rand(3), "3 strengths came for cap; expected one, or 2"),
+    ],
+)
+def test_bad_values_are_named(name: str, strength: float, word: str) -> None:
+    with pytest.raises(SalonError) as error:
+        seen_under(sample_people(2, 1), frontal_views(2), name, strength, 32)
+    assert word in str(error.value)
+
+
+def test_nobody_to_see_and_views_of_a_camera_are_refused() -> None:
+    for name in ("yaw", "noise"):
+        with pytest.raises(SalonError):
+            seen_under(sample_people(2, 1)[:0], frontal_views(1), name, 0.5, 32)
+    with pytest.raises(SalonError, match="degrade"):
+        views_under(frontal_views(1), "noise", 0.5)
+    with pytest.raises(SalonError, match="light_direction"):
+        label("light")
+
+
+@pytest.mark.parametrize(
+    ("options", "columns", "rows"),
+    [
+        ([], 8, 4),
+        (["--frontal", "--count", "5"], 5, 1),
+        (["--sheet", "person", "--count", "11"], 8, 2),
+        (["--sheet", "traits"], len(sheet.VALUES), len(sheet.TRAITS_SHOWN)),
+    ],
+)
+def test_a_sheet_opens_with_the_expected_size(
+    options: list[str], columns: int, rows: int, tmp_path: Path, capsys: Capture
+) -> None:
+    path = tmp_path / "sheet.png"
+    assert cli.main(["faces", str(path), "--size", "16", "--seed", "3", *options]) == 0
+    assert str(path) in capsys.readouterr().out
+    with Image.open(path) as page:
+        wide, high = (n * (16 + sheet.GAP) + sheet.GAP for n in (columns, rows))
+        labelled = options[:1] == ["--sheet"] and options[1] != "person"
+        assert page.mode == "RGB" and (page.width > wide if labelled else page.width == wide)
+        assert (page.height > high) if labelled else (page.height == high)
+        assert len(set(page.convert("L").tobytes())) > 20  # something is drawn
+
+
+def test_nuisances_are_drawn_and_labels_stand_beside_their_rows(tmp_path: Path) -> None:
+    assert cli.main(["faces", str(tmp_path / "sheet.webp"), "--sheet", "nuisances", "--size", "16"]) == 0
+    assert (tmp_path / "sheet.webp").stat().st_size > 1000
+    page = sheet.sheet(torch.rand(6, 3, 16, 16), 2, ["one", "two", "three"], ["0", "1"])
+    left, top = page.width - 2 * 18 - 2, page.height - 3 * 18 - 2
+    for row in range(3):
+        beside = page.crop((0, top + 18 * row, left, top + 18 * (row + 1))).convert("L")
+        assert beside.getextrema()[0] < 128 and beside.getextrema()[1] == 255
+
+
+def test_the_traits_shown_are_traits() -> None:
+    assert set(sheet.TRAITS_SHOWN) <= set(TRAITS) and len(set(sheet.TRAITS_SHOWN)) == len(sheet.TRAITS_SHOWN)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["nowhere/sheet.png"], "nowhere is not there"),
+        (["sheet.txt"], ".png"),
+        (["."], ".png"),
+        (["sheet.png", "--sheet", "cats"], "nuisances"),
+        (["sheet.png", "--count", "0"], "at least 1"),
+        (["sheet.png", "--size", "8"], "16 to 1024"),
+        (["sheet.png", "--size", "2000"], "16 to 1024"),
+        (["sheet.png", "--sheet", "traits", "--count", "3"], "takes no count"),
+        (["sheet.png", "--sheet", "person", "--frontal"], "takes no frontal"),
+    ],
+)
+def test_a_sheet_that_cannot_be_is_refused(
+    arguments: list[str], word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["faces", *arguments]) == 2
+    assert word in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+def test_a_nuisance_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        nuisances.NUISANCES["yaw"].most = 45  # type: ignore[misc]

@@ -1,0 +1,203 @@
+"""What degrades a picture: nothing at strength 0, more at more, the same for the same seed, and as physics has it."""
+
+import io
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from salon.faces import variations
+from salon.faces.people import sample_people
+from salon.faces.render import render, sample_views
+from salon.faces.variations import DEGRADE, GAMMA, VARIATIONS, augment, camera, degrade, pose_yaw
+from salon.text import SalonError
+
+NO_DRAW = ("low_resolution", "defocus", "jpeg")  # what is done does not hang on the seed
+
+
+@pytest.fixture(scope="module")
+def pictures() -> torch.Tensor:
+    return render(sample_people(4, 3), sample_views(4, 2), 64)
+
+
+@pytest.mark.parametrize("name", DEGRADE)
+def test_strength_zero_is_the_picture_itself_and_more_changes_more(pictures: torch.Tensor, name: str) -> None:
+    assert torch.equal(degrade(pictures, name, 0.0, seed=1), pictures)
+    changes = [(degrade(pictures, name, s, seed=1) - pictures).square().mean((1, 2, 3)) for s in (0.2, 0.5, 0.8, 1.0)]
+    for less, more in pairwise(changes):
+        assert (less > 0).all() and (less < more).all()
+
+
+@pytest.mark.parametrize("name", DEGRADE)
+def test_each_picture_has_its_own_strength_and_is_the_same_in_a_batch(pictures: torch.Tensor, name: str) -> None:
+    strengths = torch.tensor([0.6, 0.0, 0.9, 0.3])
+    together = degrade(pictures, name, strengths, seed=5)
+    assert torch.equal(together, degrade(pictures, name, strengths, seed=5))
+    assert torch.equal(together[1], pictures[1]) and together.min() >= 0 and together.max() <= 1
+    # Sums of another order differ in the last bits, and the root of near-black light makes them larger; 1/510 is
+    # half a byte.
+    assert torch.allclose(degrade(pictures[:1], name, 0.6, seed=5)[0], together[0], atol=1 / 510)
+    if name in NO_DRAW:
+        assert torch.allclose(degrade(pictures[2:3], name, 0.9, seed=6)[0], together[2], atol=1 / 510)
+    else:
+        others = [degrade(pictures, name, strengths, seed=seed) for seed in range(6, 16)]  # two sides are soon the same
+        assert any(not torch.allclose(other, together, atol=0.02) for other in others)
+
+
+@pytest.mark.parametrize("name", [name for name in DEGRADE if name != "colour_cast"])
+def test_grey_pictures_stay_grey(pictures: torch.Tensor, name: str) -> None:
+    grey = pictures.mean(1, keepdim=True)
+    assert degrade(grey, name, 0.5, seed=1).shape == grey.shape
+
+
+def test_without_a_seed_torchs_own_decides_and_is_left_seeded(pictures: torch.Tensor) -> None:
+    torch.manual_seed(3)
+    first, after = degrade(pictures, "occlusion", 0.5), torch.rand(1)
+    torch.manual_seed(3)
+    assert torch.equal(degrade(pictures, "occlusion", 0.5), first) and torch.equal(torch.rand(1), after)
+
+
+def test_occlusion_blacks_out_that_many_blocks() -> None:
+    covered = 1 - degrade(torch.ones(3, 3, 49, 49), "occlusion", torch.tensor([0.25, 0.5, 1.0]), seed=0).mean((1, 2, 3))
+    expected = torch.tensor([round(s * variations.MOST_COVERED * 49) / 49 for s in (0.25, 0.5, 1.0)])
+    assert torch.allclose(covered, expected, atol=1e-6)
+
+
+def test_defocus_is_a_convolution_with_a_disc_in_linear_light(pictures: torch.Tensor) -> None:
+    strength, image = 0.4, pictures[:1, :1]
+    radius = strength * variations.MOST_DEFOCUS * 64 / 2
+    reach = math.ceil(radius) + 1
+    kernel = torch.zeros(2 * reach + 1, 2 * reach + 1)
+    for row in range(2 * reach + 1):  # slowly, pixel by pixel
+        for column in range(2 * reach + 1):
+            kernel[row, column] = min(1, max(0, radius + 1 - math.hypot(row - reach, column - reach)))
+    light = F.pad(image**GAMMA, (reach,) * 4, mode="replicate")
+    expected = F.conv2d(light, (kernel / kernel.sum())[None, None]) ** (1 / GAMMA)
+    assert torch.allclose(degrade(image, "defocus", strength), expected, atol=1e-4)  # float32 spectra
+
+
+def test_a_point_becomes_a_disc_of_its_diameter_or_a_line_of_its_length() -> None:
+    point = torch.zeros(8, 1, 65, 65)
+    point[..., 32, 32] = 1
+    lit = degrade(point, "defocus", 0.8) > 0.02
+    across = 0.8 * variations.MOST_DEFOCUS * 65
+    assert abs(lit[0, 0, 32].sum() - across) <= 2.5 and abs(lit[0, 0].sum() - math.pi * across**2 / 4) < 6 * across
+    light = degrade(point, "motion_blur", 0.8, seed=0)[:, 0] ** GAMMA
+    places = torch.arange(65.0) - 32
+    variance = (light * (places[:, None] ** 2 + places**2)).sum((1, 2)) / light.sum((1, 2))
+    length = (12 * variance).sqrt()  # of an even line, in whichever direction
+    assert torch.allclose(length, torch.tensor(0.8 * variations.MOST_MOTION * 65), atol=2)  # the rim is a pixel soft
+    assert not torch.allclose(light[0], light[1], atol=1e-3)  # another direction
+
+
+def test_noise_has_a_variance_linear_in_the_light() -> None:
+    light = torch.tensor([0.3, 0.5, 0.7])
+    flat = (light ** (1 / GAMMA)).view(-1, 1, 1, 1).expand(3, 3, 96, 96)
+    strength = 0.2  # too little to be clipped
+    noisy = degrade(flat, "noise", strength, seed=0) ** GAMMA
+    expected = strength**2 * (variations.SHOT_NOISE**2 * light + variations.READ_NOISE**2)
+    # 27,648 pixels: the relative error of a variance is sqrt(2 / n) = 0.9 %; four of these
+    assert torch.allclose(noisy.var((1, 2, 3)), expected, rtol=0.035)
+
+
+def test_jpeg_is_what_pillow_makes_of_the_file(pictures: torch.Tensor) -> None:
+    worst = degrade(pictures[:1], "jpeg", 1.0)
+    pixels, file = (pictures[0].permute(1, 2, 0) * 255).round().byte().numpy(), io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=variations.WORST_JPEG)
+    assert np.array_equal((worst[0].permute(1, 2, 0) * 255).round().byte().numpy(), np.asarray(Image.open(file)))
+
+
+def test_exposure_loses_lights_or_shadows_for_good() -> None:
+    light = torch.tensor([1e-3, 2e-3, 0.3, 0.5])
+    images = (light ** (1 / GAMMA)).expand(16, 1, 4, 4)
+    over, under = 0, 0
+    for out in degrade(images, "exposure", 1.0, seed=0)[:, 0, 0]:
+        bright = bool(out[3] > images[0, 0, 0, 3])
+        lost = out[2:] if bright else out[:2]
+        assert lost[0] == lost[1] == float(bright)  # two tones that cannot be told apart any more
+        over, under = over + bright, under + (not bright)
+    assert over and under
+    middle = degrade(torch.full((16, 3, 4, 4), 0.1 ** (1 / GAMMA)), "exposure", 0.5, seed=0) ** GAMMA
+    stops = torch.log2(middle.amin((1, 2, 3)) / 0.1)
+    assert torch.allclose(stops[stops > 0], torch.tensor(0.5 * variations.MOST_STOPS), atol=1e-3)
+
+
+def test_a_colour_cast_shifts_the_balance_and_not_the_product() -> None:
+    grey = torch.full((16, 3, 4, 4), 0.2 ** (1 / GAMMA))
+    stops = torch.log2(degrade(grey, "colour_cast", 0.8, seed=0)[..., 0, 0] ** GAMMA / 0.2)
+    assert torch.allclose(stops.sum(1), torch.zeros(16), atol=1e-4)
+    assert (stops.abs().amax(1) > 0.8 * variations.MOST_CAST * 0.86).all()  # of three hues one is within 30 degrees
+    assert stops.abs().max() <= 0.8 * variations.MOST_CAST + 1e-4
+
+
+@pytest.mark.parametrize(
+    ("images", "name", "strength", "word"),
+    [
+        (torch.rand(1, 3, 32, 32), "fog", 0.5, "motion_blur"),
+        (torch.rand(1, 3, 32, 32), "defocus", 1.5, "0 (none)"),
+        (torch.rand(1, 3, 32, 32), "noise", float("nan"), "nan"),
+        (torch.rand(4, 3, 32, 32), "noise", torch.rand(3), "3 strengths came for noise; expected one, or 4"),
+        (torch.rand(0, 3, 32, 32), "pose", 0.5, "at least 1"),
+        (torch.rand(3, 32, 32), "pose", 0.5, "[B, C, H, W]"),
+        (torch.rand(1, 1, 32, 32), "colour_cast", 0.5, "C of 3"),
+    ],
+)
+def test_bad_values_are_named(images: torch.Tensor, name: str, strength: float, word: str) -> None:
+    with pytest.raises(SalonError) as error:
+        degrade(images, name, strength, seed=0)
+    assert word in str(error.value)
+
+
+def test_the_trained_ones_stay_three_and_a_turn_is_in_degrees() -> None:
+    assert VARIATIONS == ("low_resolution", "occlusion", "pose") and set(VARIATIONS) < set(DEGRADE)
+    assert pose_yaw(0.0) == 0 and pose_yaw(1.0) == variations.MOST_YAW
+
+
+def test_augment_labels_what_it_did() -> None:
+    images, turned = torch.full((400, 1, 28, 28), 0.5), torch.full((400, 1, 28, 28), 0.8)
+    out, labels = augment(images, turned, torch.Generator().manual_seed(0), probability=0.3)
+    assert ((out.amax((1, 2, 3)) > 0.7) <= (labels[:, 2] > 0)).all()
+    assert ((out.amin((1, 2, 3)) == 0) == (labels[:, 1] > 0)).all()
+    assert (labels.mean(0) - 0.3).abs().max() < 0.08  # 400 draws: three standard deviations are 0.07
+    plain, none = augment(images, turned, torch.Generator().manual_seed(0), probability=0.0)
+    assert torch.equal(plain, images) and none.sum() == 0
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 64, 64), (9, 1, 48, 48), (5, 1, 45, 45)])
+def test_camera_keeps_shape_and_range_is_seeded_and_leaves_its_input(shape: tuple[int, ...]) -> None:
+    images = torch.rand(shape)
+    before = images.clone()
+    for seed in range(5):  # so that each share is once nobody
+        a, b = (camera(images, torch.Generator().manual_seed(seed)) for _ in range(2))
+        assert torch.equal(a, b) and a.shape == images.shape and a.min() >= 0 and a.max() <= 1
+    assert torch.equal(images, before)
+
+
+def test_camera_makes_each_picture_different_and_leaves_the_face(pictures: torch.Tensor) -> None:
+    """Snapshots of one picture vary, yet lie nearer to it (or to its mirror image) than to another person's."""
+    grey = F.interpolate(pictures.mean(1, keepdim=True), (24, 24), mode="area")
+    seen = camera(grey.repeat_interleave(50, 0), torch.Generator().manual_seed(0))
+    assert seen.std(0).mean() > 0.05
+
+    def shape(x: torch.Tensor) -> torch.Tensor:
+        return F.normalize(x.flatten(1) - x.flatten(1).mean(1, keepdim=True), dim=1)
+
+    likeness = torch.maximum(shape(seen) @ shape(grey).T, shape(seen.flip(-1)) @ shape(grey).T)
+    right = likeness.argmax(1) == torch.arange(4).repeat_interleave(50)
+    assert right.float().mean() > 0.5  # by raw pixels; by chance 0.25
+
+
+def test_the_cosine_transform_is_orthonormal_and_rounding_it_finely_changes_nothing() -> None:
+    basis = variations._cosines()
+    assert torch.allclose(basis @ basis.T, torch.eye(64), atol=1e-5)
+    assert torch.allclose(basis[0], torch.full((64,), 1 / 8), atol=1e-6)  # the lowest is the mean
+    images = torch.rand(3, 2, 20, 24)
+    out = variations._quantised(images, torch.Generator().manual_seed(0))
+    blocks = F.unfold((out - images)[:, :1, :16], 8, stride=8)
+    # An orthonormal basis keeps lengths: each of the 64 coefficients moved by at most half its step.
+    most = (0.5 * 0.08 * variations._coarseness()).square().sum().sqrt()
+    assert 0 < blocks.norm(dim=1).max() < most
