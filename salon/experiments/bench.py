@@ -30,12 +30,12 @@ def _seconds(function: Callable[[], object], repeats: int = 5) -> list[float]:
     return times[1:]
 
 
-def bench_faces(count: int = 256) -> dict[str, float | str]:
+def bench_faces(count: int = 256, rounds: int = 5) -> dict[str, float | str]:
     """Rendered faces a second at 64 and 112 px, and in the time of one 1024^3 float32 matrix product; memory."""
     people, views = sample_people(count, 0), sample_views(count, 0)
     result: dict[str, float | str] = {"threads": torch.get_num_threads()}
     for size in (64, 112):
-        result |= _faces_and_products(lambda size=size: render(people, views, size), count, size)  # type: ignore[misc]
+        result |= _faces_and_products(lambda size=size: render(people, views, size), count, size, rounds)  # type: ignore[misc]
     if shutil.which("c++") or shutil.which("g++") or shutil.which("clang++"):
         many = 8 * count  # compiling pays for large batches only
         people, views = sample_people(many, 0), sample_views(many, 0)
@@ -49,10 +49,10 @@ def bench_faces(count: int = 256) -> dict[str, float | str]:
     return result | {"chunk_memory_mb": _extra_memory_mb()}
 
 
-def _faces_and_products(draw: Callable[[], object], count: int, size: int) -> dict[str, float]:
+def _faces_and_products(draw: Callable[[], object], count: int, size: int, rounds: int) -> dict[str, float]:
     """Faces a second, and faces in the time of a matrix product timed right after: medians, least and most."""
     a, rates, ratios = torch.randn(1024, 1024), [], []
-    for _ in range(5):
+    for _ in range(rounds):
         seconds = median(_seconds(draw, 1))
         rates.append(count / seconds)
         ratios.append(count / seconds * median(_seconds(lambda: a @ a, 5)))

@@ -28,7 +28,7 @@ _MAN = {
     "jaw_width": 0.9, "brow_ridge": 1.1, "brow_thickness": 0.9, "brow_height": -0.7, "brow_tilt": -0.4, "chin_length": 0.5,
     "chin_depth": 0.5, "nose_length": 0.5, "nose_width": 0.5, "nose_bridge": 0.5, "nose_tip": 0.3, "eye_opening": -0.7,
     "eye_width": -0.4, "eye_depth": 0.5, "upper_lip": -0.7, "lower_lip": -0.6, "lip_colour": -0.9, "cheekbones": -0.3,
-    "hair_length": -1.0, "hair_volume": -0.3, "head_width": 0.4, "roughness": 0.4, "ears": 0.4, "hairline": 0.3,
+    "hair_length": -0.7, "hair_volume": -0.3, "head_width": 0.4, "roughness": 0.4, "ears": 0.4, "hairline": 0.3,
 }  # fmt: skip
 _OLD = {
     "nose_length": 0.5, "nose_tip": 0.3, "ears": 0.8, "upper_lip": -0.9, "lower_lip": -0.6, "eye_opening": -0.9,
@@ -90,9 +90,9 @@ class Head:
         self._traits = numbers + (2 * self.man[:, 0] - 1) * shifts[0] + self.old[:, 0] * shifts[1]
         t, self.look = self.t, look
         self.smile, self.brows = col(look.smile), col(look.brows)
-        self.eye_theta = 0.415 + 0.030 * t("eye_distance")
+        self.eye_theta = 0.440 + 0.030 * t("eye_distance")
         self.eye_y = -0.075 + 0.012 * t("eye_height")
-        self.eye_half = 0.150 + 0.012 * t("eye_width")
+        self.eye_half = 0.165 + 0.012 * t("eye_width")
         shut = col(look.eyes_closed)
         opening = (0.070 + 0.012 * t("eye_opening")).clamp(0.034, 0.100)
         self.eye_open = opening * (1 - 0.93 * shut) * (1 - 0.22 * self.smile) * (1 + 0.12 * self.brows)
@@ -103,7 +103,7 @@ class Head:
         self.mouth_y = 0.690 + 0.035 * t("philtrum") + 0.3 * (self.nose_y - 0.385)
         opened = col(look.mouth_open)
         self.mouth_half = (0.285 + 0.032 * t("mouth_width")) * (1 + 0.24 * self.smile - 0.12 * opened)
-        self.gap = 0.17 * opened + 0.014 * self.smile
+        self.gap = 0.20 * opened + 0.045 * self.smile * (1 - opened)
         self.length = t("hair_length") + 0.8 * col(look.haircut)
 
     def t(self, name: str) -> Tensor:
@@ -140,27 +140,27 @@ class Head:
         """What nose, eyes, cheeks, mouth, ears and age add to an elliptic head [B, V, U]."""
         t, old, smile, gap = self.t, self.old, self.smile, self.gap
         nose_w = 0.150 + 0.020 * t("nose_width")
-        lip_w, chin_y = self.mouth_half * 0.85, 0.98 + 0.045 * t("chin_length") + gap
+        lip_w, chin_y = self.mouth_half * 0.85, 0.98 + 0.060 * t("chin_length") + gap
         ear_y = self.eye_y + 0.17 + 0.02 * t("ear_height")
         rows: list[tuple[Any, ...]] = [
             # nose: bridge, hump, tip, wings, the fall below it
             (0.085 + 0.026 * t("nose_bridge"), 0.0, 0.110 + 0.01 * t("nose_width"), 0.10, 0.24, 0),
-            (0.012 * t("nose_hump"), 0.0, 0.09, 0.14, 0.09, 0),
-            (0.180 + 0.040 * t("nose_tip"), 0.0, nose_w, self.tip_y, 0.125, 0),
+            (0.020 * t("nose_hump"), 0.0, 0.09, 0.14, 0.09, 0),
+            (0.165 + 0.038 * t("nose_tip"), 0.0, nose_w, self.tip_y, 0.13, 0),
             (0.058 + 0.012 * t("nose_width"), nose_w * 1.15, 0.072, self.nose_y, 0.062, 1),
             (-0.022, nose_w * 1.15 + 0.13, 0.055, self.nose_y - 0.01, 0.09, 1),
-            (-0.034, 0.0, 0.20, self.nose_y + 0.115, 0.055, 0),
+            (-0.022, 0.0, 0.20, self.nose_y + 0.115, 0.055, 0),
             # eyes: socket, ball, the pouch and the lid above; brow ridge and frown
-            (-0.080 - 0.018 * t("eye_depth"), self.eye_theta - 0.07, 0.17, self.eye_y - 0.01, 0.11, 1),
+            (-0.080 - 0.018 * t("eye_depth"), self.eye_theta - 0.04, 0.18, self.eye_y - 0.02, 0.11, 1),
             (0.046, self.eye_theta, 0.105, self.eye_y + 0.008, 0.070, 1),
             (0.016 * old + 0.008 * smile, self.eye_theta - 0.02, 0.12, self.eye_y + 0.115, 0.030, 1),
             (-0.020 * old, self.eye_theta - 0.05, 0.13, self.eye_y + 0.165, 0.032, 1),
             (0.034 + 0.016 * t("brow_ridge"), self.eye_theta - 0.03, 0.27, self.brow_y + 0.03, 0.08, 1),
             (-0.014 * (-self.brows).clamp(0) - 0.006 * old, 0.055, 0.028, self.brow_y + 0.01, 0.08, 1),
             # forehead, cheekbones, cheeks, hollow cheeks and jowls of age, jaw, chin
-            (0.030 * t("forehead"), 0.0, 0.75, -0.60, 0.28, 0),
+            (0.040 * t("forehead"), 0.0, 0.70, -0.55, 0.26, 0),
             (0.032 + 0.022 * t("cheekbones"), 0.70, 0.23, 0.17, 0.15, 1),
-            (0.034 * t("cheeks") + 0.05 * smile, 0.60, 0.27, 0.47 - 0.12 * smile, 0.21, 1),
+            (0.034 * t("cheeks") + 0.065 * smile, 0.60, 0.27, 0.47 - 0.12 * smile, 0.21, 1),
             (0.024 * old, 0.62, 0.16, 0.86, 0.12, 1),
             (0.045 * t("jaw_width"), 1.05, 0.36, 0.72, 0.24, 1),
             (0.060 + 0.028 * t("chin_depth"), 0.0, 0.33, chin_y, 0.15, 0),
@@ -191,7 +191,7 @@ class Head:
         raised, drawn = 0.10 * self.brows.clamp(0), 0.40 * (-self.brows).clamp(0)
         fold, crow = 1.3 * (lined + 0.10 * self.smile + 0.02), 0.9 * (lined + 0.05 * self.smile)
         dark = [
-            (1.0, 0.078 + 0.010 * t("nose_width"), 0.036, low + 0.062, 0.024, 1),
+            (0.8, 0.078 + 0.010 * t("nose_width"), 0.034, low + 0.058, 0.022, 1),
             *((fold, 0.28 + 0.42 * dy, 0.035, low + dy, 0.055, 1) for dy in (0.05, 0.12, 0.19)),
             *((crow, eye + 0.27, 0.07, self.eye_y + dy, 0.011, 1) for dy in (-0.05, 0.0, 0.055)),
             *((0.8 * (lined + raised), 0.0, 0.50, -0.50 + dy + 0.02 * t("mark_1"), 0.016, 0) for dy in (-0.11, 0.0, 0.11)),
@@ -225,11 +225,12 @@ class Head:
         curls = F.interpolate(self.pattern(32, 60, 3), skin.shape[1:], mode="bilinear")[:, 0]
         inside = self.hair_depth(nodes)
         volume = (0.060 + 0.025 * t("hair_volume") + 0.02 * self.length.clamp(-1, 1)).clamp(0.012)
-        volume = volume + 0.07 * soft((self.length - 0.6) / 0.4) * soft((nodes.side - 1.2) / 0.3)  # long hair lies over the ears
+        volume = volume + 0.07 * soft((self.length - 0.6) / 0.4) * soft((nodes.side - 1.3) / 0.3)  # long hair lies over the ears
         if not self.look.bare:
             volume = volume * (1 - 0.6 * soft(self.cap_depth(nodes) * 20))
         thick = volume * (1 + t("hair_curl").clamp(0) * (0.35 + 0.16 * curls)) + 0.005 * curls
-        skin = skin + thick * soft((inside - 0.10) / (0.20 + 0.25 * soft(self.length)))
+        wide = 0.14 + 0.12 * soft(self.length)
+        skin = skin + thick * soft((inside - wide) / wide)
         return skin if self.look.bare else self._with_cap(self._with_mask(skin, nodes), nodes)
 
     # ------------------------------------------------------------------ worn
@@ -267,7 +268,7 @@ class Head:
         sweep = bell((p.theta - 0.25 * t("parting")) / 0.75)
         line = line + fringe * sweep * (0.30 + 0.08 * t("hair_volume"))
         reach = -0.12 + 0.26 * self.length.clamp(-2.2) + 1.6 * soft((self.length - 0.7) / 0.5)
-        line = line + (reach - line) * soft((side - 1.08 - 0.04 * t("cheeks")) / 0.22)
+        line = line + (reach - line) * soft((side - 1.20 - 0.04 * t("cheeks")) / 0.22)
         line = line + (reach + 0.9 - line) * soft((side - 2.0) / 0.3)
         bald = soft((self.man * (1.3 * old + 0.35) * t("temples") - 0.55) / 0.3)
         return line - p.y - 1.5 * bald * bell(p.theta / 1.3)
@@ -275,10 +276,10 @@ class Head:
     def hair_colour(self) -> Tensor:
         """Albedo of the hair [B, 3, 1, 1], from black over brown to blond, some red, grey with age."""
         t = self.t
-        dark = 0.35 + 2.3 * torch.special.ndtr(t("hair_colour") + 0.9 * t("melanin") + 0.4)
+        dark = 0.65 + 2.3 * torch.special.ndtr(t("hair_colour") + 1.6 * t("melanin") + 0.9)
         red = 0.30 * torch.special.ndtr(2 * t("hair_redness") - 2.2)
-        colour = 0.62 * torch.exp(-torch.stack([dark * (0.85 - red), dark * 1.15, dark * (1.6 + red)], 1))
-        grey = (self.old * torch.special.ndtr(1.5 * t("hair_grey") + 0.2))[:, None]
+        colour = 0.55 * torch.exp(-torch.stack([dark * (0.85 - red), dark * 1.15, dark * (1.8 + red)], 1))
+        grey = (self.old * torch.special.ndtr(1.5 * t("hair_grey")))[:, None]
         return colour * (1 - grey) + 0.42 * grey
 
     # ------------------------------------------------------------------ colour
@@ -295,7 +296,7 @@ class Head:
         gloss = 0.26 + 0.06 * fine
         low, high = _rows(p, 0.50, 1.10, 0.60), _rows(p, -0.50, 0.20, 0.80)
         albedo[:, :, low] = self._mouth(albedo[:, :, low], _part(p, low))
-        browed = _mix(albedo[:, :, high], 0.7 * hair_colour, self._brows(_part(p, high), (strands + fine)[:, high]))
+        browed = _mix(albedo[:, :, high], 0.5 * hair_colour, self._brows(_part(p, high), (strands + fine)[:, high]))
         albedo[:, :, high], wet = self._eyes(browed, _part(p, high))
         gloss[:, high] *= 1 - 0.8 * wet
         tone = (1 + 0.38 * strands) * (1 - 0.10 * blotch)
@@ -321,8 +322,8 @@ class Head:
         melanin = -torch.log(lightness**3 / 0.80) - 0.12
         rough = soft((t("roughness") + 0.6) / 2.2)
         uneven = rough * (fine + blotch)
-        blood = (0.24 + 0.06 * t("blood")) * (1 + flush) + 0.06 * uneven
-        m = melanin * (1 + shade) + 0.035 * uneven
+        blood = (0.24 + 0.06 * t("blood")) * (1 + flush) + 0.07 * uneven
+        m = melanin * (1 + shade) + 0.045 * uneven
         speckled = 0.4 * soft((t("freckles") - 1.2) / 0.5) + 0.12 * self.old * rough
         m = m + speckled * blob((p.y - 0.2) / 0.32, p.side / 0.9) * soft((fine - 0.5) * 5)
         # measured skins lose chroma as they darken: blue light is absorbed first, red light last
@@ -365,7 +366,7 @@ class Head:
         inside = soft((y - corner) / 0.010) * soft((bottom - y) / 0.010) * (bottom - corner > 0.006)
         teeth = inside * soft((corner + 0.045 - y) / 0.012) * soft((0.85 - x) / 0.1)
         line = bell((y - (corner + bottom) / 2) / (0.011 + 0.3 * (bottom - corner))) * soft((1.06 - x) / 0.05)
-        colour = colour * (1 - torch.maximum(0.62 * line, 0.88 * inside) * (1 - teeth))[:, None]
+        colour = colour * (1 - torch.maximum(0.62 * line, 0.93 * inside) * (1 - teeth))[:, None]
         return _mix(colour, _rgb(0.60, 0.57, 0.50, y), 0.9 * teeth)
 
     def _eyes(self, colour: Tensor, p: Spots) -> tuple[Tensor, Tensor]:
@@ -377,7 +378,7 @@ class Head:
         look = 0.05 * col(self.look.gaze) * p.theta.sign()
         d2 = ((p.side - self.eye_theta - look) / 0.080) ** 2 + ((y - self.eye_y + 0.010) / 0.069) ** 2
         iris, pupil = inside * soft((1 - d2) * 2.2), inside * soft((0.16 - d2) * 9)
-        brown = torch.special.ndtr(1.2 * t("iris") + 1.1 * t("melanin") + 0.5 * t("hair_colour") + 1.0)
+        brown = torch.special.ndtr(1.2 * t("iris") + 1.8 * t("melanin") + 0.5 * t("hair_colour") + 1.0)
         dark = 1.0 + 1.4 * brown
         tone = 0.42 * torch.exp(-torch.stack([dark * (1.15 - 0.25 * brown), dark, dark * (0.75 + 0.75 * brown)], 1))
         lid = 0.45 + 0.55 * soft((y - upper - 0.02) / 0.03)  # the upper lid shades the ball
@@ -399,7 +400,7 @@ class Head:
         white = 0.45 + 0.10 * dye[:, :3] * (dye[:, 6:7] < 0.5) - 0.42 * (dye[:, 7:8] > 0.8)
         pleats = 1 - 0.16 * bell(torch.sin(p.y * 17) / 0.25)
         strap = bell((p.y - self.eye_y - 0.30 + 0.12 * (p.side - 1.2)) / 0.018) * soft((p.side - 1.15) / 0.05)
-        mask = torch.maximum(mask, strap * (col(self.look.mask) > 0))
+        mask = torch.maximum(mask, strap * ((col(self.look.mask) > 0) & (p.side < 1.55)) * (1 - bare.hair))
         albedo = _mix(bare.albedo, white[:, :, None, None] * pleats[:, None], mask)
         albedo = _mix(albedo, (0.04 + 0.4 * dye[:, 3:6] ** 2)[:, :, None, None], cap)
         cloth = torch.maximum(mask, cap)

@@ -110,7 +110,7 @@ def sample_views(count: int, seed: int, yaw: float = 25.0, **fixed: float | Tens
 
     values = {
         "yaw": evenly(-yaw, yaw), "pitch": normal(7, 18), "roll": normal(3, 10),
-        "light_azimuth": evenly(-70, 70), "light_elevation": evenly(-10, 65), "ambient": evenly(0.25, 0.75),
+        "light_azimuth": evenly(-70, 70), "light_elevation": evenly(-10, 65), "ambient": evenly(0.15, 0.65),
         "hardness": evenly(0, 1), "warmth": normal(0.25, 1), "exposure": normal(0.3, 0.7) - 0.15,
         "smile": sometimes(0.5), "mouth_open": sometimes(0.25), "brows": normal(0.3, 1),
         "eyes_closed": sometimes(0.1) * 0.9, "gaze": normal(0.35, 1), "glasses": sometimes(0.15),
@@ -197,7 +197,7 @@ def _picture(numbers: Tensor, look: Any, nodes: Spots, size: int) -> Tensor:
     radius = head.radius(nodes)
     plane = _frame(head, look, radius, rotation, size)
     points, depth, alpha, visible = _march(radius, rotation, plane, look)
-    cavity = 9 * (charts.smooth(radius) - radius)
+    cavity = 11 * (charts.smooth(radius) - radius)
     maps = sample(torch.cat([cavity[:, None], charts.slopes(radius, nodes), head.paint(nodes)], 1), points)
     surface = head.colour(charts.spots(points), points, maps[:, 3:], sample)
     lit = _shade(surface, maps[:, :3], points, visible, rotation, look)
@@ -267,11 +267,11 @@ def _march(radius: Tensor, rotation: Tensor, plane: Tensor, look: Any) -> tuple[
     start = torch.full_like(coarse[..., 0], 1.45)
     depth, points, gap = _approach(radius, rotation, coarse, start, 9, 0.85)
     met = (gap < 0.06).float()
-    inner = 1 - F.max_pool2d(1 - met, 3, 1, 1)  # well within the outline nothing shines through
+    inner = 1 - F.max_pool2d((gap > 0.03).float(), 5, 1, 2)  # well within the outline nothing shines through
     maps = torch.stack([depth * met, _lamp(radius, rotation, points, look) * met, met, inner], 1)
     depth, visible, near, inner = F.interpolate(maps, (size, size), mode="bilinear").unbind(1)
-    start = depth / near.clamp(1e-3) + 0.02  # where the coarse ray met the head, or did beside
-    depth, points, gap = _approach(radius, rotation, plane, torch.where(near > 0, start, start + 0.2), 2 + (size // 48).bit_length(), 0.9)
+    start = depth / near.clamp(1e-3) + 0.02  # where the coarse rays met the head or nearly did
+    depth, points, gap = _approach(radius, rotation, plane, start, 2 + (size // 48).bit_length(), 0.9)
     visible = (visible + 1e-3) / (near + 1e-3)
     pixel = (plane[:, 0, 1, 0] - plane[:, 0, 0, 0])[:, None, None]
     return points, depth, torch.maximum((1.3 - gap / pixel).clamp(0, 1), inner), visible
@@ -280,17 +280,17 @@ def _march(radius: Tensor, rotation: Tensor, plane: Tensor, look: Any) -> tuple[
 def _approach(
     radius: Tensor, rotation: Tensor, plane: Tensor, depth: Tensor, steps: int, share: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Go down from `depth` in `steps` steps: depth [B, H, W], points [B, 3, H, W], and the smallest gap on the way."""
+    """Go down from `depth` in `steps` steps: depth [B, H, W] and points [B, 3, H, W] of the nearest approach, its gap."""
     origin = torch.einsum("bhwi,bij->bjhw", F.pad(plane, (0, 1)), rotation)
     direction = rotation[:, 2, :, None, None]
-    nearest = torch.full_like(depth, 9.0)
+    nearest, reached = torch.full_like(depth, 9.0), depth
     for _ in range(steps):
         points = torch.addcmul(origin, depth[:, None], direction)
         gap = from_axis(points).sub_(sample(radius[:, None], points)[:, 0])
-        outside = (points[:, 1] < Y_TOP) | (depth < -1.2)
-        nearest = torch.where(outside, nearest, torch.minimum(nearest, gap))
+        closer = (gap < nearest) & (points[:, 1] > Y_TOP)
+        nearest, reached = torch.where(closer, gap, nearest), torch.where(closer, depth, reached)
         depth = depth.sub(gap, alpha=share)
-    return depth, torch.addcmul(origin, depth[:, None], direction), nearest
+    return reached, torch.addcmul(origin, reached[:, None], direction), nearest
 
 
 def _light(look: Any) -> Tensor:
@@ -312,7 +312,7 @@ def _lamp(radius: Tensor, rotation: Tensor, points: Tensor, look: Any, steps: in
         at = points + far * toward
         gap = from_axis(at).sub_(sample(radius[:, None], at)[:, 0])
         clear = torch.minimum(clear, torch.where(at[:, 1] < Y_TOP, clear, (gap + 0.02) / far))
-    return 1 - soft(2 * look.hardness - 1)[:, None, None].clamp(0) * soft(-clear / wide - 0.3)
+    return 1 - soft(2 * look.hardness - 1)[:, None, None].clamp(0) * soft(0.15 - clear / wide)
 
 
 def _shade(surface: Surface, relief: Tensor, points: Tensor, visible: Tensor, rotation: Tensor, look: Any) -> Tensor:
@@ -332,7 +332,7 @@ def _shade(surface: Surface, relief: Tensor, points: Tensor, visible: Tensor, ro
     wrap = torch.tensor([0.34, 0.22, 0.18], device=x.device)[None, :, None, None] * (1.2 - 0.6 * hard[:, None])
     diffuse = ((facing[:, None] + wrap) / (1 + wrap)).clamp(0) * visible[:, None]
     open_sky = (1 - cavity.clamp(0, 0.75)) * (0.72 - 0.28 * normal[:, 1])
-    key = 1.75 * (1 - ambient) * (1 - 0.4 * cavity.clamp(0, 1))
+    key = 1.85 * (1 - ambient) * (1 - 0.5 * cavity.clamp(0, 1))
     lit = surface.albedo * (key[:, None] * diffuse + (1.15 * ambient * open_sky)[:, None])
     skin_shine = surface.gloss * _squared(torch.einsum("bihw,bi->bhw", normal, half).clamp(0), 4)
     # hair shines across its strands, which run down (Kajiya and Kay)
@@ -393,7 +393,7 @@ def _glasses(
     seen = before * (root > 0) * (worn > 0)
     frame = (rim + bridge + temple).clamp(0, 1) * seen * (0.55 + 0.45 * worn)
     lens = soft((1 - shape) / 0.08) * seen
-    dark = lens * soft(look.sunglasses * 2 - 1)[:, None, None] * (0.97 - 0.25 * soft((y - head.eye_y) / 0.2))
+    dark = lens * big * (0.35 + 0.65 * look.sunglasses)[:, None, None] * (0.97 - 0.25 * soft((y - head.eye_y) / 0.2))
     glare = 0.10 * lens * bell((y - head.eye_y + 0.04 - 0.3 * theta) / 0.03)
     colour = 0.03 + 0.10 * uniform(look.background, 3, 9)[:, :, None, None] ** 2
     out = lit * (1 - dark[:, None]) + glare[:, None] + 0.012 * dark[:, None]
@@ -411,6 +411,6 @@ def _background(look: Any, size: int) -> Tensor:
     fine = 0.7 * fine[:, :1] + 0.3 * fine[:, 1:]
     busy = look.clutter[:, None, None, None]
     patches = F.interpolate(broad, (size, size), mode="bicubic", align_corners=True) * (0.15 + 0.35 * busy)
-    detail = F.interpolate(fine, (size, size), mode="bilinear", align_corners=True) * 0.45 * busy**2
+    detail = F.interpolate(fine, (size, size), mode="bilinear", align_corners=True) * 0.40 * busy
     there = (seed > 0).float()[:, None, None, None]
     return (0.22 + there * (grey - 0.22 + 0.05 + patches + detail)).clamp(0.01, 1)
