@@ -102,9 +102,9 @@ class Head:
         self.tip_y = self.nose_y - 0.045 - 0.018 * t("nose_turn")
         self.mouth_y = 0.690 + 0.035 * t("philtrum") + 0.3 * (self.nose_y - 0.385)
         opened = col(look.mouth_open)
-        self.mouth_half = (0.285 + 0.032 * t("mouth_width")) * (1 + 0.24 * self.smile - 0.12 * opened)
+        self.mouth_half = (0.340 + 0.036 * t("mouth_width")) * (1 + 0.24 * self.smile - 0.12 * opened)
         self.gap = 0.20 * opened + 0.045 * self.smile * (1 - opened)
-        self.length = t("hair_length") + 0.8 * col(look.haircut)
+        self.length = t("hair_length") + 0.7 * col(look.haircut)
 
     def t(self, name: str) -> Tensor:
         """A trait, shifted by sex and age, [B, 1, 1]."""

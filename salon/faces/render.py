@@ -115,7 +115,7 @@ def sample_views(count: int, seed: int, yaw: float = 25.0, **fixed: float | Tens
         "smile": sometimes(0.5), "mouth_open": sometimes(0.25), "brows": normal(0.3, 1),
         "eyes_closed": sometimes(0.1) * 0.9, "gaze": normal(0.35, 1), "glasses": sometimes(0.15),
         "sunglasses": torch.zeros(count), "mask": torch.zeros(count), "cap": torch.zeros(count),
-        "haircut": normal(0.4, 1), "shave": sometimes(0.4),
+        "haircut": normal(0.3, 1), "shave": sometimes(0.4),
         "background": torch.randint(1, 2**24, (count,), generator=g).float(), "clutter": evenly(0, 1),
     }  # fmt: skip
     return _views(values, fixed, count)
@@ -267,13 +267,13 @@ def _march(radius: Tensor, rotation: Tensor, plane: Tensor, look: Any) -> tuple[
     start = torch.full_like(coarse[..., 0], 1.45)
     depth, points, gap = _approach(radius, rotation, coarse, start, 9, 0.85)
     met = (gap < 0.06).float()
-    inner = 1 - F.max_pool2d((gap > 0.03).float(), 5, 1, 2)  # well within the outline nothing shines through
+    pixel = (plane[:, 0, 1, 0] - plane[:, 0, 0, 0])[:, None, None]
+    inner = 1 - F.max_pool2d((gap > 0.4 * pixel).float(), 3, 1, 1)  # well within the outline nothing shines through
     maps = torch.stack([depth * met, _lamp(radius, rotation, points, look) * met, met, inner], 1)
     depth, visible, near, inner = F.interpolate(maps, (size, size), mode="bilinear").unbind(1)
     start = depth / near.clamp(1e-3) + 0.02  # where the coarse rays met the head or nearly did
     depth, points, gap = _approach(radius, rotation, plane, start, 2 + (size // 48).bit_length(), 0.9)
     visible = (visible + 1e-3) / (near + 1e-3)
-    pixel = (plane[:, 0, 1, 0] - plane[:, 0, 0, 0])[:, None, None]
     return points, depth, torch.maximum((1.3 - gap / pixel).clamp(0, 1), inner), visible
 
 
