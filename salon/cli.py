@@ -239,11 +239,15 @@ def parser() -> argparse.ArgumentParser:
 
     command = _add(commands, faces)
     command.add_argument("out", type=Path, metavar="OUT.png")
-    command.add_argument("--sheet", default="people", metavar="KIND", help="people, person, nuisances or traits")
+    command.add_argument(
+        "--sheet", default="people", metavar="KIND", help="people, person, nuisances or traits"
+    )
     command.add_argument("--count", type=int, help="tiles of people or person (default: 32)")
     command.add_argument("--seed", type=int, help="default: 1")
     command.add_argument("--size", type=int, help="pixels of a tile (default: 112)")
-    command.add_argument("--frontal", action="store_true", default=None, help="people from the front, in one light")
+    command.add_argument(
+        "--frontal", action="store_true", default=None, help="people from the front, in one light"
+    )
 
     _add(commands, picture)
 

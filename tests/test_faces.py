@@ -59,7 +59,9 @@ def test_a_turn_moves_the_nose_to_its_side_and_mirrors():
 
 def test_eyes_are_where_the_template_has_them():
     """At the field's eyes (of 112 px: 38, 52 and 74, 52) pupils and lashes are darker than the cheeks below."""
-    mean = render(sample_people(40, 7).with_trait("melanin", -1), frontal_views(40, light_azimuth=0.0), 112).mean(1)
+    mean = render(
+        sample_people(40, 7).with_trait("melanin", -1), frontal_views(40, light_azimuth=0.0), 112
+    ).mean(1)
     for x in (38, 74):
         eye, cheek = mean[:, 49:55, x - 5 : x + 6].mean((1, 2)), mean[:, 66:72, x - 5 : x + 6].mean((1, 2))
         assert (eye < cheek - 0.05).float().mean() > 0.9

@@ -27,13 +27,17 @@ def pictures() -> torch.Tensor:
 @pytest.mark.parametrize("name", DEGRADE)
 def test_strength_zero_is_the_picture_itself_and_more_changes_more(pictures: torch.Tensor, name: str) -> None:
     assert torch.equal(degrade(pictures, name, 0.0, seed=1), pictures)
-    changes = [(degrade(pictures, name, s, seed=1) - pictures).square().mean((1, 2, 3)) for s in (0.2, 0.5, 0.8, 1.0)]
+    changes = [
+        (degrade(pictures, name, s, seed=1) - pictures).square().mean((1, 2, 3)) for s in (0.2, 0.5, 0.8, 1.0)
+    ]
     for less, more in pairwise(changes):
         assert (less > 0).all() and (less < more).all()
 
 
 @pytest.mark.parametrize("name", DEGRADE)
-def test_each_picture_has_its_own_strength_and_is_the_same_in_a_batch(pictures: torch.Tensor, name: str) -> None:
+def test_each_picture_has_its_own_strength_and_is_the_same_in_a_batch(
+    pictures: torch.Tensor, name: str
+) -> None:
     strengths = torch.tensor([0.6, 0.0, 0.9, 0.3])
     together = degrade(pictures, name, strengths, seed=5)
     assert torch.equal(together, degrade(pictures, name, strengths, seed=5))
@@ -44,7 +48,9 @@ def test_each_picture_has_its_own_strength_and_is_the_same_in_a_batch(pictures: 
     if name in NO_DRAW:
         assert torch.allclose(degrade(pictures[2:3], name, 0.9, seed=6)[0], together[2], atol=1 / 510)
     else:
-        others = [degrade(pictures, name, strengths, seed=seed) for seed in range(6, 16)]  # two sides are soon the same
+        others = [
+            degrade(pictures, name, strengths, seed=seed) for seed in range(6, 16)
+        ]  # two sides are soon the same
         assert any(not torch.allclose(other, together, atol=0.02) for other in others)
 
 
@@ -62,7 +68,9 @@ def test_without_a_seed_torchs_own_decides_and_is_left_seeded(pictures: torch.Te
 
 
 def test_occlusion_blacks_out_that_many_blocks() -> None:
-    covered = 1 - degrade(torch.ones(3, 3, 49, 49), "occlusion", torch.tensor([0.25, 0.5, 1.0]), seed=0).mean((1, 2, 3))
+    covered = 1 - degrade(torch.ones(3, 3, 49, 49), "occlusion", torch.tensor([0.25, 0.5, 1.0]), seed=0).mean(
+        (1, 2, 3)
+    )
     expected = torch.tensor([round(s * variations.MOST_COVERED * 49) / 49 for s in (0.25, 0.5, 1.0)])
     assert torch.allclose(covered, expected, atol=1e-6)
 
@@ -85,12 +93,17 @@ def test_a_point_becomes_a_disc_of_its_diameter_or_a_line_of_its_length() -> Non
     point[..., 32, 32] = 1
     lit = degrade(point, "defocus", 0.8) > 0.02
     across = 0.8 * variations.MOST_DEFOCUS * 65
-    assert abs(lit[0, 0, 32].sum() - across) <= 2.5 and abs(lit[0, 0].sum() - math.pi * across**2 / 4) < 6 * across
+    assert (
+        abs(lit[0, 0, 32].sum() - across) <= 2.5
+        and abs(lit[0, 0].sum() - math.pi * across**2 / 4) < 6 * across
+    )
     light = degrade(point, "motion_blur", 0.8, seed=0)[:, 0] ** GAMMA
     places = torch.arange(65.0) - 32
     variance = (light * (places[:, None] ** 2 + places**2)).sum((1, 2)) / light.sum((1, 2))
     length = (12 * variance).sqrt()  # of an even line, in whichever direction
-    assert torch.allclose(length, torch.tensor(0.8 * variations.MOST_MOTION * 65), atol=2)  # the rim is a pixel soft
+    assert torch.allclose(
+        length, torch.tensor(0.8 * variations.MOST_MOTION * 65), atol=2
+    )  # the rim is a pixel soft
     assert not torch.allclose(light[0], light[1], atol=1e-3)  # another direction
 
 
@@ -108,7 +121,9 @@ def test_jpeg_is_what_pillow_makes_of_the_file(pictures: torch.Tensor) -> None:
     worst = degrade(pictures[:1], "jpeg", 1.0)
     pixels, file = (pictures[0].permute(1, 2, 0) * 255).round().byte().numpy(), io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=variations.WORST_JPEG)
-    assert np.array_equal((worst[0].permute(1, 2, 0) * 255).round().byte().numpy(), np.asarray(Image.open(file)))
+    assert np.array_equal(
+        (worst[0].permute(1, 2, 0) * 255).round().byte().numpy(), np.asarray(Image.open(file))
+    )
 
 
 def test_exposure_loses_lights_or_shadows_for_good() -> None:
@@ -130,7 +145,9 @@ def test_a_colour_cast_shifts_the_balance_and_not_the_product() -> None:
     grey = torch.full((16, 3, 4, 4), 0.2 ** (1 / GAMMA))
     stops = torch.log2(degrade(grey, "colour_cast", 0.8, seed=0)[..., 0, 0] ** GAMMA / 0.2)
     assert torch.allclose(stops.sum(1), torch.zeros(16), atol=1e-4)
-    assert (stops.abs().amax(1) > 0.8 * variations.MOST_CAST * 0.86).all()  # of three hues one is within 30 degrees
+    assert (
+        stops.abs().amax(1) > 0.8 * variations.MOST_CAST * 0.86
+    ).all()  # of three hues one is within 30 degrees
     assert stops.abs().max() <= 0.8 * variations.MOST_CAST + 1e-4
 
 

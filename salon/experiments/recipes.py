@@ -12,8 +12,8 @@ class Recipe:
 
     name: str
     # the people that are rendered, once, and kept in the cache
-    people: int = 400
-    images: int = 12  # of each person, each both straight and turned away
+    people: int = 600
+    images: int = 8  # of each person, each both straight and turned away
     yaw: float = 20.0  # degrees that a straight picture may turn
     # the network
     size: int = 48
@@ -52,14 +52,14 @@ _SNAPSHOTS: dict[str, Any] = {"people": 1500, "images": 8, "yaw": 30.0, "camera"
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("start", steps=1000, lr=0.1),
+        Recipe("start", steps=1200, lr=0.1),
         Recipe("cosface", **_AUGMENTED),
         Recipe("confidence", loss="confidence", margin=8.0, **_AUGMENTED),
-        Recipe("photo", start="start", scale=24.0, margin=0.25, steps=1500, lr=0.1, **_SNAPSHOTS),
+        Recipe("photo", start="start", scale=24.0, margin=0.25, steps=700, lr=0.1, **_SNAPSHOTS),
         Recipe("lecture", start="photo", loss="confidence", margin=8.0, K=8, d=16, probability=0.3, decorrelate=0.5,
                steps=2000, **_SNAPSHOTS),
         # about 200 s on one thread; without variations, so that nobody need be rendered turned away
-        Recipe("gap", scale=24.0, margin=0.25, steps=2000, lr=0.1, **_SNAPSHOTS | {"people": 1000}),
+        Recipe("gap", scale=24.0, margin=0.25, steps=1600, lr=0.1, **_SNAPSHOTS | {"people": 1000}),
         Recipe("tiny", people=12, images=4, size=32, d=16, width=0.5, steps=12, batch=16),
     )
 }  # fmt: skip

@@ -39,8 +39,8 @@ class Run:
     recipe: Recipe
     recogniser: Recogniser
     criterion: CosFace | ConfidenceLoss
-    masks: Tensor
-    discriminator: Discriminator
+    masks: Tensor | None = None  # the last two only where the recipe decorrelates
+    discriminator: Discriminator | None = None
     history: list[dict[str, float]] = field(default_factory=list)
     step: int = 0
 
@@ -56,33 +56,40 @@ class Run:
         self.optimiser = torch.optim.SGD(
             groups, lr=r.lr, momentum=0.9, nesterov=True, weight_decay=r.weight_decay
         )
-        self.opponent = torch.optim.Adam(self.discriminator.parameters(), lr=3e-3)
+        if self.discriminator is not None:
+            self.opponent = torch.optim.Adam(self.discriminator.parameters(), lr=3e-3)
+
+    def _parts(self) -> dict[str, nn.Module]:
+        parts = {"criterion": self.criterion, "discriminator": self.discriminator}
+        return {name: part for name, part in parts.items() if part is not None}
+
+    def _optimisers(self) -> dict[str, torch.optim.Optimizer]:
+        return {"optimiser": self.optimiser} | ({"opponent": self.opponent} if self.discriminator else {})
 
     def tensors(self) -> dict[str, Tensor]:
-        """What resuming needs beside the weights: prototypes, discriminator, masks, both optimisers' memories."""
-        state = {"masks": self.masks, "step": torch.tensor(self.step)}
-        state |= {f"criterion.{k}": v for k, v in self.criterion.state_dict().items()}
-        state |= {f"discriminator.{k}": v for k, v in self.discriminator.state_dict().items()}
-        for name, optimiser in (("optimiser", self.optimiser), ("opponent", self.opponent)):
+        """What resuming needs beside the weights: prototypes, discriminator, masks, the optimisers' memories."""
+        state = {"step": torch.tensor(self.step)} | ({} if self.masks is None else {"masks": self.masks})
+        for name, part in self._parts().items():
+            state |= {f"{name}.{k}": v for k, v in part.state_dict().items()}
+        for name, optimiser in self._optimisers().items():
             for i, memory in optimiser.state_dict()["state"].items():
                 state |= {f"{name}.{i}.{k}": torch.as_tensor(v) for k, v in memory.items() if v is not None}
         return state
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go on from what `tensors` gave; the optimisers' memories are matched by number."""
-        parts = {"criterion": self.criterion, "discriminator": self.discriminator}
-        for name, module in parts.items():
-            module.load_state_dict(
+        for name, part in self._parts().items():
+            part.load_state_dict(
                 {k.removeprefix(f"{name}."): v for k, v in state.items() if k.startswith(f"{name}.")}
             )
-        for name, optimiser in (("optimiser", self.optimiser), ("opponent", self.opponent)):
+        for name, optimiser in self._optimisers().items():
             memories: dict[int, dict[str, Tensor]] = {}
             for key, value in state.items():
                 if key.startswith(f"{name}."):
-                    _, index, part = key.split(".", 2)
-                    memories.setdefault(int(index), {})[part] = value
+                    _, index, entry = key.split(".", 2)
+                    memories.setdefault(int(index), {})[entry] = value
             optimiser.load_state_dict(optimiser.state_dict() | {"state": memories})
-        self.masks, self.step = state["masks"], int(state["step"])
+        self.masks, self.step = state.get("masks"), int(state["step"])
 
 
 def begin(recipe: Recipe) -> Run:
@@ -95,11 +102,9 @@ def begin(recipe: Recipe) -> Run:
     if recipe.start:
         _start_from(_model_path(recipe.start), recogniser, criterion)
     recogniser.set_confidence(recipe.s0)
-    g = torch.Generator().manual_seed(recipe.seed)
-    M = len(VARIATIONS)
-    masks = (
-        variation_masks(M, recipe.K, g) if recipe.decorrelate else torch.ones(1, recipe.K).bool()
-    )  # unused then
+    if not recipe.decorrelate:
+        return Run(recipe, recogniser, criterion)
+    masks = variation_masks(len(VARIATIONS), recipe.K, torch.Generator().manual_seed(recipe.seed))
     return Run(recipe, recogniser, criterion, masks, Discriminator(recipe.K, recipe.d, len(masks)))
 
 
@@ -150,7 +155,7 @@ def train_step(run: Run, data: TrainSet) -> dict[str, float]:
     run.recogniser.freeze_confidence(r.s0 if run.step < r.frozen * r.steps else None)
     embedding = run.recogniser.train()(images.expand(-1, 3, -1, -1))
     terms = dict(run.criterion(embedding, labels))
-    if r.decorrelate:
+    if run.discriminator is not None and run.masks is not None:
         seen = (run.discriminator, embedding, run.masks)
         opposing = discriminator_loss(*seen, variations).mean()
         run.opponent.zero_grad()

@@ -25,8 +25,9 @@ _PROFILE = (
 )  # fmt: skip
 # How a man's face differs from a woman's, and an old face from a young one, in deviations of each trait.
 _MAN = {
-    "jaw_width": 0.9, "brow_ridge": 1.1, "brow_thickness": 0.9, "brow_height": -0.7, "brow_tilt": -0.4, "chin_length": 0.5,
-    "chin_depth": 0.5, "nose_length": 0.5, "nose_width": 0.5, "nose_bridge": 0.5, "nose_tip": 0.3, "eye_opening": -0.7,
+    "jaw_width": 0.9, "brow_ridge": 1.1, "brow_thickness": 0.9, "brow_height": -0.7, "brow_tilt": -0.4,
+    "chin_length": 0.5, "chin_depth": 0.5,
+    "nose_length": 0.5, "nose_width": 0.5, "nose_bridge": 0.5, "nose_tip": 0.3, "eye_opening": -0.7,
     "eye_width": -0.4, "eye_depth": 0.5, "upper_lip": -0.7, "lower_lip": -0.6, "lip_colour": -0.9, "cheekbones": -0.3,
     "hair_length": -0.7, "hair_volume": -0.3, "head_width": 0.4, "roughness": 0.4, "ears": 0.4, "hairline": 0.3,
 }  # fmt: skip
@@ -97,7 +98,9 @@ class Head:
         opening = (0.070 + 0.012 * t("eye_opening")).clamp(0.034, 0.100)
         self.eye_open = opening * (1 - 0.93 * shut) * (1 - 0.22 * self.smile) * (1 + 0.12 * self.brows)
         self.shut = shut
-        self.brow_y = self.eye_y - 0.180 - 0.030 * t("brow_height") - 0.05 * self.brows - 0.02 * self.brows.clamp(0)
+        self.brow_y = (
+            self.eye_y - 0.180 - 0.030 * t("brow_height") - 0.05 * self.brows - 0.02 * self.brows.clamp(0)
+        )
         self.nose_y = 0.385 + 0.050 * t("nose_length")
         self.tip_y = self.nose_y - 0.045 - 0.018 * t("nose_turn")
         self.mouth_y = 0.690 + 0.035 * t("philtrum") + 0.3 * (self.nose_y - 0.385)
@@ -194,7 +197,10 @@ class Head:
             (0.8, 0.078 + 0.010 * t("nose_width"), 0.034, low + 0.058, 0.022, 1),
             *((fold, 0.28 + 0.42 * dy, 0.035, low + dy, 0.055, 1) for dy in (0.05, 0.12, 0.19)),
             *((crow, eye + 0.27, 0.07, self.eye_y + dy, 0.011, 1) for dy in (-0.05, 0.0, 0.055)),
-            *((0.8 * (lined + raised), 0.0, 0.50, -0.50 + dy + 0.02 * t("mark_1"), 0.016, 0) for dy in (-0.11, 0.0, 0.11)),
+            *(
+                (0.8 * (lined + raised), 0.0, 0.50, dy + 0.02 * t("mark_1"), 0.016, 0)
+                for dy in (-0.61, -0.50, -0.39)
+            ),
             (lined, eye - 0.03, 0.13, self.eye_y + 0.15, 0.022, 1),
             (lined + drawn, 0.06, 0.016, self.brow_y, 0.08, 1),
             *self._moles(),
@@ -225,7 +231,8 @@ class Head:
         curls = F.interpolate(self.pattern(32, 60, 3), skin.shape[1:], mode="bilinear")[:, 0]
         inside = self.hair_depth(nodes)
         volume = (0.060 + 0.025 * t("hair_volume") + 0.02 * self.length.clamp(-1, 1)).clamp(0.012)
-        volume = volume + 0.07 * soft((self.length - 0.6) / 0.4) * soft((nodes.side - 1.3) / 0.3)  # long hair lies over the ears
+        over_ears = soft((self.length - 0.6) / 0.4) * soft((nodes.side - 1.3) / 0.3)
+        volume = volume + 0.07 * over_ears
         if not self.look.bare:
             volume = volume * (1 - 0.6 * soft(self.cap_depth(nodes) * 20))
         thick = volume * (1 + t("hair_curl").clamp(0) * (0.35 + 0.16 * curls)) + 0.005 * curls
@@ -264,7 +271,9 @@ class Head:
         receding = self.man * old * (0.10 + 0.12 * t("temples"))
         line = -0.78 - 0.075 * t("hairline") - receding + 0.08 * t("hairline_peak") * bell(side / 0.22)
         line = line - (0.07 * t("temples") + 1.2 * receding) * bell((side - 0.55) / 0.24)
-        fringe = soft((t("fringe") + 0.4 * col(self.look.haircut) - 0.45) / 0.4)  # a third of all people wear one
+        fringe = soft(
+            (t("fringe") + 0.4 * col(self.look.haircut) - 0.45) / 0.4
+        )  # a third of all people wear one
         sweep = bell((p.theta - 0.25 * t("parting")) / 0.75)
         line = line + fringe * sweep * (0.30 + 0.08 * t("hair_volume"))
         reach = -0.12 + 0.26 * self.length.clamp(-2.2) + 1.6 * soft((self.length - 0.7) / 0.5)
@@ -296,7 +305,9 @@ class Head:
         gloss = 0.26 + 0.06 * fine
         low, high = _rows(p, 0.50, 1.10, 0.60), _rows(p, -0.50, 0.20, 0.80)
         albedo[:, :, low] = self._mouth(albedo[:, :, low], _part(p, low))
-        browed = _mix(albedo[:, :, high], 0.5 * hair_colour, self._brows(_part(p, high), (strands + fine)[:, high]))
+        browed = _mix(
+            albedo[:, :, high], 0.5 * hair_colour, self._brows(_part(p, high), (strands + fine)[:, high])
+        )
         albedo[:, :, high], wet = self._eyes(browed, _part(p, high))
         gloss[:, high] *= 1 - 0.8 * wet
         tone = (1 + 0.38 * strands) * (1 - 0.10 * blotch)
@@ -327,13 +338,21 @@ class Head:
         speckled = 0.4 * soft((t("freckles") - 1.2) / 0.5) + 0.12 * self.old * rough
         m = m + speckled * blob((p.y - 0.2) / 0.32, p.side / 0.9) * soft((fine - 0.5) * 5)
         # measured skins lose chroma as they darken: blue light is absorbed first, red light last
-        absorbed = [0.40 * m + 0.115 * m * m + 0.05 * blood, m + 0.55 * blood, 2.0 * m - 0.31 * m * m + 0.62 * blood]
+        absorbed = [
+            0.40 * m + 0.115 * m * m + 0.05 * blood,
+            m + 0.55 * blood,
+            2.0 * m - 0.31 * m * m + 0.62 * blood,
+        ]
         return torch.stack(absorbed, 1).add_(dark[:, None]).neg_().exp_().mul_(0.80)
 
     def _beard(self, p: Spots, strands: Tensor, fine: Tensor) -> Tensor:
         """How much of the skin is covered by beard, moustache or stubble [B, H, W]; it may be shaved off."""
         t, side, y = self.t, p.side, p.y
-        area = (0.5 + 0.5 * soft((side - 0.1) / 0.5)) * soft((y - self.nose_y - 0.10) / 0.16) * soft((1.25 - y) / 0.1)
+        area = (
+            (0.5 + 0.5 * soft((side - 0.1) / 0.5))
+            * soft((y - self.nose_y - 0.10) / 0.16)
+            * soft((1.25 - y) / 0.1)
+        )
         chin = area * soft((y - 0.45 - 0.35 * soft((0.9 - side) / 0.3)) / 0.14)
         lip = blob(side / 0.34, (y - self.mouth_y + 0.14) / 0.055)
         full = chin * soft((t("beard") - 0.45) / 0.5) + lip * soft((t("moustache") - 0.35) / 0.4)
@@ -361,7 +380,9 @@ class Head:
         lower = soft((y - bottom) / 0.014) * soft((bottom + full - y) / 0.022)
         lips = (upper + lower).clamp(0, 1) * soft((1.02 - x) / 0.06)
         redness = t("lip_colour")
-        tint = torch.stack([0.95 + 0 * redness, 0.66 - 0.06 * redness, 0.70 - 0.05 * redness], 1).clamp(0.3, 1)
+        tint = torch.stack([0.95 + 0 * redness, 0.66 - 0.06 * redness, 0.70 - 0.05 * redness], 1).clamp(
+            0.3, 1
+        )
         colour = colour * (1 - lips[:, None] * (1 - tint))
         inside = soft((y - corner) / 0.010) * soft((bottom - y) / 0.010) * (bottom - corner > 0.006)
         teeth = inside * soft((corner + 0.045 - y) / 0.012) * soft((0.85 - x) / 0.1)
@@ -370,28 +391,38 @@ class Head:
         return _mix(colour, _rgb(0.60, 0.57, 0.50, y), 0.9 * teeth)
 
     def _eyes(self, colour: Tensor, p: Spots) -> tuple[Tensor, Tensor]:
+        """Balls, lashes and the fold of the lid over what is there; returns also where the eye is open [B, H, W]."""
         t, y, x = self.t, p.y, (p.side - self.eye_theta) / self.eye_half
         centre = self.eye_y - (0.010 + 0.016 * t("eye_tilt")) * x + 0.5 * self.shut * self.eye_half * 0.3
         arch = (1 - x * x).clamp(0)
-        upper, lower = centre - self.eye_open * 0.5 * (arch + arch.sqrt()), centre + 0.62 * self.eye_open * arch
+        upper = centre - self.eye_open * 0.5 * (arch + arch.sqrt())
+        lower = centre + 0.62 * self.eye_open * arch
         inside = soft((y - upper) / 0.016) * soft((lower - y) / 0.016) * (x.abs() < 1)
-        look = 0.05 * col(self.look.gaze) * p.theta.sign()
-        d2 = ((p.side - self.eye_theta - look) / 0.080) ** 2 + ((y - self.eye_y + 0.010) / 0.069) ** 2
-        iris, pupil = inside * soft((1 - d2) * 2.2), inside * soft((0.16 - d2) * 9)
-        brown = torch.special.ndtr(1.2 * t("iris") + 1.8 * t("melanin") + 0.5 * t("hair_colour") + 1.0)
-        dark = 1.0 + 1.4 * brown
-        tone = 0.42 * torch.exp(-torch.stack([dark * (1.15 - 0.25 * brown), dark, dark * (0.75 + 0.75 * brown)], 1))
-        lid = 0.45 + 0.55 * soft((y - upper - 0.02) / 0.03)  # the upper lid shades the ball
-        ball = _mix(_rgb(0.50, 0.46, 0.43, y), tone, soft((1 - d2) * 2.2)) * lid[:, None]
-        colour = _mix(_mix(colour, ball, 0.94 * inside), _rgb(0.02, 0.02, 0.02, y), pupil)
-        gleam = col(0.03 * torch.deg2rad(self.look.light_azimuth).sin())
-        gleam = inside * blob((p.theta - (self.eye_theta + look * p.theta.sign()) * p.theta.sign() - gleam) / 0.018, (y - self.eye_y + 0.028) / 0.018)
-        colour = _mix(colour, _rgb(0.9, 0.9, 0.9, y), 0.8 * gleam)
-        lashes = 0.85 - 0.25 * self.man
-        lash = lashes * bell((y - upper) / 0.021) + 0.32 * bell((y - lower) / 0.013)
+        colour = self._eyeballs(colour, p, inside, y - upper)
+        lash = (0.85 - 0.25 * self.man) * bell((y - upper) / 0.021) + 0.32 * bell((y - lower) / 0.013)
         fold = bell((y - upper + 0.050 + 0.014 * t("eyelid")) / 0.014) * soft(t("eyelid") + 0.6 + self.old)
         lines = (lash * (1 - 0.3 * self.shut) + 0.30 * fold).clamp(0, 0.88) * soft((1.12 - x.abs()) / 0.12)
         return colour * (1 - lines[:, None]), inside * (1 - self.shut)
+
+    def _eyeballs(self, colour: Tensor, p: Spots, inside: Tensor, below_lid: Tensor) -> Tensor:
+        """White, iris, pupil and a gleam of the lamp, where the lids leave them `inside`."""
+        t, sign = self.t, p.theta.sign()
+        look = 0.05 * col(self.look.gaze) * sign
+        d2 = ((p.side - self.eye_theta - look) / 0.080) ** 2 + ((p.y - self.eye_y + 0.010) / 0.069) ** 2
+        brown = torch.special.ndtr(1.2 * t("iris") + 1.8 * t("melanin") + 0.5 * t("hair_colour") + 1.0)
+        dark = 1.0 + 1.4 * brown
+        iris = 0.42 * torch.exp(
+            -torch.stack([dark * (1.15 - 0.25 * brown), dark, dark * (0.75 + 0.75 * brown)], 1)
+        )
+        lid = 0.45 + 0.55 * soft((below_lid - 0.02) / 0.03)  # the upper lid shades the ball
+        ball = _mix(_rgb(0.50, 0.46, 0.43, p.y), iris, soft((1 - d2) * 2.2)) * lid[:, None]
+        pupil = inside * soft((0.16 - d2) * 9)
+        colour = _mix(_mix(colour, ball, 0.94 * inside), _rgb(0.02, 0.02, 0.02, p.y), pupil)
+        lamp = (self.eye_theta + look * sign) * sign + col(
+            0.03 * torch.deg2rad(self.look.light_azimuth).sin()
+        )
+        gleam = inside * blob((p.theta - lamp) / 0.018, (p.y - self.eye_y + 0.028) / 0.018)
+        return _mix(colour, _rgb(0.9, 0.9, 0.9, p.y), 0.8 * gleam)
 
     def _dressed(self, bare: Surface, p: Spots) -> Surface:
         """Lay mask and cap over the face; the scene's number says in which colours."""
@@ -421,7 +452,11 @@ def _part(p: Spots, rows: slice) -> Spots:
 
 def uniform(seeds: Tensor, count: int, salt: int) -> Tensor:
     """Numbers [B, count] in 0..1 that each seed [B] fixes, by integer hashing: the same on every device."""
-    x = seeds.long()[:, None] * 0x9E3779B1 + torch.arange(count, device=seeds.device) * 0x85EBCA77 + salt * 0xC2B2AE3D
+    x = (
+        seeds.long()[:, None] * 0x9E3779B1
+        + torch.arange(count, device=seeds.device) * 0x85EBCA77
+        + salt * 0xC2B2AE3D
+    )
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B), (16, 1)):
         x = ((x & 0xFFFFFFFF) ^ ((x & 0xFFFFFFFF) >> shift)) * factor
     return (x & 0xFFFFFF).float() / 0xFFFFFF

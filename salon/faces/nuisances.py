@@ -36,9 +36,7 @@ class Nuisance:
     field: str | None = None
 
 
-def _view(
-    room: str, name: str, unit: str, most: float, two_sided: bool = False, field: str = ""
-) -> Nuisance:
+def _view(room: str, name: str, unit: str, most: float, two_sided: bool = False, field: str = "") -> Nuisance:
     return Nuisance(name, room, unit, 0.0, most, two_sided, field or name)
 
 

@@ -14,7 +14,8 @@ GENERATOR_VERSION = "2"  # stands in every card and table; raise it whenever a p
 
 TRAITS = (
     "masculine", "age",
-    "head_width", "head_depth", "forehead", "cheekbones", "cheeks", "jaw_width", "chin_length", "chin_depth", "chin_cleft",
+    "head_width", "head_depth", "forehead", "cheekbones", "cheeks", "jaw_width",
+    "chin_length", "chin_depth", "chin_cleft",
     "eye_distance", "eye_height", "eye_width", "eye_opening", "eye_tilt", "eye_depth", "eyelid", "iris",
     "brow_height", "brow_thickness", "brow_tilt", "brow_length", "brow_ridge",
     "nose_length", "nose_width", "nose_tip", "nose_bridge", "nose_hump", "nose_turn",
@@ -61,7 +62,7 @@ class People:
         return People(numbers)
 
     def blend(self, other: "People", share: float | Tensor) -> "People":
-        """People between these (share 0) and `other` (share 1), number by number; one person serves all of the other."""
+        """People between these (share 0) and `other` (share 1), number by number; one person serves all others."""
         share = torch.as_tensor(share, dtype=self.numbers.dtype).reshape(-1, 1)
         return People(torch.lerp(*torch.broadcast_tensors(self.numbers, other.numbers, share)))
 

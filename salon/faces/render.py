@@ -78,8 +78,7 @@ _NEUTRAL = dict.fromkeys(LIMITS, 0.0) | {
     "light_azimuth": -25.0, "light_elevation": 30.0, "ambient": 0.45, "hardness": 0.5, "clutter": 0.5,
 }  # fmt: skip
 # The same values without checks, for the inner functions; and whether nobody in the whole batch wears mask or cap.
-_Look = namedtuple("_Look", [*LIMITS, "bare"])
-
+_Look: Any = namedtuple("_Look", [*LIMITS, "bare"])  # type: ignore[misc]
 
 
 def _views(values: dict[str, Tensor], fixed: dict[str, float | Tensor], count: int) -> Views:
@@ -123,7 +122,8 @@ def sample_views(count: int, seed: int, yaw: float = 25.0, **fixed: float | Tens
 
 class Truth(NamedTuple):
     """What is known of a picture: `landmarks` [B, 5, 2] in pixels (x, y): left and right eye, nose tip, left and
-    right corner of the mouth, as seen; `depth` [B, H, W], in half picture widths, larger is nearer; `cover` [B, H, W]."""
+    right corner of the mouth, as seen; `depth` [B, H, W] in half picture widths, larger is nearer; `cover` [B, H, W]
+    in 0..1."""
 
     landmarks: Tensor
     depth: Tensor
@@ -131,7 +131,12 @@ class Truth(NamedTuple):
 
 
 def render(
-    people: People, views: Views, size: int = 64, progress: bool = False, device: str = "cpu", compile: bool = False
+    people: People,
+    views: Views,
+    size: int = 64,
+    progress: bool = False,
+    device: str = "cpu",
+    compile: bool = False,
 ) -> Tensor:
     """Pictures [B, 3, size, size], RGB 0..1, person by person and view by view; one of either serves all.
 
@@ -168,9 +173,11 @@ def _in_chunks(
 
     def draw(part: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
         with torch.inference_mode():
-            short = length - len(part[0])  # a part of full length keeps a compiled function from compiling again
+            short = length - len(
+                part[0]
+            )  # a part of full length keeps a compiled function from compiling again
             filled = [F.pad(x, (0, 0, 0, short)) if short and count > length else x for x in part]
-            made = function(filled[0], _Look(*filled[1].unbind(1), bare), nodes, size)
+            made = function(filled[0], _Look._make([*filled[1].unbind(1), bare]), nodes, size)
             return tuple(x[: len(part[0])].cpu() for x in made)
 
     threads = torch.get_num_threads()
@@ -201,7 +208,7 @@ def _picture(numbers: Tensor, look: Any, nodes: Spots, size: int) -> Tensor:
     maps = sample(torch.cat([cavity[:, None], charts.slopes(radius, nodes), head.paint(nodes)], 1), points)
     surface = head.colour(charts.spots(points), points, maps[:, 3:], sample)
     lit = _shade(surface, maps[:, :3], points, visible, rotation, look)
-    lit, alpha = _with_glasses(numbers, lit, alpha, depth, rotation, plane, look)
+    lit, alpha = _with_glasses(numbers, lit, alpha, look, depth, rotation, plane)
     behind = _background(look, size)
     picture = (behind + (lit - behind) * alpha[:, None]) * torch.exp2(look.exposure)[:, None, None, None]
     return picture.clamp(0, 1).sqrt()  # the gamma of 2 that film and screens had, near enough
@@ -254,7 +261,9 @@ def _frame(head: Head, look: Any, radius: Tensor, rotation: Tensor, size: int) -
     return (plane - centre) * scale[:, None, None, None] + ((eyes + mouth) / 2)[:, None, None]
 
 
-def _march(radius: Tensor, rotation: Tensor, plane: Tensor, look: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _march(
+    radius: Tensor, rotation: Tensor, plane: Tensor, look: Any
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Follow each pixel's ray to the head: points [B, 3, H, W] in its frame, depth, cover alpha, and the share of the
     lamp that is seen from there, each [B, H, W].
 
@@ -268,7 +277,9 @@ def _march(radius: Tensor, rotation: Tensor, plane: Tensor, look: Any) -> tuple[
     depth, points, gap = _approach(radius, rotation, coarse, start, 9, 0.85)
     met = (gap < 0.06).float()
     pixel = (plane[:, 0, 1, 0] - plane[:, 0, 0, 0])[:, None, None]
-    inner = 1 - F.max_pool2d((gap > 0.4 * pixel).float(), 3, 1, 1)  # well within the outline nothing shines through
+    inner = 1 - F.max_pool2d(
+        (gap > 0.4 * pixel).float(), 3, 1, 1
+    )  # well within the outline nothing shines through
     maps = torch.stack([depth * met, _lamp(radius, rotation, points, look) * met, met, inner], 1)
     depth, visible, near, inner = F.interpolate(maps, (size, size), mode="bilinear").unbind(1)
     start = depth / near.clamp(1e-3) + 0.02  # where the coarse rays met the head or nearly did
@@ -280,7 +291,7 @@ def _march(radius: Tensor, rotation: Tensor, plane: Tensor, look: Any) -> tuple[
 def _approach(
     radius: Tensor, rotation: Tensor, plane: Tensor, depth: Tensor, steps: int, share: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Go down from `depth` in `steps` steps: depth [B, H, W] and points [B, 3, H, W] of the nearest approach, its gap."""
+    """Go down from `depth`: depth [B, H, W], points [B, 3, H, W] and gap [B, H, W] of the nearest approach."""
     origin = torch.einsum("bhwi,bij->bjhw", F.pad(plane, (0, 1)), rotation)
     direction = rotation[:, 2, :, None, None]
     nearest, reached = torch.full_like(depth, 9.0), depth
@@ -296,7 +307,9 @@ def _approach(
 def _light(look: Any) -> Tensor:
     """Unit vectors [B, 3] from the head to the lamp, in the camera's frame."""
     azimuth, elevation = torch.deg2rad(look.light_azimuth), torch.deg2rad(look.light_elevation)
-    return torch.stack([azimuth.sin() * elevation.cos(), -elevation.sin(), azimuth.cos() * elevation.cos()], -1)
+    return torch.stack(
+        [azimuth.sin() * elevation.cos(), -elevation.sin(), azimuth.cos() * elevation.cos()], -1
+    )
 
 
 def _lamp(radius: Tensor, rotation: Tensor, points: Tensor, look: Any, steps: int = 7) -> Tensor:
@@ -315,7 +328,9 @@ def _lamp(radius: Tensor, rotation: Tensor, points: Tensor, look: Any, steps: in
     return 1 - soft(2 * look.hardness - 1)[:, None, None].clamp(0) * soft(0.15 - clear / wide)
 
 
-def _shade(surface: Surface, relief: Tensor, points: Tensor, visible: Tensor, rotation: Tensor, look: Any) -> Tensor:
+def _shade(
+    surface: Surface, relief: Tensor, points: Tensor, visible: Tensor, rotation: Tensor, look: Any
+) -> Tensor:
     """Light on the head [B, 3, H, W]: wrapped Lambert, a dim sky, cavities in shade, highlights of skin and hair."""
     cavity, slope_theta, slope_y = relief.unbind(1)
     x, z = points[:, 0], points[:, 2]
@@ -329,7 +344,9 @@ def _shade(surface: Surface, relief: Tensor, points: Tensor, visible: Tensor, ro
     facing = torch.einsum("bihw,bi->bhw", normal, light)
     ambient, hard = col(look.ambient), col(look.hardness)
     # light enters the skin and leaves it a little further on, red light the furthest
-    wrap = torch.tensor([0.34, 0.22, 0.18], device=x.device)[None, :, None, None] * (1.2 - 0.6 * hard[:, None])
+    wrap = torch.tensor([0.34, 0.22, 0.18], device=x.device)[None, :, None, None] * (
+        1.2 - 0.6 * hard[:, None]
+    )
     diffuse = ((facing[:, None] + wrap) / (1 + wrap)).clamp(0) * visible[:, None]
     open_sky = (1 - cavity.clamp(0, 0.75)) * (0.72 - 0.28 * normal[:, 1])
     key = 1.85 * (1 - ambient) * (1 - 0.5 * cavity.clamp(0, 1))
@@ -352,21 +369,22 @@ def _squared(x: Tensor, times: int) -> Tensor:
     return x
 
 
-def _with_glasses(numbers: Tensor, lit: Tensor, alpha: Tensor, *seen: Any) -> tuple[Tensor, Tensor]:
-    """Put glasses on those who wear them."""
-    *seen, look = seen
+def _with_glasses(
+    numbers: Tensor, lit: Tensor, alpha: Tensor, look: Any, *seen: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Put glasses on those who wear them; `seen` is depth, rotation and plane."""
     rows = torch.arange(len(lit), device=lit.device)
     if not torch.compiler.is_compiling():
         rows = torch.nonzero(look.glasses + look.sunglasses).squeeze(1)
     if len(rows):
-        part = _Look(*(x[rows] for x in look[:-1]), look.bare)
-        worn = _glasses(Head(numbers[rows], part), lit[rows], alpha[rows], *(x[rows] for x in seen), part)
+        part = _Look._make([*(x[rows] for x in look[:-1]), look.bare])
+        worn = _glasses(Head(numbers[rows], part), lit[rows], alpha[rows], part, *(x[rows] for x in seen))
         lit[rows], alpha[rows] = worn
     return lit, alpha
 
 
 def _glasses(
-    head: Head, lit: Tensor, alpha: Tensor, depth: Tensor, rotation: Tensor, plane: Tensor, look: Any
+    head: Head, lit: Tensor, alpha: Tensor, look: Any, depth: Tensor, rotation: Tensor, plane: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Spectacles on an elliptic cylinder before the face: what they cover and tint; returns picture and cover."""
     t, eye_theta = head.t, head.eye_theta
@@ -393,7 +411,12 @@ def _glasses(
     seen = before * (root > 0) * (worn > 0)
     frame = (rim + bridge + temple).clamp(0, 1) * seen * (0.55 + 0.45 * worn)
     lens = soft((1 - shape) / 0.08) * seen
-    dark = lens * big * (0.35 + 0.65 * look.sunglasses)[:, None, None] * (0.97 - 0.25 * soft((y - head.eye_y) / 0.2))
+    dark = (
+        lens
+        * big
+        * (0.35 + 0.65 * look.sunglasses)[:, None, None]
+        * (0.97 - 0.25 * soft((y - head.eye_y) / 0.2))
+    )
     glare = 0.10 * lens * bell((y - head.eye_y + 0.04 - 0.3 * theta) / 0.03)
     colour = 0.03 + 0.10 * uniform(look.background, 3, 9)[:, :, None, None] ** 2
     out = lit * (1 - dark[:, None]) + glare[:, None] + 0.012 * dark[:, None]
@@ -402,7 +425,7 @@ def _glasses(
 
 
 def _background(look: Any, size: int) -> Tensor:
-    """What stands behind [B, 3, size, size]: soft patches of colour, finer and stronger with clutter; seed 0 is grey."""
+    """What stands behind [B, 3, size, size]: soft patches, finer and stronger with clutter; seed 0 is plain grey."""
     seed, batch = look.background, len(look.background)
     base = uniform(seed, 3, 1)
     grey = (0.8 * base.mean(1, keepdim=True) + 0.2 * base)[:, :, None, None] * 0.55

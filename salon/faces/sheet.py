@@ -90,9 +90,13 @@ def save_sheet(path: str | Path, kind: str = "people", **options: int) -> None:
     if kind not in SHEETS:
         raise SalonError(f"The sheet {kind!r} is not known; expected one of {', '.join(SHEETS)}.")
     if path.suffix.lower() not in ENDINGS:
-        raise SalonError(f"A sheet {str(path)!r} was asked for; expected a name that ends in {', '.join(ENDINGS)}.")
+        raise SalonError(
+            f"A sheet {str(path)!r} was asked for; expected a name that ends in {', '.join(ENDINGS)}."
+        )
     if not path.parent.is_dir():
-        raise SalonError(f"The folder {path.parent} is not there; make it, or choose another place for {path.name}.")
+        raise SalonError(
+            f"The folder {path.parent} is not there; make it, or choose another place for {path.name}."
+        )
     taken = signature(SHEETS[kind]).parameters
     for name in options:
         if name not in taken:

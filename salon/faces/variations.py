@@ -19,11 +19,15 @@ from salon.text import SalonError
 
 VARIATIONS = ("low_resolution", "occlusion", "pose")
 # At strength 1: pixels left; blocks a side and the share of them; degrees.
-SMALLEST, BLOCKS, MOST_COVERED, MOST_YAW = 6, 7, 0.8, 75.0
+SMALLEST, BLOCKS, MOST_COVERED, MOST_YAW = 3, 7, 0.5, 75.0
 # Diameter of the disc and length of the line in picture widths; deviation at white and at black, where 1 is white.
 MOST_DEFOCUS, MOST_MOTION, SHOT_NOISE, READ_NOISE = 1 / 4, 1 / 3, 0.4, 0.1
 BEST_JPEG, WORST_JPEG = 95, 3  # quality as Pillow counts it
-MOST_STOPS, CRUSHED, MOST_CAST = 3.0, 0.02, 1.5  # stops; linear light that an under-exposed shadow loses; stops
+MOST_STOPS, CRUSHED, MOST_CAST = (
+    3.0,
+    0.02,
+    1.5,
+)  # stops; linear light that an under-exposed shadow loses; stops
 GAMMA = 2.2  # pixels = light ** (1 / GAMMA), as in the renderer
 
 
@@ -48,7 +52,9 @@ def degrade(images: Tensor, name: str, strength: float | Tensor, seed: int | Non
             f"and C of {' or '.join(map(str, channels))}."
         )
     strengths = as_strengths(strength, len(images), name)
-    drawn = int(torch.randint(2**31, ())) if seed is None else seed  # from torch's own state, which a seed fixes
+    drawn = (
+        int(torch.randint(2**31, ())) if seed is None else seed
+    )  # from torch's own state, which a seed fixes
     out = DEGRADE[name](images, strengths, torch.Generator().manual_seed(drawn))
     return torch.where(_each(strengths > 0).to(images.device), out, images)
 
@@ -57,14 +63,16 @@ def as_strengths(strength: float | Tensor, count: int, name: str) -> Tensor:
     """One strength or [count] of them as float32 [count]; raises `SalonError` outside 0..1, for NaN, other counts."""
     strengths = torch.as_tensor(strength, dtype=torch.float32, device="cpu")
     if strengths.ndim > 1 or strengths.numel() not in (1, count):
-        raise SalonError(f"{strengths.numel()} strengths came for {name}; expected one, or {count}: one a picture.")
+        raise SalonError(
+            f"{strengths.numel()} strengths came for {name}; expected one, or {count}: one a picture."
+        )
     if not ((strengths >= 0) & (strengths <= 1)).all():
         raise SalonError(f"A strength of {strength} came for {name}; expected 0 (none) to 1 (the most).")
     return strengths.expand(count)
 
 
 def low_resolution(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tensor:
-    """Shrink to H (6 / H)^strength pixels, at the strongest 6, and enlarge again; loses what is lost for good."""
+    """Shrink to H (3 / H)^strength pixels, at the strongest 3, and enlarge again; loses what is lost for good."""
     size = images.shape[-1]
     small = (size * (SMALLEST / size) ** strengths).round().long()
     out = images.clone()
@@ -81,7 +89,7 @@ def _resample(images: Tensor, pixels: int) -> Tensor:
 
 
 def occlusion(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tensor:
-    """Black out blocks of a 7 x 7 grid chosen at random, at the strongest four fifths of them."""
+    """Black out blocks of a 7 x 7 grid chosen at random, at the strongest half of them."""
     covered = (strengths * MOST_COVERED * BLOCKS**2).round()[:, None]
     order = torch.rand(len(images), BLOCKS**2, generator=generator).argsort(1).argsort(1)
     keep = (order >= covered).float().view(-1, 1, BLOCKS, BLOCKS)
@@ -170,7 +178,9 @@ def jpeg(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tenso
 def _jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
     """Bytes [H, W, C] through a file in memory."""
     file = io.BytesIO()
-    Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(file, "JPEG", quality=quality)
+    Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(
+        file, "JPEG", quality=quality
+    )
     with Image.open(file) as image:
         return np.asarray(image).reshape(pixels.shape)
 
@@ -186,7 +196,9 @@ def exposure(images: Tensor, strengths: Tensor, generator: torch.Generator) -> T
 def colour_cast(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tensor:
     """Wrong white balance: red, green and blue light shifted by up to 1.5 stops x strength towards a random hue."""
     hue = 2 * math.pi * torch.rand(len(images), 1, generator=generator)
-    stops = MOST_CAST * strengths[:, None] * torch.cos(hue - 2 * math.pi / 3 * torch.arange(3))  # [B, 3], sum 0
+    stops = (
+        MOST_CAST * strengths[:, None] * torch.cos(hue - 2 * math.pi / 3 * torch.arange(3))
+    )  # [B, 3], sum 0
     return _pixels(_light(images) * torch.exp2(stops)[:, :, None, None].to(images))
 
 

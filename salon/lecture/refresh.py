@@ -4,7 +4,10 @@ import os
 from collections.abc import Callable
 
 from salon.experiments.data import write_test_sheets
-from salon.experiments.reproduce import reproduce_confidence, reproduce_real_faces, ship_model
+from salon.experiments.gap import reproduce_gap
+from salon.experiments.generator import reproduce_fairness, reproduce_generator
+from salon.experiments.real_faces import reproduce_real_faces
+from salon.experiments.reproduce import reproduce_confidence, ship_model
 from salon.experiments.results import read_table
 from salon.figures.picture import readme_figure
 from salon.lecture import notebooks
@@ -22,11 +25,14 @@ def draw_picture() -> str:
 
 
 def real_faces() -> None:
-    """Measure the real-face table again where such faces are at hand; else say that the stored one stays."""
+    """Measure the tables of real faces again where such are at hand; else say that the stored ones stay."""
     if os.environ.get("SALON_REAL_FACES"):
         reproduce_real_faces()
+        reproduce_gap()
     else:
-        print("SALON_REAL_FACES is not set: the stored table of real faces stays, though it is of the old model.")
+        print(
+            "SALON_REAL_FACES is not set: the stored tables of real faces stay, though they are of old models."
+        )
 
 
 def run_notebooks() -> None:
@@ -41,6 +47,8 @@ STEPS: dict[str, Callable[[], object]] = {
     "start for snapshots": lambda: ship_model("photo"),
     "lecture's model": lambda: ship_model("lecture"),
     "experiment confidence": reproduce_confidence,
+    "experiment generator": reproduce_generator,
+    "experiment fairness": reproduce_fairness,
     "real faces": real_faces,
     "explorer's states": write_explorer_table,
     "map of features": write_feature_views,
