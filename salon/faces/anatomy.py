@@ -7,7 +7,6 @@ Most of the relief is a sum of soft bumps, each a curve along theta times a curv
 is one batched matrix product for all people at once. Colour is evaluated only where a pixel sees it.
 """
 
-from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -67,17 +66,18 @@ def col(x: Tensor) -> Tensor:
     return x[:, None, None]
 
 
-@cache
-def _shifts() -> Tensor:
-    """`_MAN` and `_OLD` as rows over all traits, [2, P]."""
-    return torch.tensor([[table.get(name, 0.0) for name in TRAITS] for table in (_MAN, _OLD)])
-
-
-@cache
 def _noises(rows: int, columns: int, seed: int) -> Tensor:
-    """The fixed noises [_BASIS, rows * columns] of which every pattern is a mixture."""
-    g = torch.Generator().manual_seed(seed)
-    return torch.randn(_BASIS, rows * columns, generator=g) / _BASIS**0.5
+    return torch.randn(_BASIS, rows, columns, generator=torch.Generator().manual_seed(seed)) / _BASIS**0.5
+
+
+# Over all traits, [2, P]; and the fixed noises [_BASIS, rows, columns] of which every person's patterns are mixtures.
+_SHIFTS = torch.tensor([[table.get(name, 0.0) for name in TRAITS] for table in (_MAN, _OLD)])
+_NOISES = {
+    "fine": _noises(96, 120, 1),
+    "blotch": _noises(12, 16, 2),
+    "curls": _noises(32, 60, 3),
+    "strands": _noises(12, 150, 4),
+}
 
 
 class Head:
@@ -87,7 +87,7 @@ class Head:
         man, age = (numbers[:, TRAITS.index(name)] for name in ("masculine", "age"))
         self.man, self.old = col(soft(1.6 * man)), col(soft((age - 0.7) / 1.1))
         self.young = col(soft((-0.4 - age) / 0.9))
-        shifts = _shifts().to(numbers.device)
+        shifts = _SHIFTS.to(numbers.device)
         self._traits = numbers + (2 * self.man[:, 0] - 1) * shifts[0] + self.old[:, 0] * shifts[1]
         t, self.look = self.t, look
         self.smile, self.brows = col(look.smile), col(look.brows)
@@ -113,11 +113,12 @@ class Head:
         """A trait, shifted by sex and age, [B, 1, 1]."""
         return col(self._traits[:, TRAITS.index(name)])
 
-    def pattern(self, rows: int, columns: int, seed: int) -> Tensor:
+    def pattern(self, name: str) -> Tensor:
         """This person's own noise [B, 1, rows, columns], normal at each node; it changes smoothly with the traits."""
         first = TRAITS.index("pattern_1")
         weights = self._traits[:, first : first + _BASIS]
-        return (weights @ _noises(rows, columns, seed).to(weights.device)).view(-1, 1, rows, columns)
+        noises = _NOISES[name].to(weights.device)
+        return (weights @ noises.flatten(1)).view(-1, 1, *noises.shape[1:])
 
     # ------------------------------------------------------------------ relief
     def _sum(self, rows: list[tuple[Any, ...]], nodes: Spots) -> Tensor:
@@ -228,7 +229,7 @@ class Head:
         depth = depth * (1 + 0.030 * t("head_depth"))
         ellipse = ((nodes.theta.sin() / width) ** 2 + (nodes.theta.cos() / depth) ** 2).rsqrt()
         skin = ellipse + self._relief(nodes)
-        curls = F.interpolate(self.pattern(32, 60, 3), skin.shape[1:], mode="bilinear")[:, 0]
+        curls = F.interpolate(self.pattern("curls"), skin.shape[1:], mode="bilinear")[:, 0]
         inside = self.hair_depth(nodes)
         volume = (0.060 + 0.025 * t("hair_volume") + 0.02 * self.length.clamp(-1, 1)).clamp(0.012)
         over_ears = soft((self.length - 0.6) / 0.4) * soft((nodes.side - 1.3) / 0.3)
@@ -296,8 +297,8 @@ class Head:
         """What each spot [B, H, W] looks like; `sampler(maps, points)` reads this person's patterns there."""
         tilt = 0.010 * self.t("skew") * p.theta.clamp(-1, 1)  # brows, eyes and mouth are never quite level
         p = p._replace(y=p.y + tilt)
-        fine = (sampler(self.pattern(96, 120, 1), points)[:, 0] * 0.5).clamp(-1, 1)
-        blotch = sampler(self.pattern(12, 16, 2), points)[:, 0]
+        fine = (sampler(self.pattern("fine"), points)[:, 0] * 0.5).clamp(-1, 1)
+        blotch = sampler(self.pattern("blotch"), points)[:, 0]
         strands = self._strands(points, sampler)
         hair = soft((self.hair_depth(p) + 0.06 * strands) / 0.07)
         albedo, hair_colour = self.skin(p, paint, fine, blotch), self.hair_colour()
@@ -321,7 +322,7 @@ class Head:
         x, y, z = points.unbind(1)
         wave = 0.10 * curl * torch.sin(14 * y + 9 * x) + 0.05 * torch.sin(5 * y + 3 * z)
         bent = torch.stack([x + wave * z, y * (0.75 + 1.1 * curl), z - wave * x], 1)
-        return (sampler(self.pattern(12, 150, 4), bent)[:, 0] * 0.55).clamp(-1, 1)
+        return (sampler(self.pattern("strands"), bent)[:, 0] * 0.55).clamp(-1, 1)
 
     def skin(self, p: Spots, paint: Tensor, fine: Tensor, blotch: Tensor) -> Tensor:
         """Albedo of bare skin [B, 3, H, W]: two pigments absorb light, melanin and blood (Beer-Lambert).
