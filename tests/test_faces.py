@@ -4,16 +4,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from salon.faces import variations
 from salon.faces.people import TRAITS, People, sample_people, split_people
-from salon.faces.render import Views, frontal_views, render, sample_views
-from salon.faces.variations import augment, camera, degrade, pose_yaw
+from salon.faces.render import frontal_views, render, sample_views
+from salon.faces.variations import degrade
 from salon.text import SalonError
 
-
-@pytest.fixture(scope="module")
-def picture() -> torch.Tensor:
-    return render(sample_people(1, 3), frontal_views(1), 64)
 
 
 def test_people_are_the_same_for_the_same_seed_and_splits_share_nobody():
@@ -87,48 +82,3 @@ def test_bad_values_are_named(call, word):
     with pytest.raises(SalonError) as error:
         call()
     assert word in str(error.value)
-
-
-@pytest.mark.parametrize("name", ["low_resolution", "occlusion", "pose", "defocus"])
-def test_strength_zero_changes_nothing_and_more_changes_more(picture, name):
-    changes = [
-        (degrade(picture, name, s, seed=1) - picture).abs().mean().item() for s in (0.0, 0.3, 0.6, 1.0)
-    ]
-    assert changes[0] < 2e-3  # the 2.5-D warp resamples even at 0 degrees
-    assert changes[0] < changes[1] < changes[2] < changes[3]
-    assert torch.equal(degrade(picture, name, 0.7, seed=5), degrade(picture, name, 0.7, seed=5))
-
-
-def test_without_a_seed_torchs_own_decides_and_is_left_seeded(picture):
-    torch.manual_seed(3)
-    first, after = degrade(picture, "occlusion", 0.5), torch.rand(1)
-    torch.manual_seed(3)
-    assert torch.equal(degrade(picture, "occlusion", 0.5), first) and torch.equal(torch.rand(1), after)
-
-
-def test_occlusion_blacks_out_that_many_blocks(picture):
-    ones = torch.ones(3, 3, 49, 49)
-    covered = 1 - degrade(ones, "occlusion", torch.tensor([0.25, 0.5, 1.0]), seed=0).mean((1, 2, 3))
-    expected = torch.tensor([round(s * variations.MOST_COVERED * 49) / 49 for s in (0.25, 0.5, 1.0)])
-    assert torch.allclose(covered, expected, atol=1e-6)
-
-
-def test_augment_labels_what_it_did():
-    images, turned = torch.full((400, 1, 28, 28), 0.5), torch.full((400, 1, 28, 28), 0.8)
-    out, labels = augment(images, turned, torch.Generator().manual_seed(0), probability=0.3)
-    assert ((out.amax((1, 2, 3)) > 0.7) <= (labels[:, 2] > 0)).all()
-    assert ((out.amin((1, 2, 3)) == 0) == (labels[:, 1] > 0)).all()
-    assert (labels.mean(0) - 0.3).abs().max() < 0.08  # 400 draws: three standard deviations are 0.07
-    plain, none = augment(images, turned, torch.Generator().manual_seed(0), probability=0.0)
-    assert torch.equal(plain, images) and none.sum() == 0
-
-
-def test_camera_keeps_range_and_is_seeded(picture):
-    a, b = (camera(picture.repeat(4, 1, 1, 1), torch.Generator().manual_seed(2)) for _ in range(2))
-    assert torch.equal(a, b) and a.min() >= 0 and a.max() <= 1 and not torch.equal(a[0], a[1])
-
-
-def test_pose_yaw_and_views_by_index():
-    assert pose_yaw(0.0) == 0 and pose_yaw(1.0) == 75
-    views = sample_views(6, 0)
-    assert isinstance(views[2:4], Views) and torch.equal(views[2:4].yaw, views.yaw[2:4])
