@@ -153,7 +153,7 @@ def page(arguments: argparse.Namespace) -> None:
 
 
 def refresh(arguments: argparse.Namespace) -> None:
-    """make everything under data/ and the notebooks' outputs again, in order (about an hour)"""
+    """make everything under data/ and the notebooks' outputs again, in order (about two hours)"""
     from salon.lecture.refresh import refresh
 
     refresh()

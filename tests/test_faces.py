@@ -10,7 +10,6 @@ from salon.faces.variations import degrade
 from salon.text import SalonError
 
 
-
 def test_people_are_the_same_for_the_same_seed_and_splits_share_nobody():
     assert torch.equal(sample_people(5, 1).numbers, sample_people(9, 1).numbers[:5])
     rows = torch.cat([split_people(s, 200).numbers for s in ("train", "validation", "test")])

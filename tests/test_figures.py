@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from salon.experiments.results import read_table, summary
+from salon.experiments.results import read_provenance, read_table, summary
 from salon.figures.faces import face_sheet
 from salon.figures.losses import angle_figure, confidence_figure, mask_figure
 from salon.figures.results import black_hole_figure, condition_figure, strength_figure, trade_off_figure
@@ -66,7 +66,8 @@ def test_sheets_masks_curves_and_black_holes_have_one_place_for_each_number() ->
 def test_the_verdicts_say_what_the_stored_tables_say() -> None:
     tar = summary(read_table("confidence")).xs(False, level="pa")
     assert f"clean {tar.loc['A', 'clean']:.1f} → " in measured()["augmentation"]
-    assert f"occlusion {tar.loc['CosFace s=8', 'occlusion']:.1f} → " in measured()["confidence"]
+    best = f"CosFace s={read_provenance('confidence')['best_fixed_scale']}"
+    assert f"occlusion {tar.loc[best, 'occlusion']:.1f} → " in measured()["confidence"]
 
 
 def test_the_verdicts_are_there_in_both_languages() -> None:

@@ -52,9 +52,11 @@ def in_gallery(count: int) -> Tensor:
 
 
 def sample_scenes(split: str, people: int) -> Scenes:
-    """Draw a split's numbers: snapshots of each person, the same turned by 30 to 65 degrees, the probes lit hard."""
+    """Draw a split's numbers: snapshots of each person with the usual hair and without glasses, yaw within 12 degrees;
+    the same turned by 30 to 65 degrees; the probes lit hard.
+    """
     who, count, seed = split_people(split, people), people * TEST_IMAGES, 11 if split == "test" else 12
-    straight = sample_views(count, seed=seed, yaw=20.0)
+    straight = sample_views(count, seed=seed, yaw=12.0, haircut=0.0, glasses=0.0)
     turned = turned_away(straight, seed + 10, 0.4 * MOST_YAW, 65.0)
     return Scenes(who, straight, turned, lit_from_the_side(straight[~in_gallery(count)], seed + 20))
 

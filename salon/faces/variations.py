@@ -19,7 +19,7 @@ from salon.text import SalonError
 
 VARIATIONS = ("low_resolution", "occlusion", "pose")
 # At strength 1: pixels left; blocks a side and the share of them; degrees.
-SMALLEST, BLOCKS, MOST_COVERED, MOST_YAW = 3, 7, 0.5, 75.0
+SMALLEST, BLOCKS, MOST_COVERED, MOST_YAW = 3, 7, 0.8, 75.0
 # Diameter of the disc and length of the line in picture widths; deviation at white and at black, where 1 is white.
 MOST_DEFOCUS, MOST_MOTION, SHOT_NOISE, READ_NOISE = 1 / 4, 1 / 3, 0.4, 0.1
 BEST_JPEG, WORST_JPEG = 95, 3  # quality as Pillow counts it
@@ -89,7 +89,7 @@ def _resample(images: Tensor, pixels: int) -> Tensor:
 
 
 def occlusion(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tensor:
-    """Black out blocks of a 7 x 7 grid chosen at random, at the strongest half of them."""
+    """Black out blocks of a 7 x 7 grid chosen at random, at the strongest four fifths of them."""
     covered = (strengths * MOST_COVERED * BLOCKS**2).round()[:, None]
     order = torch.rand(len(images), BLOCKS**2, generator=generator).argsort(1).argsort(1)
     keep = (order >= covered).float().view(-1, 1, BLOCKS, BLOCKS)
