@@ -1,9 +1,10 @@
 # make env    .venv with everything (again only when pyproject.toml changed)
 # make lab    the lecture, in JupyterLab, on your own copy of the notebooks
 # make test   every test at everyday counts        make test-long   full counts
+# make refresh  everything under data/ and the notebooks' outputs again, in order (about two hours)
 # Options:    make lab LAB="--no-browser --port 8899 --reset"        make env PYTHON=/path/to/python3.12
 
-.PHONY: help env lab test test-long check notebooks clean
+.PHONY: help env lab test test-long check notebooks refresh clean
 .DEFAULT_GOAL := help
 
 OLD_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
@@ -15,7 +16,7 @@ RUN := $(BIN)/python
 NBVAL := $(RUN) -m pytest -q --nbval --nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 300 notebooks
 
 help:
-	@sed -n '1,4s/^# //p' Makefile
+	@sed -n '1,5s/^# //p' Makefile
 
 env: $(VENV)/.installed
 
@@ -52,6 +53,9 @@ test-long: check
 	$(NBVAL)
 	$(NBVAL)
 	ATEN_CPU_CAPABILITY=default $(NBVAL)
+
+refresh: env
+	$(RUN) -m salon refresh
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
