@@ -21,13 +21,13 @@ def people_and_variations(count: int = 4, seed: int = 12, size: int = 112) -> np
     plain, turned = (
         render(people, frontal_views(count, yaw=yaw, background=backgrounds), size) for yaw in (0.0, 50.0)
     )
-    spoilt = [degrade(plain, "low_resolution", 0.85, seed=0), degrade(plain, "occlusion", 0.45, seed=1)]
+    spoilt = [degrade(plain, "low_resolution", 0.6, seed=0), degrade(plain, "occlusion", 0.45, seed=1)]
     tiles = torch.stack([plain, turned, *spoilt], 1).flatten(0, 1)
     return make_grid(tiles, nrow=len(COLUMNS), padding=3, pad_value=1.0).permute(1, 2, 0).numpy()
 
 
 def readme_figure(table: pd.DataFrame) -> Figure:
-    """Left the people and their variations, right clean against mixed quality: one scale for all, or a confidence."""
+    """Left the people and their variations, right turned heads against mixed quality: one scale or a confidence."""
     figure = Figure(figsize=(10.5, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.15))
     sheet = people_and_variations()
@@ -39,7 +39,7 @@ def readme_figure(table: pd.DataFrame) -> Figure:
     )
     left.tick_params(length=0)
     left.spines[:].set_visible(False)
-    draw_trade_off(right, table, pa=False)
+    draw_trade_off(right, table, pa=False, y="pose")
     right.set_title("one scale for all images, or a confidence for each")
     right.spines[["top", "right"]].set_visible(False)
     right.legend(frameon=False, loc="best")

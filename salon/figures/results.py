@@ -48,7 +48,8 @@ def draw_trade_off(axis: Axes, table: pd.DataFrame, pa: bool, x: str = "mixed", 
 
 
 def _point(axis: Axes, name: str, seeds: np.ndarray, mean: np.ndarray, number: int) -> None:
-    place = ((6, 5), (6, -13), (-30, -13), (-30, 5))[number % 4]  # so that neighbours do not share a place
+    places = ((7, -14), (-12, 9), (-34, -14), (-34, 5))  # so that neighbours do not share a place
+    place = (8, 6) if name == "C" else places[number % 4]
     colour, marker = _MARKS.get(name, (BLUE, "o"))
     label = {"C": "C: confidence learned", "C0": "C0: confidence frozen"}.get(name)
     x, y = mean
