@@ -145,7 +145,7 @@ def render(
     thousands of faces on and needs a C++ compiler. Raises `SalonError` for sizes outside 16..1024 or unequal counts.
     """
     picture = _compiled() if compile else _picture
-    return _in_chunks(people, views, size, progress, device, lambda *given: (picture(*given),))[0]
+    return _in_chunks(people, views, size, progress, device, lambda *given: (picture(*given),), compile)[0]
 
 
 def truth(people: People, views: Views, size: int = 64, device: str = "cpu") -> Truth:
@@ -154,7 +154,13 @@ def truth(people: People, views: Views, size: int = 64, device: str = "cpu") -> 
 
 
 def _in_chunks(
-    people: People, views: Views, size: int, progress: bool, device: str, function: Any
+    people: People,
+    views: Views,
+    size: int,
+    progress: bool,
+    device: str,
+    function: Any,
+    compiled: bool = False,
 ) -> tuple[Tensor, ...]:
     """`function(numbers, look, nodes, size)` over parts of the batch, its results joined along it."""
     if not 16 <= size <= 1024:
@@ -181,10 +187,10 @@ def _in_chunks(
             return tuple(x[: len(part[0])].cpu() for x in made)
 
     threads = torch.get_num_threads()
-    # A chunk for each core beats many cores on a chunk, most of all on a busy machine.
-    torch.set_num_threads(1)
+    # A chunk for each core beats many cores on a chunk, most of all on a busy machine; compiled code shares its chunk.
+    torch.set_num_threads(threads if compiled else 1)
     try:
-        workers = threads if nodes.y.device.type == "cpu" else 1
+        workers = 1 if compiled or nodes.y.device.type != "cpu" else threads
         with ThreadPoolExecutor(workers, initializer=torch.set_flush_denormal, initargs=(True,)) as pool:
             done, title = pool.map(draw, parts), f"rendering {count} faces"
             made = list(tqdm(done, title, len(parts), leave=False, disable=not progress))
