@@ -45,7 +45,8 @@ def sample(maps: Tensor, points: Tensor) -> Tensor:
     away = (
         from_axis(points).add_(z).clamp_(1e-4).add_(x.abs()).mul_(U_SIDE)
     )  # u = s / (1 + |s|) = x / (r + z + |x|)
-    grid = torch.stack([x / away, (y - Y_TOP) * (2 / (Y_BOTTOM - Y_TOP)) - 1], -1)
+    # side by side and not interleaved: twenty times faster to write, and as fast to read
+    grid = torch.stack([x / away, (y - Y_TOP) * (2 / (Y_BOTTOM - Y_TOP)) - 1], 1).permute(0, 2, 3, 1)
     return torch.ops.salon.look_up(maps, grid) if torch.compiler.is_compiling() else _look_up(maps, grid)
 
 

@@ -226,7 +226,7 @@ def _truth(numbers: Tensor, look: Any, nodes: Spots, size: int) -> tuple[Tensor,
     plane = _frame(head, look, radius, rotation, size)
     _, depth, alpha, _ = _march(radius, rotation, plane, look)
     seen = (_landmarks(head, radius) @ rotation.transpose(1, 2))[..., :2]  # [B, 5, 2] in the camera's plane
-    first, step = plane[:, 0, 0], plane[:, 1, 1] - plane[:, 0, 0]
+    first, step = plane[:, :, 0, 0], plane[:, :, 1, 1] - plane[:, :, 0, 0]
     return (seen - first[:, None]) / step[:, None], torch.where(alpha > 0.5, depth, -1.45), alpha
 
 
@@ -255,16 +255,16 @@ def _landmarks(head: Head, radius: Tensor) -> Tensor:
 
 
 def _frame(head: Head, look: Any, radius: Tensor, rotation: Tensor, size: int) -> Tensor:
-    """Where each pixel lies in the camera's plane [B, size, size, 2], so that eyes and mouth meet the template."""
+    """Where each pixel lies in the camera's plane [B, 2, size, size], so that eyes and mouth meet the template."""
     seen = _landmarks(head, radius) @ rotation.transpose(1, 2)  # [B, 5, 3]
     eyes, mouth = seen[:, :2, :2].mean(1), seen[:, 3:, :2].mean(1)
     turn = torch.deg2rad(look.roll)
     down = torch.stack([-turn.sin(), turn.cos()], -1)
     scale = (((mouth - eyes) * down).sum(-1) / (MOUTH_Y - EYES_Y)).clamp(0.7, 1.3)
     line = (torch.arange(size, device=radius.device) + 0.5) / size * 2 - 1
-    plane = torch.stack(torch.meshgrid(line, line, indexing="xy"), -1)[None]
-    centre = torch.tensor([0.0, (EYES_Y + MOUTH_Y) / 2], device=radius.device)
-    return (plane - centre) * scale[:, None, None, None] + ((eyes + mouth) / 2)[:, None, None]
+    plane = torch.stack(torch.meshgrid(line, line, indexing="xy"))
+    centre = torch.tensor([0.0, (EYES_Y + MOUTH_Y) / 2], device=radius.device)[:, None, None]
+    return (plane - centre) * scale[:, None, None, None] + ((eyes + mouth) / 2)[:, :, None, None]
 
 
 def _march(
@@ -277,12 +277,12 @@ def _march(
     steps, and the shadow, are taken on a picture of half the size; the smallest gap on the last steps, in pixels,
     gives an edge without jags.
     """
-    size = plane.shape[1]
-    coarse = F.avg_pool2d(plane.permute(0, 3, 1, 2), 2, ceil_mode=True).permute(0, 2, 3, 1)
-    start = torch.full_like(coarse[..., 0], 1.45)
+    size = plane.shape[-1]
+    coarse = F.avg_pool2d(plane, 2, ceil_mode=True)
+    start = torch.full_like(coarse[:, 0], 1.45)
     depth, points, gap = _approach(radius, rotation, coarse, start, 9, 0.85)
     met = (gap < 0.06).float()
-    pixel = (plane[:, 0, 1, 0] - plane[:, 0, 0, 0])[:, None, None]
+    pixel = (plane[:, 0, 0, 1] - plane[:, 0, 0, 0])[:, None, None]
     inner = 1 - F.max_pool2d(
         (gap > 0.4 * pixel).float(), 3, 1, 1
     )  # well within the outline nothing shines through
@@ -298,8 +298,7 @@ def _approach(
     radius: Tensor, rotation: Tensor, plane: Tensor, depth: Tensor, steps: int, share: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Go down from `depth`: depth [B, H, W], points [B, 3, H, W] and gap [B, H, W] of the nearest approach."""
-    origin = torch.einsum("bhwi,bij->bjhw", F.pad(plane, (0, 1)), rotation)
-    direction = rotation[:, 2, :, None, None]
+    origin, direction = _rays(rotation, plane)
     nearest, reached = torch.full_like(depth, 9.0), depth
     for _ in range(steps):
         points = torch.addcmul(origin, depth[:, None], direction)
@@ -308,6 +307,18 @@ def _approach(
         nearest, reached = torch.where(closer, gap, nearest), torch.where(closer, depth, reached)
         depth = depth.sub(gap, alpha=share)
     return reached, torch.addcmul(origin, reached[:, None], direction), nearest
+
+
+def _rays(rotation: Tensor, plane: Tensor) -> tuple[Tensor, Tensor]:
+    """Each pixel's ray in the head's frame: origin [B, 3, H, W] in the camera's plane, direction [B, 3, 1, 1]."""
+    right, down, ahead = rotation[..., None, None].unbind(1)
+    return torch.addcmul(plane[:, :1] * right, plane[:, 1:], down), ahead
+
+
+def _dot(field: Tensor, vectors: Tensor) -> Tensor:
+    """Scalar products [B, H, W] of a field [B, 3, H, W] with one vector [B, 3] a picture."""
+    (x, y, z), (a, b, c) = field.unbind(1), vectors[..., None, None].unbind(1)
+    return torch.addcmul(torch.addcmul(x * a, y, b), z, c)
 
 
 def _light(look: Any) -> Tensor:
@@ -347,7 +358,7 @@ def _shade(
     normal = normal * (normal * normal).sum(1, keepdim=True).rsqrt()
     light = _light(look)
     half = F.normalize(light + light.new_tensor([0.0, 0.0, 1.0]), dim=-1)
-    facing = torch.einsum("bihw,bi->bhw", normal, light)
+    facing = _dot(normal, light)
     ambient, hard = col(look.ambient), col(look.hardness)
     # light enters the skin and leaves it a little further on, red light the furthest
     wrap = torch.tensor([0.34, 0.22, 0.18], device=x.device)[None, :, None, None] * (
@@ -357,11 +368,11 @@ def _shade(
     open_sky = (1 - cavity.clamp(0, 0.75)) * (0.72 - 0.28 * normal[:, 1])
     key = 1.85 * (1 - ambient) * (1 - 0.5 * cavity.clamp(0, 1))
     lit = surface.albedo * (key[:, None] * diffuse + (1.15 * ambient * open_sky)[:, None])
-    skin_shine = surface.gloss * _squared(torch.einsum("bihw,bi->bhw", normal, half).clamp(0), 4)
+    skin_shine = surface.gloss * _squared(_dot(normal, half).clamp(0), 4)
     # hair shines across its strands, which run down (Kajiya and Kay)
     along = torch.stack([slope_y * sin, torch.ones_like(sin), slope_y * cos], 1)
     along = torch.einsum("bij,bjhw->bihw", rotation, along) * (1 + slope_y * slope_y).rsqrt()[:, None]
-    across = _squared((1 - torch.einsum("bihw,bi->bhw", along, half) ** 2).clamp(0), 3)
+    across = _squared((1 - _dot(along, half) ** 2).clamp(0), 3)
     hair_shine = 0.10 * surface.hair * across * (facing + 0.3).clamp(0)
     lit = lit + ((0.55 * skin_shine + hair_shine) * visible * (1 - ambient))[:, None]
     tint = 1 + look.warmth[:, None] * torch.tensor([0.12, 0.0, -0.14], device=x.device)
@@ -396,8 +407,7 @@ def _glasses(
     t, eye_theta = head.t, head.eye_theta
     front = 0.82 * (1 + 0.030 * t("head_depth")) + 0.105 + 0.026 * t("nose_bridge")
     flat = 0.80 * (1 + 0.045 * t("head_width")) / front  # the cylinder is made round by stretching x
-    origin = torch.einsum("bhwi,bij->bjhw", F.pad(plane, (0, 1)), rotation)
-    direction = rotation[:, 2, :, None, None].expand_as(origin)
+    origin, direction = _rays(rotation, plane)
     ox, oz, dx, dz = origin[:, 0] / flat, origin[:, 2], direction[:, 0] / flat, direction[:, 2]
     a, b, c = dx * dx + dz * dz, ox * dx + oz * dz, ox * ox + oz * oz - front**2
     root = b * b - a * c
