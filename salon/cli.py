@@ -30,13 +30,15 @@ def train(arguments: argparse.Namespace) -> None:
     """train a recipe; stopped at any moment, --resume goes on from its last checkpoint"""
     from salon.experiments.recipes import recipe
     from salon.experiments.training import train
+    from salon.model.search import memory_estimate
 
     given = {name: getattr(arguments, name) for name in ("seed", "steps")}
     chosen = recipe(arguments.recipe, **{name: value for name, value in given.items() if value is not None})
     out = arguments.out or Path("runs") / f"{arguments.recipe}-{chosen.seed}"
     if not arguments.quiet:
-        print(chosen)
-    train(chosen, out=out, resume=arguments.resume, progress=not arguments.quiet)
+        memory = memory_estimate(chosen.batch, chosen.people, chosen.K * chosen.d) / 1e6
+        print(chosen, f"its class layer takes about {memory:,.0f} MB, activations aside", sep="\n")
+    train(chosen, out=out, resume=arguments.resume, progress=not arguments.quiet, compile=arguments.compile)
     print(f"saved {out / 'model.safetensors'}")
 
 
@@ -100,6 +102,14 @@ def notebooks(arguments: argparse.Namespace) -> int:
     found = [text for path in paths for text in complaints(path)]
     print(*found, f"{len(found)} complaints about {len(paths)} notebooks", sep="\n")
     return int(bool(found))
+
+
+def equations(arguments: argparse.Namespace) -> None:
+    """list each equation of the paper with its function, symbols, notebook cell and tests"""
+    from salon.lecture.equations import FOR_ALL, LEDGER, markdown
+
+    for_all = "tests of all losses and scores: " + "; ".join(FOR_ALL)
+    print(markdown() if arguments.markdown else "\n\n".join([*map(str, LEDGER), for_all]))
 
 
 def doctor(arguments: argparse.Namespace) -> int:
@@ -199,6 +209,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--steps", type=int, help="length, instead of the recipe's own")
     command.add_argument("--out", type=Path, metavar="DIR", help="default: runs/RECIPE-SEED")
     command.add_argument("--resume", action="store_true", help="go on from the last checkpoint in DIR")
+    command.add_argument("--compile", action="store_true", help="with torch.compile: pays on a GPU")
     command.add_argument("--quiet", action="store_true", help="no progress bar")
 
     command = _add(commands, evaluate)
@@ -226,6 +237,9 @@ def parser() -> argparse.ArgumentParser:
     command = _add(commands, notebooks)
     command.add_argument("what", choices=("run", "check"))
     command.add_argument("names", nargs="*", metavar="NAME", help="beginning of a file name (default: all)")
+
+    command = _add(commands, equations)
+    command.add_argument("--markdown", action="store_true", help="as a table, with its formulas")
 
     _add(commands, doctor)
 

@@ -158,11 +158,43 @@ TEXTS: dict[str, dict[str, str]] = {
     "nuisance.exposure": {"en": "wrong exposure", "zh": "曝光异常"},
     "nuisance.colour_cast": {"en": "colour cast", "zh": "偏色"},
     # faces drawn before a training (experiments/data.py)
+    "train.constant": {
+        "en": "Sub-embedding {which}: different people look alike (mean cosine above {limit}). It has become nearly "
+        "constant and tells nobody apart: lower decorrelate or adversary, or start from a trained model.",
+        "zh": "子嵌入 {which}：不同的人几乎一样（平均余弦高于 {limit}），已近乎常数，无法区分身份。"
+        "请调低 decorrelate 或 adversary，或从训练好的模型开始。",
+    },
     "faces.wait": {
         "en": "Drawing {faces:,} faces of {people:,} people: about {time} (minutes:seconds). "
         "They are kept, so that the next time there is nothing to wait for.",
         "zh": "正在绘制 {people:,} 个人的 {faces:,} 张脸，约需 {time}（分:秒）。结果会保存，下次无需等待。",
     },
+    # the equation ledger (lecture/equations.py)
+    "equation.number": {"en": "equation", "zh": "公式"},
+    "equation.meaning": {"en": "what it is for", "zh": "用途"},
+    "equation.formula": {"en": "formula", "zh": "表达式"},
+    "equation.function": {"en": "function", "zh": "函数"},
+    "equation.cell": {"en": "notebook cell", "zh": "notebook 单元"},
+    "equation.1, 2": {"en": "an image is a normal distribution", "zh": "图像是一个正态分布"},
+    "equation.3, 4": {"en": "Bayes: which identity is it?", "zh": "贝叶斯：是哪个身份？"},
+    "equation.5": {"en": "confidence takes the place of the scale", "zh": "置信度取代缩放系数"},
+    "equation.6": {"en": "the loss with a margin", "zh": "带间隔的损失"},
+    "equation.7": {"en": "sub-embeddings, each with a confidence", "zh": "子嵌入各有置信度"},
+    "equation.8": {"en": "identification loss", "zh": "识别损失"},
+    "equation.9": {"en": "logits: mean over sub-embeddings", "zh": "logit：对子嵌入取平均"},
+    "equation.10": {"en": "keeps confidences bounded", "zh": "防止置信度无限增大"},
+    "equation.11": {"en": "the discriminator guesses variations", "zh": "判别器猜测变化"},
+    "equation.12": {"en": "a half reveals its own variation", "zh": "一半子嵌入揭示自己的变化"},
+    "equation.13": {"en": "and tells nothing of the others", "zh": "对其他变化一无所知"},
+    "equation.14": {"en": "all losses together", "zh": "总损失"},
+    "equation.15": {"en": "attributes blind to identity", "zh": "与身份无关的属性"},
+    "equation.16": {"en": "score of two images that know how sure they are", "zh": "考虑不确定性的相似度"},
+    "equation.posterior": {"en": "(5) with sub-embeddings", "zh": "带子嵌入的 (5)"},
+    "equation.CosFace": {"en": "the baseline: one scale for all", "zh": "基线：统一的缩放系数"},
+    "equation.cosine": {"en": "score without uncertainty", "zh": "不考虑不确定性的相似度"},
+    "equation.PFE": {"en": "fits the variances of (16)", "zh": "拟合 (16) 的方差"},
+    "equation.fusion": {"en": "many images become one template", "zh": "多张图像融合为一个模板"},
+    "equation.correlation": {"en": "do sub-embeddings err together?", "zh": "子嵌入是否一起出错？"},
 }
 
 

@@ -1,6 +1,7 @@
 """Scores, variances and templates against the sums of (16) and of PFE, written as loops."""
 
 import math
+import shutil
 
 import pytest
 import torch
@@ -15,11 +16,16 @@ from salon.model.matching import (
     likelihood_loss,
     likelihood_pairs,
     likelihood_scores,
+    variance_floor,
 )
 from salon.model.network import Recogniser, embed
 from salon.text import SalonError
 
 EXACT = {"rtol": 0, "atol": 1e-9}  # float64 on numbers below 1000: only the order of the sums differs
+compiler = pytest.mark.skipif(
+    not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="no C++ compiler to compile with"
+)
+COMPILE = [False, pytest.param(True, marks=[compiler, pytest.mark.slow])]
 
 
 def embedding(B=5, K=6, d=4, dtype=torch.float64, variances=True):
@@ -78,11 +84,37 @@ def test_float32_scores_are_near_enough_to_rank():
     )
 
 
-def test_small_variances_stay_finite_in_float32():
+@pytest.mark.parametrize("compile", COMPILE)
+@pytest.mark.filterwarnings("ignore")  # of torch's compiler, on Python modules of its own
+def test_compiled_and_eager_scores_are_the_sums_of_16(compile, monkeypatch):
+    """Padded tiles, an odd number of sub-embeddings, variances from 1e-6 to 1e4; 1e-9 relative in float64."""
+    monkeypatch.setattr("salon.model.matching.TILE", (4, 8))
+    for K, low, high in ((5, -2, 0), (16, -6, 4)):
+        a, b = (Embedding(e.features, e.confidences, 10 ** torch.empty(e.B, K).uniform_(low, high).double())
+                for e in (embedding(5, K), embedding(11, K)))  # fmt: skip
+        torch.testing.assert_close(likelihood_scores(a, b, compile), slow_scores(a, b), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("least, most", [(1e-6, 1e-6), (1e4, 1e4), (1e-6, 1e4)])
+def test_extreme_variances_stay_finite_in_float32(least, most):
     """σ² = 1e-6 is the least that the variance head gives; sixteen of them multiplied would be 0."""
-    a = embedding(3, 16, 8, torch.float32)
-    sure = Embedding(a.features, a.confidences, torch.full_like(a.confidences, 1e-6))
-    assert likelihood_scores(sure, sure).isfinite().all()
+    a = embedding(6, 16, 8, torch.float32)
+    variances = torch.full_like(a.confidences, least)
+    variances[::2] = most
+    variances[1, ::3] = most
+    extreme = Embedding(a.features, a.confidences, variances)
+    scores = likelihood_scores(extreme, extreme)
+    doubled = extreme.map(torch.Tensor.double)
+    assert scores.isfinite().all()
+    error = 3e-7 * 16 / least  # of 1 - f·g, over v
+    torch.testing.assert_close(scores.double(), slow_scores(doubled, doubled), rtol=1e-5, atol=1e-3 + error)
+
+
+def test_templates_without_features_are_scored_as_pairs_are():
+    """A missing template has feature 0: its length is not 1."""
+    a = fuse(embedding(4), torch.arange(4), torch.arange(5), missing="zero")
+    torch.testing.assert_close(likelihood_scores(a, a).diagonal(), likelihood_pairs(a, a), **EXACT)
+    torch.testing.assert_close(likelihood_scores(a, a)[4, :4], likelihood_pairs(a[[4] * 4], a[:4]), **EXACT)
 
 
 def test_scale_is_free():
@@ -161,6 +193,24 @@ def test_template_of_one_image_is_that_image():
     assert torch.equal(template.variances, e.variances)
 
 
+def test_a_template_without_media_is_refused_zero_or_dropped():
+    e, people, wanted = embedding(), torch.tensor([7, 3, 7, 7, 3]), torch.tensor([3, 5, 7])
+    with pytest.raises(SalonError, match=r"No image shows \[5\]"):
+        fuse(e, people, wanted)
+    zero, dropped, plain = fuse(e, people, wanted, "zero"), fuse(e, people, wanted, "drop"), fuse(e, people)
+    assert torch.equal(zero.features[1], torch.zeros(e.K, e.d).double())
+    assert (zero.variances[1] == 1).all() and (zero.confidences[1] == 1).all()
+    for template in (zero[[0, 2]], dropped):
+        assert torch.equal(template.features, plain.features)
+        assert torch.equal(template.variances, plain.variances)
+    only = fuse(e, people, torch.tensor([7]))  # images of others are left out
+    assert torch.equal(only.features, plain.features[1:])
+    with pytest.raises(SalonError, match="expected rising labels"):
+        fuse(e, people, wanted.flip(0))
+    with pytest.raises(SalonError, match="missing='guess'"):
+        fuse(e, people, wanted, "guess")
+
+
 def test_no_argument_is_changed():
     a, b = embedding(), embedding()
     before = [x.clone() for e in (a, b) for x in (e.features, e.confidences, e.variances)]
@@ -204,7 +254,7 @@ def test_fitting_changes_the_variance_head_alone(flip):
     before = {name: value.clone() for name, value in recogniser.state_dict().items()}
     cold = embed(recogniser, x)
     assert cold.variances is None
-    fit_variances(recogniser, x, y, steps=150)
+    fit_variances(recogniser, x, y, steps=150, floor=False)
     fitted = {name: value.clone() for name, value in recogniser.state_dict().items()}
     changed = {n for n, value in fitted.items() if not torch.equal(value, before[n])}
     assert all(n.startswith("variance_head") or n == "variances_fitted" for n in changed)
@@ -232,3 +282,72 @@ def test_fitting_is_repeatable_and_needs_two_images_of_a_person():
     assert torch.equal(*fitted)
     with pytest.raises(SalonError, match="No person has two images"):
         fit_variances(recogniser, x[::6], y[::6], steps=1)
+
+
+def slow_floor(e, labels):
+    floor = []
+    for k in range(e.K):
+        squares = {True: [], False: []}
+        for i in range(e.B):
+            for j in range(e.B):
+                if i != j:
+                    squares[bool(labels[i] == labels[j])].append(
+                        (e.features[i, k] - e.features[j, k]).square().sum()
+                    )
+        rho = sum(squares[True]) / len(squares[True]) / (sum(squares[False]) / len(squares[False]))
+        floor.append(e.variances[:, k].mean() * rho.clamp(max=0.999) / (1 - rho.clamp(max=0.999)))
+    return torch.stack(floor)
+
+
+def people_of_one_constant(people=12, images=5, K=4, d=8):
+    """Genuine images near their person in all sub-embeddings but the first, which is the same for all people.
+
+    The first has variances that vary from image to image, as a head gives them that looks at quality.
+    """
+    centres = torch.randn(people, 1, K, d, dtype=torch.float64)
+    centres[:, :, 0] = centres[0, :, 0]
+    noise = 1.3 * torch.randn(people, images, K, d, dtype=torch.float64)
+    noise[:, :, 0] *= 0.02
+    features = F.normalize((centres + noise).flatten(0, 1), dim=-1)
+    variances = torch.full((people * images, K), 0.6 / d, dtype=torch.float64)
+    variances[:, 0] = 1e-4 * (6 * torch.rand(people * images)).exp().double()
+    return Embedding(features, variances, variances), torch.arange(people).repeat_interleave(images)
+
+
+def test_floor_is_the_ratio_of_genuine_to_impostor_differences():
+    e, labels = people_of_one_constant()
+    torch.testing.assert_close(
+        variance_floor(e, labels), slow_floor(e, labels), rtol=1e-5, atol=0
+    )  # 1e-9 over g_k
+    for alone in (torch.zeros(5), torch.arange(5)):
+        with pytest.raises(SalonError, match="Genuine and impostor pairs are both needed"):
+            variance_floor(e[:5], alone)
+
+
+def test_floor_keeps_16_from_trusting_a_constant_sub_embedding():
+    """Genuine pairs must outscore impostors; the constant's small variances drown them, with the floor they do not."""
+    e, labels = people_of_one_constant()
+    floored = Embedding(e.features, e.confidences, e.variances + variance_floor(e, labels))
+
+    def separation(x):
+        scores, same = likelihood_scores(x, x), labels[:, None] == labels[None]
+        apart = ~torch.eye(x.B, dtype=torch.bool)
+        return (scores[same & apart][:, None] > scores[~same][None]).double().mean()
+
+    without = Embedding(*(part[:, 1:] for part in (e.features, e.confidences, e.variances)))
+    print([separation(x) for x in (e, floored, without)])
+    assert separation(e) < separation(without) - 0.05
+    assert separation(floored) > separation(without) - 0.01
+
+
+def test_fitting_sets_the_floor_and_floor_false_leaves_it_at_zero():
+    x, y, _ = blobs(people=6)
+    recogniser = Recogniser(InputSpec(size=16), K=3, d=4, width=0.25)
+    with torch.no_grad():
+        recogniser.embedding_head[1].weight[:4] = 0  # the first sub-embedding is the same for every image
+        recogniser.embedding_head[1].bias[:4] = 1
+    fit_variances(recogniser, x, y, steps=20)
+    floor = recogniser.variance_head.floor.clone()
+    assert floor[0] > 100 * (embed(recogniser, x).variances[:, 0] - floor[0]).mean() and (floor > 0).all()
+    fit_variances(recogniser, x, y, steps=1, floor=False)
+    assert (recogniser.variance_head.floor == 0).all()

@@ -1,6 +1,7 @@
 """Training: the loss falls, a broken run goes on as if unbroken, and what was trained says how."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,9 +12,10 @@ import torch
 
 from salon.experiments import checkpoints
 from salon.experiments.data import Benchmark, TrainSet, digest, train_set
-from salon.experiments.probes import impostor_cosine, linear_probe
+from salon.experiments.probes import linear_probe
 from salon.experiments.recipes import RECIPES, recipe
 from salon.experiments.training import begin, learning_rate, train, train_step
+from salon.model.decorrelation import impostor_cosine
 from salon.model.embedding import Embedding
 from salon.text import SalonError
 
@@ -192,3 +194,128 @@ def test_the_mixed_set_is_the_same_pixels_each_time():
     )
     which, _ = bench.mixture()
     assert torch.equal(bench.images("mixed")[which == 0], bench.straight[which == 0])
+
+
+# --- what goes wrong, and what is done about it
+
+
+def confidences(data, **changes) -> list[float]:
+    made = recipe("tiny", loss="confidence", margin=8.0, steps=40, K=4, d=4, **changes)
+    run = train(made, data=data, progress=False, variances=False)
+    return [row["confidence"] for row in run.history]
+
+
+def test_a_confidence_learned_fast_from_the_first_step_collapses_and_ours_does_not(data):
+    # the margin of 8 is out of reach of a confidence below 4: cosines end at ±1
+    assert confidences(data, frozen=0.0, confidence_lr=1.0)[-1] < 1
+    assert confidences(data, frozen=0.3)[-1] > 10
+
+
+def test_a_confidence_cannot_outgrow_the_margin(data):
+    # a small margin and next to no tax: once released the confidence grows, but only as far as the spread lets it
+    def last(spread: float) -> float:
+        made = recipe(
+            "tiny", loss="confidence", margin=1.0, s0=8.0, regularise=1e-6, steps=80, frozen=0.4, confidence_lr=1.0,
+            lr=0.02, K=4, d=4, spread=spread,
+        )  # fmt: skip
+        return train(made, data=data, progress=False, variances=False).history[-1]["confidence"]
+
+    assert last(4.0) > 2 * 8  # the margin is less than a sixteenth of the scale
+    assert 8 < last(0.3) <= 8 * 1.35  # e^0.3
+
+
+def test_a_constant_sub_embedding_is_noticed_said_and_kept_in_the_card(data, tmp_path, capsys):
+    from salon.experiments.training import watch
+
+    run = train(recipe("tiny", K=4, d=4), data=data, out=tmp_path, progress=False, variances=False)
+    assert checkpoints.read_card(tmp_path / "model.safetensors")["impostor_cosine"] == run.impostor_cosine
+    assert len(run.impostor_cosine) == 4
+    capsys.readouterr()
+    with torch.no_grad():  # the second one no longer looks at the image
+        run.recogniser.embedding_head[1].weight[4:8] = 0
+        run.recogniser.embedding_head[1].bias[4:8] = 1
+    watch(run, data)
+    assert run.impostor_cosine[1] > 0.99
+    assert re.search(r"Sub-embedding (0, )?1: different people look alike", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("part", ["confidence", "prototypes"])
+def test_a_loss_that_is_not_finite_names_step_term_and_images(data, part):
+    run = begin(recipe("tiny", loss="confidence", margin=8.0, frozen=0.0))
+    broken = run.recogniser.confidence_head[-1].weight if part == "confidence" else run.criterion.prototypes
+    broken.data[0] = float("nan")
+    with pytest.raises(SalonError, match=r"Step 0 of recipe tiny, seed 0: Not finite: identification \(images \[0, 1"):
+        train_step(run, data)
+
+
+def test_a_gradient_that_is_not_finite_stops_before_the_weights_change(data, monkeypatch):
+    run = begin(recipe("tiny"))
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda *_: torch.tensor(float("inf")))
+    before = [p.clone() for p in run.recogniser.parameters()]
+    with pytest.raises(SalonError, match="gradient became inf at step 0"):
+        train_step(run, data)
+    assert all(map(torch.equal, before, run.recogniser.parameters()))
+
+
+# --- recipes
+
+
+def test_the_recipe_of_the_paper_runs_when_it_is_made_small(cache):
+    """Everything of it but its size: colour, borders, recalled variations, 16 x 32 sub-embeddings, m = 30."""
+    from salon.experiments.training import draw_batch, train_data
+
+    made = recipe("paper", people=6, images=2, size=32, border=4, backbone="resnet18", steps=2, batch=6)
+    data = train_data(made, progress=False)
+    assert data.straight.shape == (12, 3, 36, 36)
+    images, _, variations = draw_batch(made, data, torch.Generator().manual_seed(0))
+    assert images.shape == (6, 3, 32, 32) and variations.shape == (6, 3)
+    run = train(made, data=data, progress=False)
+    assert run.recogniser.spec.colour == "rgb" and run.recogniser.K * run.recogniser.d == 512
+    assert run.criterion.margin == 30 and run.history[0]["adversary"] > 2 * 6 * 0.69
+
+
+def test_every_setting_of_the_paper_s_recipe_says_where_it_is_from():
+    from dataclasses import fields
+
+    from salon.experiments.recipes import PAPER, Recipe
+
+    ours = {"name", "start", "width", "scale", "seed"}  # these the paper's recipe does not use, or cannot have
+    assert set(PAPER) | ours == {f.name for f in fields(Recipe)}
+    assert "# as recalled" in str(RECIPES["paper"]) and "#" not in str(RECIPES["lecture"])
+
+
+def test_a_new_field_leaves_old_runs_as_they_are(tmp_path):
+    """What a run is known by counts only what differs from the defaults."""
+    from dataclasses import fields, make_dataclass
+
+    from salon.experiments.training import _fingerprint
+
+    made = recipe("tiny", lr=0.2)
+    later = make_dataclass("Later", [(f.name, f.type, f) for f in fields(made)] + [("new", int, 1)], frozen=True)
+    values = {f.name: getattr(made, f.name) for f in fields(made)}
+    assert _fingerprint(later(**values)) == _fingerprint(made) != _fingerprint(recipe("tiny", lr=0.3))
+    assert _fingerprint(later(**values, new=2)) != _fingerprint(made)
+
+
+def test_the_adversary_may_weigh_otherwise_and_its_opponent_step_more_often(data):
+    made = recipe("tiny", loss="confidence", margin=8.0, K=4, d=4, decorrelate=0.5)
+    terms = [train_step(begin(made), data)["adversary"]]
+    terms.append(train_step(begin(recipe("tiny", loss="confidence", margin=8.0, K=4, d=4, decorrelate=0.5,
+                                         adversary=1.0)), data)["adversary"])  # fmt: skip
+    assert terms[1] == pytest.approx(2 * terms[0], rel=1e-5)
+    run = begin(recipe("tiny", loss="confidence", margin=8.0, K=4, d=4, decorrelate=0.5, opponent_steps=3))
+    train_step(run, data)
+    assert int(run.opponent.state_dict()["state"][0]["step"]) == 3
+
+
+def test_labels_that_were_mined_join_the_variations(data):
+    from dataclasses import replace
+
+    from salon.experiments.training import draw_batch
+
+    mined = torch.rand(len(data), 2, generator=torch.Generator().manual_seed(0))
+    made = recipe("tiny", probability=0.3)
+    _, labels, variations = draw_batch(made, replace(data, attributes=mined), torch.Generator().manual_seed(5))
+    assert variations.shape == (made.batch, 5)
+    rows = [(mined == row).all(1).nonzero().item() for row in variations[:, 3:]]
+    assert torch.equal(data.labels[rows], labels)

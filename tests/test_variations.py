@@ -218,3 +218,33 @@ def test_the_cosine_transform_is_orthonormal_and_rounding_it_finely_changes_noth
     # An orthonormal basis keeps lengths: each of the 64 coefficients moved by at most half its step.
     most = (0.5 * 0.08 * variations._coarseness()).square().sum().sqrt()
     assert 0 < blocks.norm(dim=1).max() < most
+
+
+def test_recalled_variations_blur_and_cover_as_they_say():
+    from salon.faces.variations import augment_as_recalled, gaussian_blur
+
+    g = torch.Generator().manual_seed(0)
+    images, turned = torch.rand(64, 1, 35, 35, generator=g), torch.zeros(64, 1, 35, 35)
+    out, labels = augment_as_recalled(images, turned, torch.Generator().manual_seed(1), 0.5)
+    plain = labels.sum(1) == 0
+    assert torch.equal(out[plain], images[plain])
+    only = [(labels[:, t] == 1) & (labels.sum(1) == 1) for t in range(3)]
+    assert torch.equal(out[only[2]], turned[only[2]])
+    black = (out[only[1]] == 0).float().mean((1, 2, 3)) * 49  # of 7 x 7 blocks of 5 x 5 pixels
+    assert torch.allclose(black, black.round(), atol=1e-3) and black.min() >= 1 and black.max() <= 24
+    assert (out[only[0]].std((1, 2, 3)) < images[only[0]].std((1, 2, 3))).all()
+    flat = gaussian_blur(torch.full((2, 3, 20, 20), 0.4), torch.tensor([1, 5]))
+    assert torch.allclose(flat, torch.full_like(flat, 0.4), atol=1e-4)  # a kernel adds up to one
+
+
+def test_a_gaussian_kernel_is_a_loop_over_its_pixels():
+    from salon.faces.variations import GAMMA, gaussian_blur
+
+    point = torch.zeros(1, 1, 15, 15)
+    point[0, 0, 7, 7] = 1
+    seen = gaussian_blur(point, torch.tensor([2]))[0, 0] ** GAMMA  # light adds up, pixels do not
+    sigma, weights = 0.3 * 1 + 0.8, torch.zeros(15, 15)
+    for i in range(-2, 3):
+        for j in range(-2, 3):
+            weights[7 + i, 7 + j] = torch.exp(torch.tensor(-(i * i + j * j) / 2 / sigma**2))
+    assert torch.allclose(seen, weights / weights.sum(), atol=2e-3)  # the renderer's gamma has a straight foot

@@ -10,6 +10,7 @@ from statistics import median
 import torch
 
 from salon.experiments import checkpoints
+from salon.experiments.bench_method import bench_method
 from salon.experiments.data import train_set
 from salon.experiments.recipes import recipe
 from salon.experiments.results import read_provenance
@@ -144,6 +145,7 @@ BENCHES: dict[str, Callable[[], Mapping[str, float | str]]] = {
     "faces": bench_faces,
     "explorer": bench_explorer,
     "live": bench_live,
+    "method": bench_method,
 }
 
 

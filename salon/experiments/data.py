@@ -44,6 +44,8 @@ CONDITIONS = ("clean", *TRAINED, "defocus", "mixed")  # the core, measured where
 UNSEEN = tuple(name for name in TEST_STRENGTH if name not in CONDITIONS)
 DEGRADED = ("low_resolution", "occlusion", *BY_CAMERA)  # made from the straight pictures on load
 
+TURNED = (30.0, 70.0)  # degrees by which a training picture is turned away
+
 T = TypeVar("T")
 
 
@@ -52,47 +54,52 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class TrainSet:
-    """Grey pictures as bytes [n, size, size], straight and turned away (the same person and light), labels [n]."""
+    """Pictures as bytes, straight and turned away (the same person and light), with their labels [n].
+
+    Grey ones are [n, size, size], coloured ones [n, 3, size, size]. `attributes` [n, T] in 0..1 are mined variations.
+    """
 
     straight: Tensor
     turned: Tensor
     labels: Tensor
+    attributes: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def batch(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Straight and turned pictures [B, 1, size, size] in 0..1 and labels [B]."""
-        straight, turned = (x[rows][:, None].float() / 255 for x in (self.straight, self.turned))
+        """Straight and turned pictures [B, 1 or 3, size, size] in 0..1 and labels [B]."""
+        size = self.straight.shape[-1]
+        straight, turned = (
+            x[rows].view(len(rows), -1, size, size) / 255 for x in (self.straight, self.turned)
+        )
         return straight, turned, self.labels[rows]
 
     def first(self, people: int) -> "TrainSet":
         """The pictures of the first `people` people."""
         rows = self.labels < people
-        return TrainSet(self.straight[rows], self.turned[rows], self.labels[rows])
+        attributes = None if self.attributes is None else self.attributes[rows]
+        return TrainSet(self.straight[rows], self.turned[rows], self.labels[rows], attributes)
 
 
 def train_set(
-    people: int, images: int, size: int, yaw: float = 20.0, split: str = "train", progress: bool = True
-) -> TrainSet:
+    people: int, images: int, size: int, yaw: float = 20.0, split: str = "train", progress: bool = True,
+    turned: tuple[float, float] = TURNED, colour: str = "grey",
+) -> TrainSet:  # fmt: skip
     """`images` pictures of each of `people` people, from the cache or rendered now (with a bar) and kept there."""
     name = f"{split}-v{GENERATOR_VERSION}-{people}x{images}-{size}px-{yaw:g}"
-    return TrainSet(**kept(name, lambda: _render_train_set(people, images, size, yaw, split, progress)))
-
-
-def _render_train_set(
-    people: int, images: int, size: int, yaw: float, split: str, progress: bool
-) -> dict[str, Tensor]:
+    name += f"-to{turned[0]:g}-{turned[1]:g}" * (turned != TURNED) + "-rgb" * (colour == "rgb")
     labels = torch.arange(people).repeat_interleave(images)
-    who, views = split_people(split, people)[labels], sample_views(len(labels), seed=7, yaw=yaw)
-    if progress:
-        print(_announcement(who, views, people))
-    straight = render_grey(who, views, size, progress)
-    return {
-        "straight": straight,
-        "turned": render_grey(who, turned_away(views, 8), size, progress),
-        "labels": labels,
-    }
+
+    def draw() -> dict[str, Tensor]:
+        who, views = split_people(split, people)[labels], sample_views(len(labels), seed=7, yaw=yaw)
+        if progress:
+            print(_announcement(who, views, people))
+        drawn = {"straight": views, "turned": turned_away(views, 8, *turned)}
+        render = render_grey if colour == "grey" else render_colour
+        return {kind: render(who, seen, size, progress) for kind, seen in drawn.items()} | {"labels": labels}
+
+    return TrainSet(**kept(name, draw))
 
 
 def _announcement(who: People, views: Views, people: int, trial: int = 48) -> str:
@@ -106,20 +113,31 @@ def _announcement(who: People, views: Views, people: int, trial: int = 48) -> st
 
 def render_grey(people: People, views: Views, size: int, progress: bool = False, part: int = 256) -> Tensor:
     """Grey bytes [n, size, size], drawn a part at a time: the colours of a large set would fill the memory."""
-    made = []
+
+    def grey(images: Tensor) -> Tensor:
+        return (images * images.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
+
+    return _in_parts(people, views, size, progress, part, grey)[:, 0]
+
+
+def render_colour(people: People, views: Views, size: int, progress: bool = False, part: int = 256) -> Tensor:
+    """Bytes in colour, [n, 3, size, size]."""
+    return _in_parts(people, views, size, progress, part, lambda images: images)
+
+
+def _in_parts(
+    people: People, views: Views, size: int, progress: bool, part: int, change: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Bytes [n, C, size, size] of rendered pictures after a `change`, drawn at 64 px or at `size` if that is more."""
+    made, drawn = [], max(RENDERED, size)
     with tqdm(total=len(views), desc="rendering", unit=" faces", leave=False, disable=not progress) as bar:
         for rows in torch.arange(len(views)).split(part):
-            made.append(_to_bytes(render(people[rows], views[rows], RENDERED), size))
+            images = change(render(people[rows], views[rows], drawn))
+            if size != drawn:
+                images = F.interpolate(images, (size, size), mode="bilinear", antialias=True)
+            made.append(as_bytes(images))
             bar.update(len(rows))
     return torch.cat(made)
-
-
-def _to_bytes(images: Tensor, size: int) -> Tensor:
-    """Grey bytes [n, size, size] of pictures [n, 3, H, W] in 0..1."""
-    grey = (images * images.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
-    if size != grey.shape[-1]:
-        grey = F.interpolate(grey, (size, size), mode="bilinear", antialias=True)
-    return as_bytes(grey[:, 0])
 
 
 def kept(name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:

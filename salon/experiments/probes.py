@@ -38,12 +38,6 @@ def probe_all(embedding: Embedding, variations: Tensor, people: Tensor, seed: in
     ])  # fmt: skip
 
 
-def impostor_cosine(embedding: Embedding, people: Tensor) -> Tensor:
-    """Mean cosine of different people's images in each sub-embedding [K]; near 1 it has become constant."""
-    different = people[:, None] != people[None]
-    return torch.stack([(f @ f.T)[different].mean() for f in embedding.features.unbind(1)])
-
-
 def varied_embedding(
     recogniser: Recogniser, benchmark: Benchmark, seed: int = 0
 ) -> tuple[Embedding, Tensor, Tensor]:

@@ -7,8 +7,10 @@ from typing import Any
 from salon.experiments import checkpoints
 from salon.experiments.benchmark import evaluate_benchmark, tar
 from salon.experiments.data import CONDITIONS, TEST_PEOPLE, Benchmark, test_benchmark, validation_benchmark
+from salon.experiments.decorrelation import reproduce_decorrelation
 from salon.experiments.gap import reproduce_gap
 from salon.experiments.generator import reproduce_fairness, reproduce_generator
+from salon.experiments.mining import reproduce_mining
 from salon.experiments.real_faces import reproduce_real_faces
 from salon.experiments.recipes import recipe
 from salon.experiments.results import write_table
@@ -109,5 +111,6 @@ def ship_model(name: str) -> Path:
 
 EXPERIMENTS: dict[str, Callable[[], Path]] = {
     "confidence": reproduce_confidence, "real_faces": reproduce_real_faces, "generator": reproduce_generator,
-    "fairness": reproduce_fairness, "gap": reproduce_gap,
+    "fairness": reproduce_fairness, "gap": reproduce_gap, "decorrelation": reproduce_decorrelation,
+    "mining": reproduce_mining,
 }  # fmt: skip

@@ -3,33 +3,36 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm.auto import trange
+from tqdm.auto import tqdm, trange
 
-from salon.experiments import checkpoints
+from salon.experiments import checkpoints, mining
 from salon.experiments.data import TrainSet, train_set
 from salon.experiments.recipes import Recipe
 from salon.faces.people import GENERATOR_VERSION
-from salon.faces.variations import VARIATIONS, augment, camera
+from salon.faces.variations import VARIATIONS, augment, augment_as_recalled, camera
 from salon.model.decorrelation import (
     Discriminator,
     adversarial_loss,
     classification_loss,
     discriminator_loss,
+    impostor_cosine,
     variation_masks,
 )
 from salon.model.embedding import InputSpec
-from salon.model.losses import ConfidenceLoss, CosFace
+from salon.model.losses import ConfidenceLoss, CosFace, total_loss
 from salon.model.matching import fit_variances
-from salon.model.network import Recogniser
+from salon.model.network import Recogniser, embed
 from salon.paths import data_path
-from salon.text import SalonError
+from salon.text import SalonError, say
 
 SAVE_EVERY, LOG_EVERY = 100, 10
+CONSTANT = 0.7  # a mean cosine of different people above this: the sub-embedding hardly tells anybody apart
 
 
 @dataclass
@@ -41,8 +44,11 @@ class Run:
     criterion: CosFace | ConfidenceLoss
     masks: Tensor | None = None  # the last two only where the recipe decorrelates
     discriminator: Discriminator | None = None
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
     step: int = 0
+    impostor_cosine: list[float] = field(
+        default_factory=list
+    )  # of each sub-embedding, when training has ended
 
     def __post_init__(self) -> None:
         r, slow = self.recipe, list(self.recogniser.confidence_head.parameters())
@@ -57,7 +63,7 @@ class Run:
             groups, lr=r.lr, momentum=0.9, nesterov=True, weight_decay=r.weight_decay
         )
         if self.discriminator is not None:
-            self.opponent = torch.optim.Adam(self.discriminator.parameters(), lr=3e-3)
+            self.opponent = torch.optim.Adam(self.discriminator.parameters(), lr=r.opponent_lr)
 
     def _parts(self) -> dict[str, nn.Module]:
         parts = {"criterion": self.criterion, "discriminator": self.discriminator}
@@ -95,16 +101,18 @@ class Run:
 def begin(recipe: Recipe) -> Run:
     """A run at step 0: new weights, or those of `recipe.start` with its prototypes where the people are the same."""
     torch.manual_seed(recipe.seed)
-    recogniser = Recogniser(
-        InputSpec(size=recipe.size, flip=True), K=recipe.K, d=recipe.d, width=recipe.width
-    )
+    seen = InputSpec(recipe.size, recipe.border, recipe.colour, recipe.normalise, flip=True)
+    recogniser = Recogniser(seen, recipe.K, recipe.d, recipe.backbone, recipe.width, recipe.spread)
     criterion = _criterion(recipe)
     if recipe.start:
         _start_from(_model_path(recipe.start), recogniser, criterion)
     recogniser.set_confidence(recipe.s0)
     if not recipe.decorrelate:
         return Run(recipe, recogniser, criterion)
-    masks = variation_masks(len(VARIATIONS), recipe.K, torch.Generator().manual_seed(recipe.seed))
+    labelled = len(VARIATIONS) + (
+        len(mining.load_attributes(_model_path(recipe.mined)).names) if recipe.mined else 0
+    )
+    masks = variation_masks(labelled, recipe.K, torch.Generator().manual_seed(recipe.seed))
     return Run(recipe, recogniser, criterion, masks, Discriminator(recipe.K, recipe.d, len(masks)))
 
 
@@ -143,43 +151,70 @@ def learning_rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / warm) * 0.5 * (1 + float(torch.cos(torch.tensor(torch.pi * step / steps))))
 
 
-def train_step(run: Run, data: TrainSet) -> dict[str, float]:
+def train_step(run: Run, data: TrainSet) -> dict[str, Any]:
     """One step of (14): draw, augment, embed, add up the losses, descend; returns the mean of each term."""
     r = run.recipe
-    g = torch.Generator().manual_seed(
-        1_000_000 * (r.seed + 1) + run.step
-    )  # so that a resumed run draws the same
-    images, turned, labels = data.batch(torch.randint(len(data), (r.batch,), generator=g))
-    images, variations = augment(images, turned, g, r.probability, r.strength)
-    images = camera(images, g) if r.camera else images
+    # a seed for each step, so that a resumed run draws the same
+    g = torch.Generator().manual_seed(1_000_000 * (r.seed + 1) + run.step)
+    images, labels, variations = draw_batch(r, data, g)
     run.recogniser.freeze_confidence(r.s0 if run.step < r.frozen * r.steps else None)
     embedding = run.recogniser.train()(images.expand(-1, 3, -1, -1))
     terms = dict(run.criterion(embedding, labels))
     if run.discriminator is not None and run.masks is not None:
         seen = (run.discriminator, embedding, run.masks)
-        opposing = discriminator_loss(*seen, variations).mean()
-        run.opponent.zero_grad()
-        opposing.backward()
-        run.opponent.step()
+        for _ in range(r.opponent_steps):
+            _oppose(run, discriminator_loss(*seen, variations))
         terms["classification"] = r.decorrelate * classification_loss(*seen, variations)
-        terms["adversary"] = r.decorrelate * adversarial_loss(*seen)
-    loss = torch.stack([term.mean() for term in terms.values()]).sum()
+        terms["adversary"] = (r.decorrelate if r.adversary is None else r.adversary) * adversarial_loss(*seen)
+    loss = _total(run, terms)
     _descend(run, loss)
     means = {name: term.detach().mean().item() for name, term in terms.items()}
-    return means | {"loss": loss.item(), "confidence": embedding.confidences.detach().mean().item()}
+    means |= {"loss": loss.item(), "confidence": embedding.confidences.detach().mean().item()}
+    return means | {"impostor_cosine": impostor_cosine(embedding.detach(), labels).max().item()}
+
+
+def draw_batch(r: Recipe, data: TrainSet, g: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Augmented pictures [B, 1 or 3, size, size], whose they are [B], and which variations each has [B, M (+ T)]."""
+    rows = torch.randint(len(data), (r.batch,), generator=g)
+    images, turned, labels = data.batch(rows)
+    if r.variations == "recalled":
+        images, variations = augment_as_recalled(images, turned, g, r.probability)
+    else:
+        images, variations = augment(images, turned, g, r.probability, r.strength)
+    images = camera(images, g) if r.camera else images
+    if r.border:
+        top, left = torch.randint(r.border + 1, (2,), generator=g).tolist()
+        images = images[..., top : top + r.size, left : left + r.size]
+    mined = [] if data.attributes is None else [data.attributes[rows]]
+    return images, labels, torch.cat([variations, *mined], 1)
+
+
+def _oppose(run: Run, loss: Tensor) -> None:
+    """A step of the discriminator on its own loss (11)."""
+    run.opponent.zero_grad()
+    _total(run, {"discriminator": loss}).backward()
+    run.opponent.step()
+
+
+def _total(run: Run, terms: dict[str, Tensor]) -> Tensor:
+    """(14), or a sentence that says at which step which term broke."""
+    try:
+        return total_loss(terms)
+    except SalonError as error:
+        raise SalonError(
+            f"Step {run.step} of recipe {run.recipe.name}, seed {run.recipe.seed}: {error}"
+        ) from None
 
 
 def _descend(run: Run, loss: Tensor) -> None:
-    if not torch.isfinite(loss):
-        raise SalonError(
-            f"The loss became {loss.item()} at step {run.step}; lower the learning rate (recipe field lr)."
-        )
     rate = run.recipe.lr * learning_rate(run.step, run.recipe.steps)
     for group in run.optimiser.param_groups:
         group["lr"] = rate * group["share"]
     run.optimiser.zero_grad()
     loss.backward()
-    nn.utils.clip_grad_norm_([p for g in run.optimiser.param_groups for p in g["params"]], 20.0)
+    norm = nn.utils.clip_grad_norm_([p for g in run.optimiser.param_groups for p in g["params"]], 20.0)
+    if not torch.isfinite(norm):
+        raise SalonError(f"The gradient became {norm.item()} at step {run.step}; lower the recipe's lr.")
     run.optimiser.step()
 
 
@@ -199,19 +234,20 @@ def fit(run: Run, data: TrainSet, progress: bool = True) -> Iterator[int]:
 def fit_variances_afterwards(run: Run, data: TrainSet, steps: int = 250) -> None:
     """The last step of section 3.5: variances on augmented training pictures, everything else frozen."""
     g = torch.Generator().manual_seed(run.recipe.seed)
-    people = min(run.recipe.people, 300)
-    straight, turned, labels = data.first(people).batch(torch.arange(len(data.first(people))))
+    first = data.first(min(run.recipe.people, 300))
+    straight, turned, labels = first.batch(torch.arange(len(first)))
     images, _ = augment(straight, turned, g, 0.3)
     fit_variances(run.recogniser, images.expand(-1, 3, -1, -1), labels, steps=steps, seed=run.recipe.seed)
 
 
 def train(
     recipe: Recipe, out: str | Path | None = None, resume: bool = False, progress: bool = True,
-    data: TrainSet | None = None, variances: bool = True,
+    data: TrainSet | None = None, variances: bool = True, compile: bool = False,
 ) -> Run:  # fmt: skip
     """Train by a recipe, then fit the variances; with `out`, save there every 100 steps, so that a kill loses little.
 
-    `resume` goes on from `out` and ends as the unbroken run would have; a finished run is handed back.
+    `resume` goes on from `out` and ends as the unbroken run would have; a finished run is handed back. `compile`
+    takes a minute first and pays on a GPU; a small net on a CPU gains little.
     Raises `SalonError` if `out` holds a run of another recipe, or one already while `resume` is not set.
     """
     run, path = begin(recipe), None if out is None else Path(out) / "model.safetensors"
@@ -220,11 +256,15 @@ def train(
         if run.step == recipe.steps and (run.recogniser.variances_fitted or not variances):
             run.recogniser.eval()
             return run
-    data = data or train_set(recipe.people, recipe.images, recipe.size, recipe.yaw, progress=progress)
+    data = data or train_data(recipe, progress)
+    if compile:
+        for part in (run.recogniser, *run._parts().values()):
+            part.compile()
     for step in fit(run, data, progress):
         if path is not None and step % SAVE_EVERY == 0:
             save(run, path)
     run.recogniser.freeze_confidence(recipe.s0 if recipe.frozen >= 1 else None)
+    watch(run, data)
     if variances and not run.recogniser.variances_fitted:
         fit_variances_afterwards(run, data)
     if path is not None:
@@ -233,10 +273,39 @@ def train(
     return run
 
 
+def train_data(recipe: Recipe, progress: bool = True) -> TrainSet:
+    """What a recipe trains on, with its mined variations if it wants some."""
+    r = recipe
+    data = train_set(r.people, r.images, r.size + r.border, r.yaw, "train", progress, r.turned, r.colour)
+    if not r.mined:
+        return data
+    labels = mining.mined_labels(
+        mining.load_attributes(_model_path(r.mined)), data.batch(torch.arange(len(data)))[0]
+    )
+    return replace(data, attributes=labels)
+
+
+def watch(run: Run, data: TrainSet, pictures: int = 1024) -> None:
+    """Note the impostor cosine of each sub-embedding, and say so where one has become nearly constant.
+
+    The adversary (13) is content with a sub-embedding that is the same for everybody; the reader should not be.
+    """
+    first = data.first(max(2, pictures * run.recipe.people // len(data)))
+    straight, _, labels = first.batch(torch.arange(len(first)))
+    cosines = impostor_cosine(embed(run.recogniser, straight.expand(-1, 3, -1, -1)), labels)
+    run.impostor_cosine = [round(c, 3) for c in cosines.tolist()]
+    constant = [k for k, c in enumerate(run.impostor_cosine) if c > CONSTANT]
+    if constant:
+        tqdm.write(say("train.constant", which=", ".join(map(str, constant)), limit=CONSTANT))
+
+
 def _fingerprint(recipe: Recipe) -> str:
-    """Tells recipes apart, and the starting points that they name by path."""
-    start = hashlib.sha256(_model_path(recipe.start).read_bytes()).hexdigest() if recipe.start else ""
-    return hashlib.sha256((json.dumps(asdict(recipe) | {"start": ""}) + start).encode()).hexdigest()[:16]
+    """Tells recipes apart, and the models that they name; a field at its default, as every new one, leaves no trace."""
+    given = {f.name: getattr(recipe, f.name) for f in fields(recipe) if getattr(recipe, f.name) != f.default}
+    for part in ("start", "mined"):
+        if given.get(part):
+            given[part] = hashlib.sha256(_model_path(given[part]).read_bytes()).hexdigest()
+    return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def trained_by(card: dict, recipe: Recipe) -> bool:
@@ -257,7 +326,7 @@ def _resume(run: Run, path: Path, wanted: bool) -> None:
         )
     run.recogniser.load_state_dict(saved.state_dict())
     run.restore(checkpoints.load_training(path))
-    run.history = card["history"]
+    run.history, run.impostor_cosine = card["history"], card.get("impostor_cosine", [])
 
 
 def save(run: Run, path: str | Path, training: bool = True, **card: object) -> dict:
@@ -265,6 +334,7 @@ def save(run: Run, path: str | Path, training: bool = True, **card: object) -> d
     facts = {
         "recipe": asdict(run.recipe), "seed": run.recipe.seed, "step": run.step, "generator": GENERATOR_VERSION,
         "trained_on": "rendered people only", "licence": "CC BY 4.0", "fingerprint": _fingerprint(run.recipe),
+        "impostor_cosine": run.impostor_cosine,
     }  # fmt: skip
     extra = run.tensors()
     if not training:

@@ -236,6 +236,34 @@ def augment(
     return occlusion(out, amounts[:, 1].clamp(max=1), generator), labels
 
 
+def augment_as_recalled(
+    images: Tensor, turned: Tensor, generator: torch.Generator, probability: float = 0.3
+) -> tuple[Tensor, Tensor]:
+    """`augment` as the paper's is recalled, not verified: Gaussian blur of 3 to 11 pixels, black blocks of 7 x 7.
+
+    How wide the blur is for a kernel and how many blocks are black is not known: 0.3 ((n - 1) / 2 - 1) + 0.8 pixels, as
+    image libraries have it, and 1 to 24 of 49. Shapes and labels as `augment`.
+    """
+    labels = (torch.rand(len(images), 3, generator=generator) < probability).float()
+    out = torch.where(labels[:, 2, None, None, None] > 0, turned, images)
+    reach = torch.randint(1, 6, (len(images),), generator=generator)  # kernels of 3, 5 … 11 pixels
+    blurred = gaussian_blur(out, reach)
+    out = torch.where(labels[:, 0, None, None, None].to(out) > 0, blurred, out)
+    blocks = torch.randint(1, BLOCKS**2 // 2 + 1, (len(images),), generator=generator)
+    share = blocks / (MOST_COVERED * BLOCKS**2)
+    return occlusion(out, share * labels[:, 1], generator), labels
+
+
+def gaussian_blur(images: Tensor, reach: Tensor) -> Tensor:
+    """Each picture [B, C, H, W] under a Gaussian kernel of 2 reach + 1 pixels, `reach` [B] whole numbers."""
+    reach = reach.to(images.device)
+    offset = torch.arange(-int(reach.max()), int(reach.max()) + 1, device=images.device)
+    sigma = 0.3 * (reach - 1) + 0.8
+    line = torch.exp(-0.5 * (offset / sigma[:, None]) ** 2) * (offset.abs() <= reach[:, None])  # [B, n]
+    line = line / line.sum(1, keepdim=True)
+    return _convolve(images, line[:, :, None] * line[:, None])
+
+
 def camera(images: Tensor, generator: torch.Generator) -> Tensor:
     """What snapshots vary by, unlabelled, for training: pictures [B, C, H, W] in 0..1, each a little different.
 

@@ -111,3 +111,26 @@ def line_figure(
     axes[0, 0].set(xlabel=xlabel, ylabel=ylabel, xticks=x)
     axes[0, 0].legend(frameon=False)
     return figure
+
+
+def probe_figure(table: pd.DataFrame) -> Figure:
+    """What single sub-embeddings know of each variation, without (D) and with the decorrelation losses (E, E-λ2).
+
+    By whose half they belong to: this variation's alone, its and another's too, not its own. Seeds are dots.
+    """
+    groups = {"probe_alone": "its own\nalone", "probe_shared": "its and\nanother's", "probe_unassigned": "not its\nown"}
+    names = list(dict.fromkeys(table[table.metric == "probe_unassigned"].condition))
+    figure, axes = panels(1, len(names), 9.6, 3.2, sharey=True)
+    for axis, name in zip(axes[0], names, strict=True):
+        for configuration, colour in {"D": GREY, "E": BLUE, "E-λ2": ORANGE}.items():
+            rows = table[table.configuration == configuration]
+            found = [rows[(rows.condition == name) & (rows.metric == metric)].value for metric in groups]
+            means = [100 * values.mean() for values in found]
+            axis.plot(list(groups.values()), means, "o-", color=colour, label=configuration)
+            for x, values in enumerate(found):
+                axis.scatter([x] * len(values), 100 * values, s=16, color=colour, alpha=0.4, linewidth=0)
+        axis.axhline(50, color="0.7", linewidth=0.8, linestyle=":")
+        axis.set_title(readable(name))
+    axes[0, 0].set_ylabel("linear probe, balanced accuracy, %")
+    axes[0, 0].legend(frameon=False)
+    return figure

@@ -4,8 +4,10 @@ import os
 from collections.abc import Callable
 
 from salon.experiments.data import write_test_sheets
+from salon.experiments.decorrelation import reproduce_decorrelation
 from salon.experiments.gap import reproduce_gap
 from salon.experiments.generator import reproduce_fairness, reproduce_generator
+from salon.experiments.mining import reproduce_mining, ship_attributes
 from salon.experiments.real_faces import reproduce_real_faces
 from salon.experiments.reproduce import reproduce_confidence, ship_model
 from salon.experiments.results import read_table
@@ -46,7 +48,10 @@ STEPS: dict[str, Callable[[], object]] = {
     "clean start": lambda: ship_model("start"),
     "start for snapshots": lambda: ship_model("photo"),
     "lecture's model": lambda: ship_model("lecture"),
+    "model of attributes": ship_attributes,
     "experiment confidence": reproduce_confidence,
+    "experiment mining": reproduce_mining,
+    "experiment decorrelation": reproduce_decorrelation,
     "experiment generator": reproduce_generator,
     "experiment fairness": reproduce_fairness,
     "real faces": real_faces,

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from salon.model.embedding import Embedding, at_least_float32, expect_shape
+from salon.model.losses import unit_prototypes
 from salon.text import SalonError
 
 
@@ -76,8 +77,33 @@ def adversarial_loss(discriminator: Discriminator, embedding: Embedding, masks: 
     """L_adv (13), for the network alone: V_t(f) is to tell nothing (50 : 50) of the others; returns [B].
 
     Each of the M (M - 1) terms is at least log 2. A network can also get there by making sub-embeddings
-    constant, which costs identity: watch the cosine of impostors in each sub-embedding.
+    constant, which costs identity: watch `impostor_cosine`.
     """
     logits = discriminator(embedding.features, masks, frozen=True)
     others = ~torch.eye(len(masks), dtype=torch.bool, device=logits.device)
     return _surprise(logits, torch.tensor(0.5))[:, others].sum(1)
+
+
+def impostor_cosine(embedding: Embedding, labels: Tensor) -> Tensor:
+    """Mean cosine of different people's images in each sub-embedding [K]; near 1 it has become constant.
+
+    Over all pairs at once: (‖Σ_i f_i‖² - Σ_y ‖Σ_{i of y} f_i‖²) / pairs. NaN where `labels` [B] name one person only.
+    """
+    expect_shape("labels", labels, (embedding.B,))
+    rows = labels.unique(return_inverse=True)[1]
+    f, counts = at_least_float32(embedding.features), rows.bincount()
+    people = f.new_zeros(len(counts), *f.shape[1:]).index_add(0, rows, f)  # [people, K, d]
+    pairs = embedding.B**2 - counts.square().sum()
+    return (f.sum(0).square().sum(-1) - people.square().sum((0, 2))) / pairs
+
+
+def sub_embedding_correlation(embedding: Embedding, prototypes: Tensor, labels: Tensor) -> float:
+    """How alike the sub-embeddings err: the mean Pearson correlation, between two of them, of 1 - w_y^(k)·f^(k).
+
+    Correlation by the distance to the class centre is how we recall the paper's (0.57 of 16 before decorrelation).
+    """
+    expect_shape("labels", labels, (embedding.B,))
+    w = unit_prototypes(prototypes)[labels]  # [B, K, d]
+    distance = 1 - (w * at_least_float32(embedding.features)).sum(-1)  # [B, K]
+    off = ~torch.eye(embedding.K, dtype=torch.bool, device=distance.device)
+    return float(torch.corrcoef(distance.T)[off].mean())

@@ -112,6 +112,7 @@ class InputSpec:
     """What a model wants to see; it is saved with the weights, and nothing else normalises."""
 
     size: int = 48  # pixels, square
+    border: int = 0  # pixels that a picture is resized to beyond `size`, and then loses at its edges
     colour: str = "grey"  # "grey" | "rgb"
     normalise: str = "per_image"  # "per_image": own mean and deviation removed | "fixed": (x - mean) / scale
     mean: float = 0.5
@@ -148,7 +149,9 @@ class InputSpec:
         if self.colour == "grey":
             images = (images * images.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)  # [B, 1, H, W]
         if images.shape[-2:] != (self.size, self.size):
-            images = F.interpolate(images, (self.size, self.size), mode="bilinear", antialias=True)
+            whole, edge = self.size + self.border, self.border // 2
+            images = F.interpolate(images, (whole, whole), mode="bilinear", antialias=True)
+            images = images[..., edge : edge + self.size, edge : edge + self.size]
         if self.normalise == "fixed":
             return (images - self.mean) / self.scale
         mean, deviation = images.mean((1, 2, 3), keepdim=True), images.std((1, 2, 3), keepdim=True)

@@ -1,5 +1,7 @@
-"""The identification losses: CosFace, and the paper's with a confidence for each image, (5) to (10)."""
+"""The identification losses: CosFace, the paper's with a confidence for each image, (1) to (10), and the total (14)."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -8,6 +10,37 @@ from torch import Tensor, nn
 
 from salon.model.embedding import Embedding, at_least_float32, expect_shape
 from salon.text import SalonError
+
+# Which parts of the model each term of (14), and the discriminator's own loss (11), moves.
+_NETWORK = ("backbone", "embedding_head")
+UPDATES = {
+    "identification": (*_NETWORK, "confidence_head", "prototypes"),
+    "regulariser": ("backbone", "confidence_head"),
+    "classification": _NETWORK,
+    "adversary": _NETWORK,
+    "discriminator": ("discriminator",),
+}
+
+
+def class_log_likelihood(embedding: Embedding, prototypes: Tensor) -> Tensor:
+    """log p(x_i | y = j) of normal distributions around each image's features, (1) and (2), with σ² = 1/s.
+
+        1/K Σ_k [ d/2 log(s_i^(k) / 2π) - s_i^(k)/2 ‖f_i^(k) - w_j^(k)‖² ]
+
+    With K = 1 it is the paper's; the mean over sub-embeddings is what leads to (9). `prototypes` [N, K, d]
+    are normalised here. Returns [B, N], in nats.
+    """
+    s = at_least_float32(embedding.confidences)
+    constant = (embedding.d / 2 * (s / (2 * math.pi)).log() - s).mean(1, keepdim=True)  # ‖f - w‖² = 2 - 2 f·w
+    return constant + identification_logits(embedding, prototypes)
+
+
+def posterior(embedding: Embedding, prototypes: Tensor) -> Tensor:
+    """p(y = j | x_i) if all identities are equally likely beforehand, (3) to (5); [B, N], rows add up to 1.
+
+    exp(a_ij) / Σ_c exp(a_ic),   a_ij as in (9)
+    """
+    return identification_logits(embedding, prototypes).softmax(1)
 
 
 def identification_logits(embedding: Embedding, prototypes: Tensor) -> Tensor:
@@ -19,7 +52,7 @@ def identification_logits(embedding: Embedding, prototypes: Tensor) -> Tensor:
     """
     expect_shape("prototypes", prototypes, ("N", embedding.K, embedding.d))
     with torch.autocast(prototypes.device.type, enabled=False):  # half precision would blur the classes
-        w = F.normalize(at_least_float32(prototypes), dim=-1)  # [N, K, d]
+        w = unit_prototypes(prototypes)
         weights = at_least_float32(embedding.confidences) / embedding.K  # [B, K]
         weighted = weights[..., None] * at_least_float32(embedding.features)  # [B, K, d]
         return weighted.flatten(1) @ w.flatten(1).T  # [B, N]
@@ -46,6 +79,26 @@ def margin_loss(logits: Tensor, labels: Tensor, margin: float) -> Tensor:
 def confidence_regulariser(confidences: Tensor) -> Tensor:
     """1/K Σ_k (s^(k))², (10): keeps confidences from growing without bound; [B, K] -> [B]."""
     return at_least_float32(confidences).square().mean(1)
+
+
+def total_loss(terms: Mapping[str, Tensor]) -> Tensor:
+    """L (14): the mean over the batch of the sum of all terms, each [B] and already weighted; a scalar.
+
+    Raises `SalonError` that names each term which is not finite and the images of the batch that have it.
+    """
+    broken = {name: (~torch.isfinite(term)).nonzero().flatten().tolist() for name, term in terms.items()}
+    faults = [f"{name} (images {rows[:8]} of the batch)" for name, rows in broken.items() if rows]
+    if faults:
+        raise SalonError(
+            f"Not finite: {', '.join(faults)}; expected finite losses. Look at these images for NaN, or lower the "
+            "learning rate."
+        )
+    return torch.stack([term.mean() for term in terms.values()]).sum()
+
+
+def unit_prototypes(prototypes: Tensor) -> Tensor:
+    """Prototypes [N, K, d] with each sub-prototype brought to length 1, in at least float32."""
+    return F.normalize(at_least_float32(prototypes), dim=-1)
 
 
 def new_prototypes(identities: int, K: int, d: int) -> nn.Parameter:

@@ -1,6 +1,10 @@
 """Comparing images (section 3.5): cosine, the uncertainty-guided score (16), its variances, and templates."""
 
-from collections.abc import Iterator
+import math
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +14,7 @@ from salon.model.embedding import Embedding, expect_shape
 from salon.model.network import Recogniser, evaluating
 from salon.text import SalonError
 
-TILE = (256, 512)  # rows and columns whose scores stay in a core's cache
+TILE = (250, 500)  # rows and columns whose scores stay in a core's cache
 PEOPLE, IMAGES = 24, 4  # of a batch of `fit_variances`
 
 
@@ -55,33 +59,75 @@ def likelihood_pairs(a: Embedding, b: Embedding) -> Tensor:
 
 
 @torch.no_grad()
-def likelihood_scores(a: Embedding, b: Embedding) -> Tensor:
+def likelihood_scores(a: Embedding, b: Embedding, compile: bool = False) -> Tensor:
     """Score (16) of every image of `a` with every one of `b`; returns [A, B]. No gradient.
 
     Differences of all pairs would fill [A, B, K, d]; K matrix products on small tiles need only [A, B].
+    `compile` pays from some thousands of images on and needs a C++ compiler (`SalonError` without one).
     """
     _expect_alike(a, b)
-    list(_variances(a, b))
-    scores = a.features.new_empty(a.B, b.B)
-    for i in range(0, a.B, TILE[0]):
-        rows = a[i : i + TILE[0]]
-        for j in range(0, b.B, TILE[1]):
-            scores[i : i + TILE[0], j : j + TILE[1]] = _score_tile(rows, b[j : j + TILE[1]])
-    return scores
-
-
-def _score_tile(a: Embedding, b: Embedding) -> Tensor:
-    """(16) by ‖f - g‖² = 2 - 2 f·g, and with one logarithm for the product of four variances."""
     v_a, v_b = _variances(a, b)
-    score, product = a.features.new_zeros(a.B, b.B), a.features.new_ones(a.B, b.B)
-    for k in range(a.K):
-        v = v_a[:, k, None] + v_b[None, :, k]  # [A, B]
-        score += torch.addmm(v.new_tensor(-1.0), a.features[:, k], b.features[:, k].T).div_(v)
-        product *= v
-        if k % 4 == 3 or k == a.K - 1:  # more than four could leave the range of float32
-            score -= product.log_().mul_(a.d / 2)
-            product.fill_(1)
-    return score
+    if not a.B or not b.B:
+        return a.features.new_empty(a.B, b.B)
+    least, most = v_a.min() + v_b.min(), v_a.max() + v_b.max()
+    halvings = _halvings(float((most / least).log()), a.K, a.features.dtype)
+    unit, score = (least * most).sqrt(), _compiled_tile() if compile else _score_tile
+    scores = a.features.new_empty(a.B, b.B)
+    columns = [(c, torch.cat((-g, one, h), 2), v) for c, g, h, one, v in _tiles(b, TILE[1], unit, compile)]
+    buffer = scores.new_empty(a.K, *TILE)  # used again and again: new memory costs as much as the product
+    for r, f, h, one, u in _tiles(a, TILE[0], unit, compile):
+        f = torch.cat((f, h, one), 2)
+        for c, g, v in columns:
+            half_squares = buffer[:, : f.shape[1], : g.shape[1]]
+            torch.bmm(f, g.transpose(1, 2), out=half_squares)  # ‖f‖²/2 + ‖g‖²/2 - f·g
+            block = scores[r, c]
+            block.copy_(score(half_squares, u, v, a.d, halvings)[: block.shape[0], : block.shape[1]])
+    return scores.sub_(a.K * a.d / 2 * unit.log())
+
+
+def _tiles(
+    e: Embedding, size: int, unit: Tensor, pad: bool
+) -> Iterator[tuple[slice, Tensor, Tensor, Tensor, Tensor]]:
+    """Rows of each tile, features f [K, size, d], ‖f‖²/2 and ones [K, size, 1], and variances [K, size].
+
+    They are measured so that `unit` is variance 1. `pad` fills up the last one: compiled code knows one size.
+    """
+    for i in range(0, e.B, size):
+        part = e[i : i + size]
+        short = size - part.B if pad else 0
+        f = F.pad(part.features / unit.sqrt(), (0, 0, 0, 0, 0, short)).transpose(0, 1)
+        (variances,) = _variances(part)
+        variances = F.pad(variances / unit, (0, 0, 0, short), value=1.0).T.contiguous()
+        half = f.square().sum(2, keepdim=True) / 2
+        yield slice(i, i + part.B), f, half, torch.ones_like(half), variances
+
+
+def _score_tile(half_squares: Tensor, u: Tensor, v: Tensor, d: int, halvings: int) -> Tensor:
+    """(16) from ‖f_k - g_k‖²/2 [K, A, B] and the variances u [K, A] and v [K, B]; returns [A, B].
+
+    A division or a logarithm costs as much as ten products. So fractions are added in pairs, `halvings` times:
+
+        n/v + n'/v' = (n v' + n' v) / (v v'),   log v + log v' = log (v v')
+    """
+    fractions = list(zip(half_squares, u[:, :, None] + v[:, None], strict=True))
+    for _ in range(halvings):
+        pairs = zip(fractions[::2], fractions[1::2], strict=False)
+        odd = fractions[len(fractions) // 2 * 2 :]
+        fractions = [(n * w + m * v, v * w) for (n, v), (m, w) in pairs] + odd
+    return -sum(n / v + d / 2 * v.log() for n, v in fractions)
+
+
+def _halvings(spread: float, K: int, dtype: torch.dtype) -> int:
+    """How often fractions can be paired: products of 2^h variances in exp(±spread/2) stay in the range of `dtype`."""
+    room = 0.9 * math.log(torch.finfo(dtype).max)  # the rest is for the numerators
+    return max(0, min(math.ceil(math.log2(K)), int(math.log2(room / max(spread / 2, 1e-3)))))
+
+
+@cache
+def _compiled_tile() -> Callable[..., Tensor]:
+    if not any(map(shutil.which, ("c++", "g++", "clang++"))):
+        raise SalonError("No C++ compiler (c++, g++ or clang++); compile=True needs one. Leave it at False.")
+    return torch.compile(_score_tile, dynamic=False)
 
 
 def likelihood_loss(embedding: Embedding, labels: Tensor) -> Tensor:
@@ -97,24 +143,47 @@ def likelihood_loss(embedding: Embedding, labels: Tensor) -> Tensor:
     return -likelihood_pairs(embedding[i], embedding[j]).mean()
 
 
-def fuse(embedding: Embedding, groups: Tensor) -> Embedding:
+def fuse(
+    embedding: Embedding, groups: Tensor, names: Tensor | None = None, missing: str = "raise"
+) -> Embedding:
     """One template for each group of images, in the order of the sorted labels; [B] labels -> T templates.
 
     Mean weighted by 1/σ² (by the confidences where none is fitted), each sub-embedding normalised again.
     Frames are not independent, so a template is as sure as its best image: least σ², highest confidence.
+
+    `names`: the labels wanted, rising [T] (otherwise those in `groups`). For one without an image, `missing`
+    is "raise" (a `SalonError`), "drop" (no template), or "zero": feature 0, variance and confidence 1.
     """
     expect_shape("groups", groups, (embedding.B,))
-    names, rows = groups.unique(return_inverse=True)
+    names = groups.unique() if names is None else _wanted(names, groups, missing)
+    embedding, groups = embedding[torch.isin(groups, names)], groups[torch.isin(groups, names)]
+    rows = torch.searchsorted(names, groups)
     weights = embedding.confidences if embedding.variances is None else 1 / embedding.variances  # [B, K]
     sums = embedding.features.new_zeros(len(names), embedding.K, embedding.d)
     sums = sums.index_add(0, rows, weights[..., None] * embedding.features)  # [T, K, d]
 
     def best(x: Tensor, rule: str) -> Tensor:
         index = rows[:, None].expand_as(x)
-        return x.new_zeros(len(names), embedding.K).scatter_reduce(0, index, x, rule, include_self=False)
+        return x.new_ones(len(names), embedding.K).scatter_reduce(0, index, x, rule, include_self=False)
 
     variances = None if embedding.variances is None else best(embedding.variances, "amin")
     return Embedding(F.normalize(sums, dim=-1), best(embedding.confidences, "amax"), variances)
+
+
+def _wanted(names: Tensor, groups: Tensor, missing: str) -> Tensor:
+    """The labels to make templates of, by the rule for those without an image."""
+    if missing not in ("raise", "zero", "drop") or not (names[1:] > names[:-1]).all():
+        raise SalonError(
+            f"Names {names.tolist()[:8]} with missing={missing!r} came; expected rising labels, each once, and "
+            "'raise', 'zero' or 'drop'. Sort the names: names.unique()."
+        )
+    found = torch.isin(names, groups)
+    if missing == "raise" and not found.all():
+        raise SalonError(
+            f"No image shows {names[~found].tolist()[:8]}; expected one or more of each name. "
+            "Leave these names out, or say missing='zero' or 'drop'."
+        )
+    return names[found] if missing == "drop" else names
 
 
 def _genuine_batches(labels: Tensor, steps: int, generator: torch.Generator) -> Iterator[Tensor]:
@@ -140,19 +209,25 @@ def _trunk_features(recogniser: Recogniser, images: Tensor, batch: int = 256) ->
 
 
 def fit_variances(
-    recogniser: Recogniser, images: Tensor, labels: Tensor, steps: int = 250, seed: int = 0
+    recogniser: Recogniser,
+    images: Tensor,
+    labels: Tensor,
+    steps: int = 250,
+    seed: int = 0,
+    floor: bool = True,
 ) -> None:
     """Fit the variance head on genuine pairs with PFE's loss; everything else stays as it is.
 
     `images` [n, 3, H, W] in 0..1 should be of the mixed quality that will be met, `labels` [n] say who it is.
     The backbone sees each image once. A sub-embedding that is nearly the same for all people gets a
-    small variance, since genuine pairs cannot show that it tells nobody apart.
-    Raises `SalonError` if no person has two images.
+    small variance, since genuine pairs cannot show that it tells nobody apart: `floor` mends that.
+    Raises `SalonError` if no person has two images, and with `floor` if there is one person only.
     """
     expect_shape("labels", labels, (len(images),))
     generator = torch.Generator().manual_seed(seed)
     trunks, embedding = _trunk_features(recogniser, images)
     head = recogniser.variance_head.train()
+    head.floor.zero_()
     optimiser = torch.optim.Adam(head.parameters(), lr=1e-2)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(steps, 1))
     for rows in _genuine_batches(labels.cpu(), steps, generator):
@@ -165,3 +240,31 @@ def fit_variances(
         schedule.step()
     head.train(recogniser.training)
     recogniser.variances_fitted.fill_(True)
+    if floor:
+        with evaluating(head):
+            variances = torch.stack([head(trunk) for trunk in trunks]).mean(0)
+        head.floor.copy_(variance_floor(replace(embedding, variances=variances), labels))
+
+
+def variance_floor(embedding: Embedding, labels: Tensor) -> Tensor:
+    """What to add to the variances of each sub-embedding so that one which tells nobody apart is not trusted; [K].
+
+        floor_k = σ_k² ρ_k / (1 - ρ_k),   ρ_k = g_k / i_k
+
+    σ_k² is the mean fitted variance, g_k and i_k the mean ‖f^(k) - f'^(k)‖² of genuine and of impostor pairs.
+    (16) asks how likely a pair is if genuine; the ratio to how likely it is if not has 1/v - 1/(v/ρ) for 1/v,
+    that is v / (1 - ρ). At ρ = 1 the sub-embedding drops out. Our own remedy, not the paper's.
+    Raises `SalonError` unless there are both genuine and impostor pairs.
+    """
+    (variances,) = _variances(embedding)
+    people, rows = labels.unique(return_inverse=True)
+    f, counts = embedding.features.double(), rows.bincount()
+    sums = f.new_zeros(len(people), embedding.K, embedding.d).index_add(0, rows, f)
+    same, every = int(counts.square().sum()), len(labels) ** 2  # pairs, an image's with itself among them
+    if not len(labels) < same < every:
+        raise SalonError("Genuine and impostor pairs are both needed; give several images of several people.")
+    within = 2 * same - 2 * sums.square().sum((0, 2))  # Σ ‖f - f'‖² of genuine pairs, as ‖f‖ = 1; [K]
+    across = 2 * every - 2 * sums.sum(0).square().sum(1) - within
+    g, i = within / (same - len(labels)), across / (every - same)
+    rho = ((g + 1e-9) / (i + 1e-9)).clamp(max=0.999)  # a constant has g = i = 0
+    return (variances.mean(0) * rho / (1 - rho)).to(variances)

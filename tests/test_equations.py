@@ -1,0 +1,406 @@
+"""What every loss and score must do alike, and the equations whose sums no other test writes as loops."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import partial
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.func import functional_call
+
+from salon.lecture.equations import LEDGER
+from salon.model import decorrelation, losses, matching, mining
+from salon.model.embedding import Embedding, InputSpec
+from salon.model.network import Recogniser
+from salon.text import SalonError
+
+B, K, D, N, M = 4, 4, 3, 5, 3  # images, sub-embeddings, numbers of each, identities, variations
+EXACT = {"rtol": 1e-9, "atol": 1e-12}  # float64: only the order of the sums differs
+LABELS = torch.tensor([0, 3, 0, 4])
+
+
+def unit(*shape):
+    return F.normalize(torch.randn(*shape, dtype=torch.float64), dim=-1)
+
+
+@dataclass
+class Inputs:
+    """Everything that a loss or a score may take; two images of one person, two of others."""
+
+    f: Tensor  # features [B, K, D], and those of the second image of each pair
+    g: Tensor
+    s: Tensor  # confidences [B, K]
+    u: Tensor  # variances [B, K], and those of the second image
+    v: Tensor
+    w: Tensor  # prototypes [N, K, D]
+    a: Tensor  # logits [B, N]; the first M are also those of attributes
+    weight: Tensor  # of the discriminator
+    bias: Tensor
+    labels: Tensor
+    masks: Tensor
+    has: Tensor  # variations [B, M]
+
+    @property
+    def one(self):
+        return Embedding(self.f, self.s, self.u)
+
+    @property
+    def other(self):
+        return Embedding(self.g, self.s, self.v)
+
+    @property
+    def judge(self):
+        """The discriminator as a function of its parameters."""
+        model = decorrelation.Discriminator(K, D, M)
+        parameters = {"linear.weight": self.weight, "linear.bias": self.bias}
+        return lambda *args, **options: functional_call(model, parameters, args, options)
+
+    def criterion(self, model):
+        terms = functional_call(model, {"prototypes": self.w}, (self.one, self.labels))
+        return torch.stack(list(terms.values()))
+
+    def map(self, function):
+        return Inputs(*(function(getattr(self, x.name)) for x in fields(self)))
+
+
+def inputs(case="usual", size=5.0):
+    """Float64 inputs with confidences around `size`; a case: features at their prototypes, opposite, or zero."""
+    f, w = unit(B, K, D), unit(N, K, D)
+    s = size * (0.5 + torch.rand(B, K, dtype=torch.float64))
+    f = {"cosine 1": w[LABELS], "cosine -1": -w[LABELS], "zero": 0 * f}.get(case, f)
+    g = {"cosine 1": f, "cosine -1": -f, "zero": f}.get(case, unit(B, K, D))
+    a = s.mean(1, keepdim=True) * torch.einsum("bkd,nkd->bn", f, w) / K
+    has = torch.rand(B, M, dtype=torch.float64)
+    weight, bias = 3 * torch.randn(M, K * D, dtype=torch.float64), torch.randn(M, dtype=torch.float64)
+    masks = decorrelation.variation_masks(M, K)
+    return Inputs(f, g, s, 1 / s, 2 / s, w, a, weight, bias, LABELS, masks, has)
+
+
+# Name in the ledger -> by what it can be differentiated, and how to call it.
+CASES: dict[str, tuple[str, Callable[[Inputs], Tensor]]] = {
+    "losses.class_log_likelihood": ("f s w", lambda x: losses.class_log_likelihood(x.one, x.w)),
+    "losses.posterior": ("f s w", lambda x: losses.posterior(x.one, x.w)),
+    "losses.identification_logits": ("f s w", lambda x: losses.identification_logits(x.one, x.w)),
+    "losses.unit_prototypes": ("w", lambda x: losses.unit_prototypes(x.w)),
+    "losses.margin_loss": ("a", lambda x: losses.margin_loss(x.a, x.labels, 3.0)),
+    "losses.confidence_regulariser": ("s", lambda x: losses.confidence_regulariser(x.s)),
+    "losses.CosFace": ("f w", lambda x: x.criterion(losses.CosFace(N, K, D, 64.0))),
+    "losses.ConfidenceLoss": ("f s w", lambda x: x.criterion(losses.ConfidenceLoss(N, K, D, 30.0))),
+    "losses.total_loss": ("s a", lambda x: losses.total_loss({"one": x.s[:, 0], "two": 0.1 * x.a[:, 0]})),
+    "decorrelation.Discriminator": ("f weight bias", lambda x: x.judge(x.f, x.masks)),
+    "decorrelation.discriminator_loss": (
+        "weight bias",
+        lambda x: decorrelation.discriminator_loss(x.judge, x.one, x.masks, x.has),
+    ),
+    "decorrelation.classification_loss": (
+        "f",
+        lambda x: decorrelation.classification_loss(x.judge, x.one, x.masks, x.has),
+    ),
+    "decorrelation.adversarial_loss": (
+        "f",
+        lambda x: decorrelation.adversarial_loss(x.judge, x.one, x.masks),
+    ),
+    "mining.attribute_loss": ("a", lambda x: mining.attribute_loss(x.a[:, :M], x.has)),
+    "mining.identity_confusion_loss": ("a", lambda x: mining.identity_confusion_loss(x.a)),
+    "mining.identity_loss": ("a", lambda x: mining.identity_loss(x.a, x.labels)),
+    "matching.cosine_pairs": ("f g", lambda x: matching.cosine_pairs(x.one, x.other)),
+    "matching.cosine_scores": ("f g", lambda x: matching.cosine_scores(x.one, x.other)),
+    "matching.likelihood_pairs": ("f g u v", lambda x: matching.likelihood_pairs(x.one, x.other)),
+    "matching.likelihood_scores": ("", lambda x: matching.likelihood_scores(x.one, x.other)),
+    "matching.likelihood_loss": ("f u", lambda x: matching.likelihood_loss(x.one, x.labels)),
+    "matching.fuse": ("f u", lambda x: matching.fuse(x.one, x.labels).features),
+}
+# Named in the ledger, but there is nothing to differentiate, or no formula to hold an end of a range to.
+OTHERS = {
+    "embedding.Embedding": "a pair of tensors",
+    "losses.new_prototypes": "drawn at random",
+    "decorrelation.variation_masks": "drawn at random",
+    "decorrelation.sub_embedding_correlation": "a number to report",
+    "mining.AttributeModel": "a network: tests/test_mining.py",
+    "mining.IdentityDiscriminator": "a network: tests/test_mining.py",
+    "matching.fit_variances": "a training: tests/test_model_matching.py",
+}
+each_case = pytest.mark.parametrize("name", CASES)
+
+
+def test_every_loss_and_score_of_the_ledger_is_a_case():
+    named = {name.removeprefix("salon.model.") for entry in LEDGER for name in entry.functions}
+    assert named == CASES.keys() | OTHERS.keys()
+
+
+@pytest.mark.parametrize("name", [name for name, (leaves, _) in CASES.items() if leaves])
+def test_gradients_are_those_of_small_steps(name):
+    leaves, call = CASES[name]
+    x = inputs()
+    assert torch.autograd.gradcheck(
+        lambda *_: call(x), [getattr(x, n).requires_grad_() for n in leaves.split()]
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    ("case", "size"),
+    [
+        ("cosine 1", 5.0),
+        ("cosine -1", 5.0),
+        ("zero", 5.0),
+        ("usual", 1e-6),
+        ("usual", 1e4),
+        ("cosine 1", 1e4),
+    ],
+)
+@each_case
+def test_extremes_stay_finite(name, case, size, dtype):
+    """Values and gradients; a confidence of 1e-6 is a variance of 1e6."""
+    leaves, call = CASES[name]
+    x = inputs(case, size).map(lambda t: t.to(dtype) if t.is_floating_point() else t)
+    moved = [getattr(x, leaf).requires_grad_() for leaf in leaves.split()]
+    value = call(x)
+    assert value.isfinite().all()
+    for slope in torch.autograd.grad(value.float().sum(), moved) if moved else ():
+        assert slope.isfinite().all()
+
+
+@each_case
+def test_no_argument_is_changed(name):
+    """Neither a number of it nor its version, which counts writes in place."""
+    _, call = CASES[name]
+    x = inputs()
+    given = [getattr(x, field.name) for field in fields(x)]
+    before = [(tensor.clone(), tensor._version) for tensor in given]
+    call(x)
+    for tensor, (copy, version) in zip(given, before, strict=True):
+        assert torch.equal(tensor, copy) and tensor._version == version
+
+
+# (1) to (9)
+
+
+def density(f, w, variance):
+    """N(f; w, variance I): the product of one-dimensional normal densities."""
+    one = [
+        math.exp(-((a - b) ** 2) / (2 * variance)) / math.sqrt(2 * math.pi * variance)
+        for a, b in zip(f, w, strict=True)
+    ]
+    return math.prod(one)
+
+
+def slow_logit(x, i, j):
+    """(9)"""
+    total = 0.0
+    for k in range(x.f.shape[1]):
+        cosine = sum(x.f[i, k, c].item() * x.w[j, k, c].item() for c in range(x.f.shape[2]))
+        total += x.s[i, k].item() * cosine
+    return total / x.f.shape[1]
+
+
+def first_part(x):
+    """K = 1: the paper's equations before it splits the embedding."""
+    x.f, x.s, x.u, x.w = x.f[:, :1], x.s[:, :1], x.u[:, :1], x.w[:, :1]
+    return x
+
+
+@pytest.mark.parametrize("parts", [1, K])
+def test_log_likelihood_is_1_and_2(parts):
+    """log of the density with σ² = 1/s; of several sub-embeddings the mean."""
+    x = inputs() if parts > 1 else first_part(inputs())
+    slow = [
+        [
+            sum(math.log(density(x.f[i, k], x.w[j, k], 1 / x.s[i, k].item())) for k in range(parts)) / parts
+            for j in range(N)
+        ]
+        for i in range(B)
+    ]
+    expected = torch.tensor(slow, dtype=torch.float64)
+    torch.testing.assert_close(losses.class_log_likelihood(x.one, x.w), expected, **EXACT)
+
+
+def test_posterior_follows_from_the_densities_by_bayes():
+    """(3), (4): a uniform prior and explicit densities give what `posterior` says by (5)."""
+    x = first_part(inputs())
+    slow = []
+    for i in range(B):
+        joint = [density(x.f[i, 0], x.w[j, 0], 1 / x.s[i, 0].item()) / N for j in range(N)]
+        slow.append([p / sum(joint) for p in joint])
+    expected = torch.tensor(slow, dtype=torch.float64)
+    torch.testing.assert_close(losses.posterior(x.one, x.w), expected, **EXACT)
+    by_logarithms = losses.class_log_likelihood(x.one, x.w).softmax(1)
+    torch.testing.assert_close(by_logarithms, expected, **EXACT)
+
+
+@pytest.mark.parametrize("parts", [1, K])
+def test_posterior_is_5(parts):
+    x = inputs() if parts > 1 else first_part(inputs())
+    slow = []
+    for i in range(B):
+        e = [math.exp(slow_logit(x, i, j)) for j in range(N)]
+        slow.append([p / sum(e) for p in e])
+    torch.testing.assert_close(losses.posterior(x.one, x.w), torch.tensor(slow, dtype=torch.float64), **EXACT)
+
+
+def test_one_sub_embedding_has_the_loss_6():
+    """With a confidence for each image; the margin is not multiplied by it."""
+    x, m, slow = first_part(inputs()), 3.0, []
+    for i, y in enumerate(LABELS.tolist()):
+        target = math.exp(slow_logit(x, i, y) - m)
+        rest = sum(math.exp(slow_logit(x, i, j)) for j in range(N) if j != y)
+        slow.append(-math.log(target / (target + rest)))
+    criterion = losses.ConfidenceLoss(N, 1, D, margin=m)
+    criterion.prototypes = torch.nn.Parameter(x.w)
+    expected = torch.tensor(slow, dtype=torch.float64)
+    torch.testing.assert_close(criterion(x.one, LABELS)["identification"], expected, **EXACT)
+
+
+def test_embedding_and_prototypes_are_7():
+    """K unit vectors of D numbers each, whole length √K, and K confidences above 0."""
+    e = Recogniser(InputSpec(size=32), K=K, d=D, width=0.25).double()(torch.rand(B, 3, 32, 32))
+    w = losses.new_prototypes(N, K, D).double()
+    for parts, rows in ((e.features, B), (losses.unit_prototypes(w), N)):
+        assert parts.shape == (rows, K, D)
+        torch.testing.assert_close(parts.norm(dim=-1), torch.ones(rows, K).double(), **EXACT)
+    torch.testing.assert_close(e.flat.norm(dim=1), torch.full((B,), math.sqrt(K)).double(), **EXACT)
+    assert e.confidences.shape == (B, K) and (e.confidences > 0).all()
+
+
+def test_equal_confidences_rank_identities_like_the_cosine():
+    """Of the concatenated vectors: all logits are s times that cosine."""
+    x = inputs()
+    e = Embedding(x.f, torch.full((B, K), 7.0).double())
+    cosine = F.cosine_similarity(e.flat[:, None], x.w.flatten(1), dim=-1)
+    torch.testing.assert_close(losses.identification_logits(e, x.w), 7 * cosine, **EXACT)
+
+
+@pytest.mark.parametrize("parts", [1, K])
+def test_cosface_is_that_of_pytorch_metric_learning(parts):
+    """Values and gradients in float32; with K > 1 on vectors of K unit parts, whose cosine is the mean."""
+    from pytorch_metric_learning.losses import CosFaceLoss
+
+    f = unit(B, parts, D).float()
+    ours, theirs = losses.CosFace(N, parts, D, 64.0, 0.35), CosFaceLoss(N, parts * D, margin=0.35, scale=64)
+    theirs.W.data = ours.prototypes.detach().flatten(1).T.clone()
+    x, y = (f.clone().requires_grad_() for _ in range(2))
+    one = ours(Embedding(F.normalize(x, dim=-1), torch.ones(B, parts)), LABELS)["identification"].mean()
+    other = theirs(F.normalize(y, dim=-1).flatten(1), LABELS)
+    one.backward()
+    other.backward()
+    near = partial(torch.testing.assert_close, rtol=1e-5, atol=1e-5)
+    near(one, other)
+    near(x.grad, y.grad)
+    if parts == 1:  # they bring a prototype to length 1 as a whole, we each part of it
+        near(ours.prototypes.grad.flatten(1), theirs.W.grad.T)
+
+
+# (11) to (14)
+
+
+def test_correlation_is_that_of_the_distances_to_the_class_centre():
+    """Pearson's, of 1 - w_y·f over the images, and the mean over the K (K - 1) pairs."""
+    x = inputs()
+    distance = [
+        [1 - sum(x.w[y, k, c].item() * x.f[i, k, c].item() for c in range(D)) for i, y in enumerate(LABELS)]
+        for k in range(K)
+    ]
+    centred = [[value - sum(row) / B for value in row] for row in distance]
+    size = [math.sqrt(sum(value * value for value in row)) for row in centred]
+    pairs = [(k, n) for k in range(K) for n in range(K) if k != n]
+    slow = [
+        sum(a * b for a, b in zip(centred[k], centred[n], strict=True)) / size[k] / size[n] for k, n in pairs
+    ]
+    fast = decorrelation.sub_embedding_correlation(x.one, x.w, LABELS)
+    assert fast == pytest.approx(sum(slow) / len(pairs), rel=1e-9)
+
+
+def test_total_is_14():
+    terms = {"identification": torch.tensor([1.0, 2.0]), "regulariser": torch.tensor([0.25, 0.75])}
+    assert losses.total_loss(terms).item() == ((1.0 + 0.25) + (2.0 + 0.75)) / 2
+
+
+def test_total_names_the_term_and_the_images_that_are_not_finite():
+    good, bad = torch.ones(4), torch.tensor([1.0, math.nan, 2.0, math.inf])
+    with pytest.raises(SalonError, match=r"adversary.*\[1, 3\]") as raised:
+        losses.total_loss({"identification": good, "adversary": bad})
+    assert "identification" not in str(raised.value)
+
+
+PARTS = ("backbone", "embedding_head", "confidence_head", "variance_head", "prototypes", "discriminator")
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    """All parts of a model, and every term of (14) with the discriminator's own loss, on four images."""
+    torch.manual_seed(0)
+    recogniser = Recogniser(InputSpec(size=32), K=K, d=D, width=0.25)
+    for parameter in recogniser.confidence_head[-1].parameters():
+        torch.nn.init.normal_(parameter)  # it starts at zero, which would hide what lies before it
+    recogniser.variances_fitted.fill_(True)
+    criterion, judge = losses.ConfidenceLoss(N, K, D), decorrelation.Discriminator(K, D, M)
+    embedding = recogniser(torch.rand(B, 3, 32, 32))
+    seen, has = (judge, embedding, decorrelation.variation_masks(M, K)), torch.rand(B, M)
+    terms = criterion(embedding, LABELS) | {
+        "discriminator": decorrelation.discriminator_loss(*seen, has),
+        "classification": decorrelation.classification_loss(*seen, has),
+        "adversary": decorrelation.adversarial_loss(*seen),
+    }
+    parts = {name: list(getattr(recogniser, name).parameters()) for name in PARTS[:4]}
+    return terms, parts | {"prototypes": [criterion.prototypes], "discriminator": list(judge.parameters())}
+
+
+@pytest.mark.parametrize("term", losses.UPDATES)
+def test_each_term_moves_its_parts_alone(tiny, term):
+    """What `UPDATES` names has a slope; no other part is reached at all."""
+    terms, parts = tiny
+    assert terms.keys() == losses.UPDATES.keys()
+    moved = set()
+    for name, parameters in parts.items():
+        slopes = torch.autograd.grad(terms[term].sum(), parameters, retain_graph=True, allow_unused=True)
+        reached = [slope for slope in slopes if slope is not None]
+        if reached:
+            assert any(slope.abs().max() > 0 for slope in reached), f"{name} is reached by zeros only"
+            moved.add(name)
+    assert moved == set(losses.UPDATES[term])
+
+
+# (15), (16)
+
+
+def test_mining_losses_are_the_sums_of_15():
+    x = inputs()
+    attribute, confusion, identity = [], [], []
+    for i, y in enumerate(LABELS.tolist()):
+        p = [1 / (1 + math.exp(-value)) for value in x.a[i, :M].tolist()]
+        u = x.has[i].tolist()
+        attribute.append(-sum(h * math.log(q) + (1 - h) * math.log(1 - q) for h, q in zip(u, p, strict=True)))
+        e = [math.exp(value) for value in x.a[i].tolist()]
+        confusion.append(-sum(math.log(value / sum(e)) for value in e) / N)
+        identity.append(-math.log(e[y] / sum(e)))
+    fast = (
+        mining.attribute_loss(x.a[:, :M], x.has),
+        mining.identity_confusion_loss(x.a),
+        mining.identity_loss(x.a, LABELS),
+    )
+    slow = torch.tensor([attribute, confusion, identity], dtype=torch.float64)
+    torch.testing.assert_close(torch.stack(fast), slow, **EXACT)
+
+
+def test_identity_confusion_is_least_at_log_n():
+    """Where all N identities are equally likely, whatever the logits' common height."""
+    logits = torch.randn(50, N, dtype=torch.float64)
+    assert (mining.identity_confusion_loss(logits) > math.log(N)).all()
+    level = mining.identity_confusion_loss(torch.full((1, N), 7.0).double())
+    assert level.item() == pytest.approx(math.log(N), rel=1e-9)
+
+
+def test_slope_of_16_in_the_variance_is_that_of_the_fact_sheet():
+    """∂score/∂v_k = ½ ‖Δ_k‖² / v_k² - D / 2 v_k, with D numbers in a sub-embedding."""
+    x = inputs()
+    x.u.requires_grad_()
+    matching.likelihood_pairs(x.one, x.other).sum().backward()
+    for i in range(B):
+        for k in range(K):
+            v = x.u[i, k].item() + x.v[i, k].item()
+            squared = sum((x.f[i, k, c].item() - x.g[i, k, c].item()) ** 2 for c in range(D))
+            slope = 0.5 * squared / v**2 - D / (2 * v)
+            assert x.u.grad[i, k].item() == pytest.approx(slope, rel=1e-9)

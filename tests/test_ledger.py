@@ -1,0 +1,147 @@
+"""The equation ledger: every entry leads somewhere, and no public loss or score of `salon.model` is missing."""
+
+import ast
+import importlib
+import inspect
+import json
+import re
+from functools import cache
+from types import ModuleType
+from typing import Any, get_type_hints
+
+import pytest
+from conftest import ROOT
+
+from salon import cli
+from salon.lecture.equations import FOR_ALL, LEDGER, Equation, markdown, rows
+from salon.lecture.lab import originals
+from salon.text import set_language
+
+MODULES = [
+    importlib.import_module(f"salon.model.{name}")
+    for name in ("losses", "decorrelation", "matching", "mining", "search")
+]
+# What is public there and yet no equation of the paper, with the reason.
+NO_EQUATION = {
+    "decorrelation.impostor_cosine": "our own watch for constant sub-embeddings",
+    "matching.variance_floor": "our own remedy for constant sub-embeddings",
+    "search.score_blocks": "cuts a score into blocks",
+    "search.mate_ranks": "counts scores",
+    "search.rank_k": "counts ranks",
+    "search.tar_at_far_streamed": "counts scores",
+    "search.memory_estimate": "bytes",
+}
+each_entry = pytest.mark.parametrize("entry", LEDGER, ids=lambda entry: entry.number)
+
+
+def public(module: ModuleType) -> set[str]:
+    """Public functions and classes that a module defines, without "salon.model."."""
+    short = module.__name__.rpartition(".")[2]
+    own = {name: x for name, x in vars(module).items() if getattr(x, "__module__", "") == module.__name__}
+    return {f"{short}.{name}" for name, x in own.items() if callable(x) and not name.startswith("_")}
+
+
+def unnamed(modules: list[ModuleType]) -> set[str]:
+    """Public functions and classes that neither the ledger nor `NO_EQUATION` names."""
+    named = {name.removeprefix("salon.model.") for entry in LEDGER for name in entry.functions}
+    return set().union(*map(public, modules)) - named - NO_EQUATION.keys()
+
+
+def resolve(name: str) -> Any:
+    module, _, function = name.rpartition(".")
+    return getattr(importlib.import_module(module), function)
+
+
+def signatures(x: Any) -> list[Any]:
+    """A function, or how a class is made and called."""
+    return [getattr(x, n) for n in ("__init__", "forward") if hasattr(x, n)] if inspect.isclass(x) else [x]
+
+
+def knows(function: str, variable: str) -> bool:
+    """Is `variable` a parameter of the function, or an attribute of one, or a word of its docstring?"""
+    x, (name, _, attribute) = resolve(function), variable.partition(".")
+    for call in signatures(x):
+        if name in inspect.signature(call).parameters:
+            return not attribute or attribute in get_type_hints(get_type_hints(call)[name])
+    return f"`{variable}`" in (inspect.getdoc(x) or "")
+
+
+@cache
+def names_of_tests(file: str) -> set[str]:
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+@cache
+def cells_of(notebook: str) -> dict[str, str]:
+    cells = json.loads((originals() / f"{notebook}.ipynb").read_text(encoding="utf-8"))["cells"]
+    return {cell["id"]: "".join(cell["source"]) for cell in cells}
+
+
+def missing_tests(names: tuple[str, ...]) -> list[str]:
+    return [name for name in names if name.partition("::")[2] not in names_of_tests(name.partition("::")[0])]
+
+
+@each_entry
+def test_an_entry_leads_somewhere(entry: Equation) -> None:
+    assert entry.functions and entry.tests and entry.latex and entry.symbols
+    assert re.match(r"(verified|derived|recalled)\b", entry.status)
+    for name in entry.functions:
+        assert callable(resolve(name)) and not name.rpartition(".")[2].startswith("_"), name
+    assert missing_tests(entry.tests) == []
+    notebook, _, cell = entry.cell.partition("#")
+    assert cell in cells_of(notebook), f"{entry.cell} is no cell"
+    shown = re.findall(r"\\tag\{([^}]*)\}", cells_of(notebook)[cell])
+    assert entry.number in shown or not entry.number[0].isdigit(), f"{entry.cell} shows {shown}"
+    for latex, variable, shape in entry.symbols:
+        assert latex and shape, variable
+        assert any(knows(name, variable) for name in entry.functions), f"no function knows {variable}"
+
+
+def test_all_sixteen_equations_are_there_once_and_in_order() -> None:
+    numbers = [int(n) for entry in LEDGER for n in re.findall(r"\d+", entry.title)]
+    assert numbers == list(range(1, 17))
+    assert len({entry.number for entry in LEDGER}) == len(LEDGER)
+    assert missing_tests(FOR_ALL) == []
+
+
+def test_no_public_loss_or_score_is_without_an_entry() -> None:
+    assert unnamed(MODULES) == set(), "give it an entry in salon/lecture/equations.py, or a reason here"
+
+
+def test_exceptions_still_exist() -> None:
+    assert NO_EQUATION.keys() <= set().union(*map(public, MODULES))
+
+
+def test_the_ledger_notices_a_new_loss_a_lost_test_and_a_wrong_variable() -> None:
+    new = ModuleType("salon.model.new")
+    exec("def lonely_loss(x): ...\ndef _helper(x): ...\nclass LonelyFace: ...", vars(new))
+    vars(new)["borrowed"] = resolve("salon.model.losses.margin_loss")
+    assert unnamed([*MODULES, new]) == {"new.lonely_loss", "new.LonelyFace"}
+    assert missing_tests(("tests/test_ledger.py::test_none",)) == ["tests/test_ledger.py::test_none"]
+    assert knows("salon.model.losses.posterior", "embedding.features")
+    assert not knows("salon.model.losses.posterior", "embedding.colour")
+    assert not knows("salon.model.losses.posterior", "margin")
+
+
+def test_the_command_prints_every_entry(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["equations"]) == 0
+    printed = capsys.readouterr().out
+    for entry in LEDGER:
+        assert all(text in printed for text in (entry.title, entry.latex, entry.cell, *entry.functions))
+    assert cli.main(["equations", "--markdown"]) == 0
+    assert capsys.readouterr().out == markdown() + "\n"
+
+
+def test_the_table_has_a_row_for_each_entry_in_both_languages() -> None:
+    try:
+        tables = [set_language(language) or rows() for language in ("en", "zh")]
+    finally:
+        set_language("en")
+    for table in tables:
+        assert len(table) == len(LEDGER) + 1 and {len(row) for row in table} == {5}
+        assert not any("|" in cell for row in table for cell in row)  # it would end a cell
+    assert all(
+        one[1] != other[1] and one[2:] == other[2:]
+        for one, other in zip(*(t[1:] for t in tables), strict=True)
+    )
