@@ -363,34 +363,7 @@ def test_each_term_moves_its_parts_alone(tiny, term):
     assert moved == set(losses.UPDATES[term])
 
 
-# (15), (16)
-
-
-def test_mining_losses_are_the_sums_of_15():
-    x = inputs()
-    attribute, confusion, identity = [], [], []
-    for i, y in enumerate(LABELS.tolist()):
-        p = [1 / (1 + math.exp(-value)) for value in x.a[i, :M].tolist()]
-        u = x.has[i].tolist()
-        attribute.append(-sum(h * math.log(q) + (1 - h) * math.log(1 - q) for h, q in zip(u, p, strict=True)))
-        e = [math.exp(value) for value in x.a[i].tolist()]
-        confusion.append(-sum(math.log(value / sum(e)) for value in e) / N)
-        identity.append(-math.log(e[y] / sum(e)))
-    fast = (
-        mining.attribute_loss(x.a[:, :M], x.has),
-        mining.identity_confusion_loss(x.a),
-        mining.identity_loss(x.a, LABELS),
-    )
-    slow = torch.tensor([attribute, confusion, identity], dtype=torch.float64)
-    torch.testing.assert_close(torch.stack(fast), slow, **EXACT)
-
-
-def test_identity_confusion_is_least_at_log_n():
-    """Where all N identities are equally likely, whatever the logits' common height."""
-    logits = torch.randn(50, N, dtype=torch.float64)
-    assert (mining.identity_confusion_loss(logits) > math.log(N)).all()
-    level = mining.identity_confusion_loss(torch.full((1, N), 7.0).double())
-    assert level.item() == pytest.approx(math.log(N), rel=1e-9)
+# (16)
 
 
 def test_slope_of_16_in_the_variance_is_that_of_the_fact_sheet():

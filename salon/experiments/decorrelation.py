@@ -15,9 +15,8 @@ from salon.experiments.probes import probe_all, varied_embedding
 from salon.experiments.recipes import Recipe, recipe
 from salon.experiments.results import write_table
 from salon.experiments.runs import trained
-from salon.experiments.training import CONSTANT
 from salon.faces.variations import VARIATIONS
-from salon.model.decorrelation import impostor_cosine, sub_embedding_correlation, variation_masks
+from salon.model.decorrelation import CONSTANT, impostor_cosine, sub_embedding_correlation, variation_masks
 from salon.model.matching import fuse
 from salon.model.network import Recogniser, embed
 

@@ -43,6 +43,7 @@ from salon.text import SalonError
 
 PER_IMAGE = ("smile", "mouth_open", "eyes_closed", "glasses")
 PER_PERSON = ("young", "beard")
+LEAST = {"eyes_closed": 0.75}  # the strength from which an attribute is there, if not 0.5: half closed is not closed
 MIDDLE_AGE = 49.0  # years: half of the rendered people are younger
 KINDS = {"per image": PER_IMAGE, "per person": PER_PERSON}
 ADVERSARY = {"adversary": 1.0, "no adversary": 0.0}
@@ -98,9 +99,9 @@ def rendered_attributes(
 ) -> AttributeSet:
     """`images` pictures of each of `people` people of a split from number `first` on, kept in the cache.
 
-    Each per-image attribute is there with chance 1/2, independently of all else, at a strength in 0.5..1.
+    Each per-image attribute is there with chance 1/2, independently of all else, at a strength from its least to 1.
     """
-    name = f"attributes-{split}-v{GENERATOR_VERSION}-{first}+{people}x{images}-{size}px"
+    name = f"attributes2-{split}-v{GENERATOR_VERSION}-{first}+{people}x{images}-{size}px"
     made = kept(name, lambda: _draw(split, people, images, size, first, progress))
     return AttributeSet(made["images"], made["labels"], made["identities"])
 
@@ -110,7 +111,8 @@ def _draw(split: str, people: int, images: int, size: int, first: int, progress:
     identities = torch.arange(people).repeat_interleave(images)
     g = torch.Generator().manual_seed(first + 31)
     there = (torch.rand(len(identities), len(PER_IMAGE), generator=g) < 0.5).float()
-    strength = there * (0.5 + 0.5 * torch.rand(there.shape, generator=g))
+    least = torch.tensor([LEAST.get(name, 0.5) for name in PER_IMAGE])
+    strength = there * (least + (1 - least) * torch.rand(there.shape, generator=g))
     held: dict[str, Any] = dict(zip(PER_IMAGE, strength.unbind(1), strict=True))
     views = sample_views(len(identities), seed=first + 32, shave=0.0, **held)
     persons = torch.stack([who.years < MIDDLE_AGE, has_beard(who)], 1).float()[identities]
@@ -213,10 +215,7 @@ def mined_labels(model: AttributeModel, images: Tensor) -> Tensor:
 
 def save_attributes(path: str | Path, model: AttributeModel, **card: object) -> None:
     """Write weights and a card (the input, the network with the attributes' names, what else is given), whole."""
-    facts = {
-        **card, "input": asdict(model.spec), "network": model.config,
-        "generator": GENERATOR_VERSION, "salon": __version__, "licence": "CC BY 4.0",
-    }  # fmt: skip
+    facts = {**card, "input": asdict(model.spec), "network": model.config, "salon": __version__}
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in model.state_dict().items()}
     checkpoints.write_whole(path, to_bytes(tensors, metadata={"card": json.dumps(facts)}))
 
@@ -346,6 +345,7 @@ def ship_attributes() -> Path:
     """Train the model of per-image attributes and write it to data/models."""
     path = data_root() / "models" / "attributes.safetensors"
     save_attributes(
-        path, train_attributes(0), seed=0, trained_on="rendered people only", made_by="salon refresh"
-    )
+        path, train_attributes(0), seed=0, generator=GENERATOR_VERSION, trained_on="rendered people only",
+        licence="CC BY 4.0", made_by="salon refresh",
+    )  # fmt: skip
     return path

@@ -17,6 +17,7 @@ from salon.experiments.recipes import Recipe
 from salon.faces.people import GENERATOR_VERSION
 from salon.faces.variations import VARIATIONS, augment, augment_as_recalled, camera
 from salon.model.decorrelation import (
+    CONSTANT,
     Discriminator,
     adversarial_loss,
     classification_loss,
@@ -32,7 +33,6 @@ from salon.paths import data_path
 from salon.text import SalonError, say
 
 SAVE_EVERY, LOG_EVERY = 100, 10
-CONSTANT = 0.7  # a mean cosine of different people above this: the sub-embedding hardly tells anybody apart
 
 
 @dataclass

@@ -257,7 +257,12 @@ LEDGER = (
             (r"y_{x_A}", "identities", "[B]"),
         ),
         "02_algorithm#mined",
-        _equations("mining_losses_are_the_sums_of_15", "identity_confusion_is_least_at_log_n"),
+        _in(
+            "tests/test_mining.py",
+            "losses_equal_slow_loops",
+            "confusion_is_least_where_all_identities_are_equally_likely",
+            "each_step_moves_its_own_side_only",
+        ),
     ),
     Equation(
         "16",

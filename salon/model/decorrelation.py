@@ -10,6 +10,8 @@ from salon.model.embedding import Embedding, at_least_float32, expect_shape
 from salon.model.losses import unit_prototypes
 from salon.text import SalonError
 
+CONSTANT = 0.7  # a mean cosine of different people above this: the sub-embedding hardly tells anybody apart
+
 
 def variation_masks(M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
     """The sets V_1 … V_M: K/2 of K sub-embeddings each, drawn once, no two alike; bool [M, K].

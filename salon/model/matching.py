@@ -3,18 +3,21 @@
 import math
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from salon.model.decorrelation import CONSTANT, impostor_cosine
 from salon.model.embedding import Embedding, expect_shape
 from salon.model.network import Recogniser, evaluating
 from salon.text import SalonError
 
-TILE = (250, 500)  # rows and columns whose scores stay in a core's cache
+TILE, COMPILED_TILE = (
+    (120, 500),
+    (500, 1000),
+)  # rows and columns: small enough for the cache, large enough to pay
 PEOPLE, IMAGES = 24, 4  # of a batch of `fit_variances`
 
 
@@ -67,58 +70,59 @@ def likelihood_scores(a: Embedding, b: Embedding, compile: bool = False) -> Tens
     """
     _expect_alike(a, b)
     v_a, v_b = _variances(a, b)
-    if not a.B or not b.B:
-        return a.features.new_empty(a.B, b.B)
-    least, most = v_a.min() + v_b.min(), v_a.max() + v_b.max()
-    halvings = _halvings(float((most / least).log()), a.K, a.features.dtype)
-    unit, score = (least * most).sqrt(), _compiled_tile() if compile else _score_tile
     scores = a.features.new_empty(a.B, b.B)
-    columns = [(c, torch.cat((-g, one, h), 2), v) for c, g, h, one, v in _tiles(b, TILE[1], unit, compile)]
-    buffer = scores.new_empty(a.K, *TILE)  # used again and again: new memory costs as much as the product
-    for r, f, h, one, u in _tiles(a, TILE[0], unit, compile):
-        f = torch.cat((f, h, one), 2)
+    if not scores.numel():
+        return scores
+    least, most = v_a.min() + v_b.min(), v_a.max() + v_b.max()
+    unit, pairings = (least * most).sqrt(), _pairings(float((most / least).log()), a.K, a.features.dtype)
+    (height, width), score = (COMPILED_TILE, _compiled_tile()) if compile else (TILE, _score_tile)
+    columns = list(_tiles(b, width, unit, True, compile))
+    for r, f, u in _tiles(a, height, unit, False, compile):
         for c, g, v in columns:
-            half_squares = buffer[:, : f.shape[1], : g.shape[1]]
-            torch.bmm(f, g.transpose(1, 2), out=half_squares)  # ‖f‖²/2 + ‖g‖²/2 - f·g
             block = scores[r, c]
-            block.copy_(score(half_squares, u, v, a.d, halvings)[: block.shape[0], : block.shape[1]])
+            block.copy_(
+                score(f, g, u[:, :, None], v[:, None], a.d, pairings)[: block.shape[0], : block.shape[1]]
+            )
     return scores.sub_(a.K * a.d / 2 * unit.log())
 
 
 def _tiles(
-    e: Embedding, size: int, unit: Tensor, pad: bool
-) -> Iterator[tuple[slice, Tensor, Tensor, Tensor, Tensor]]:
-    """Rows of each tile, features f [K, size, d], ‖f‖²/2 and ones [K, size, 1], and variances [K, size].
+    e: Embedding, size: int, unit: Tensor, columns: bool, pad: bool
+) -> Iterator[tuple[slice, Tensor, Tensor]]:
+    """Rows of each tile, features [K', size, d + 2] and variances [K', size], measured so that `unit` is variance 1.
 
-    They are measured so that `unit` is variance 1. `pad` fills up the last one: compiled code knows one size.
+    Two more numbers make the product of a row's and a column's features ‖f - g‖²/2. K' is the next power of 2:
+    sub-embeddings of 0 with variance 1/2 add nothing. `pad` fills up the last tile: compiled code knows one size.
     """
+    more = 2 ** math.ceil(math.log2(e.K)) - e.K
     for i in range(0, e.B, size):
         part = e[i : i + size]
         short = size - part.B if pad else 0
-        f = F.pad(part.features / unit.sqrt(), (0, 0, 0, 0, 0, short)).transpose(0, 1)
+        f = F.pad(part.features / unit.sqrt(), (0, 0, 0, more, 0, short))
+        half, one = f.square().sum(2, keepdim=True) / 2, torch.ones_like(f[:, :, :1])
+        f = torch.cat((-f, one, half) if columns else (f, half, one), 2)
         (variances,) = _variances(part)
-        variances = F.pad(variances / unit, (0, 0, 0, short), value=1.0).T.contiguous()
-        half = f.square().sum(2, keepdim=True) / 2
-        yield slice(i, i + part.B), f, half, torch.ones_like(half), variances
+        variances = F.pad(variances / unit, (0, more, 0, short), value=0.5)
+        yield slice(i, i + part.B), f.transpose(0, 1).contiguous(), variances.T.contiguous()
 
 
-def _score_tile(half_squares: Tensor, u: Tensor, v: Tensor, d: int, halvings: int) -> Tensor:
-    """(16) from ‖f_k - g_k‖²/2 [K, A, B] and the variances u [K, A] and v [K, B]; returns [A, B].
+def _score_tile(f: Tensor, g: Tensor, u: Tensor, v: Tensor, d: int, pairings: int) -> Tensor:
+    """(16) of a tile's f [K', A, d + 2] with variances u [K', A, 1] and g [K', B, d + 2] with v [K', 1, B]; [A, B].
 
-    A division or a logarithm costs as much as ten products. So fractions are added in pairs, `halvings` times:
+    A division or a logarithm costs as much as ten products. So two fractions become one, `pairings` times:
 
-        n/v + n'/v' = (n v' + n' v) / (v v'),   log v + log v' = log (v v')
+        n/w + n'/w' = (n w' + n' w) / (w w'),   log w + log w' = log (w w')
     """
-    fractions = list(zip(half_squares, u[:, :, None] + v[:, None], strict=True))
-    for _ in range(halvings):
-        pairs = zip(fractions[::2], fractions[1::2], strict=False)
-        odd = fractions[len(fractions) // 2 * 2 :]
-        fractions = [(n * w + m * v, v * w) for (n, v), (m, w) in pairs] + odd
-    return -sum(n / v + d / 2 * v.log() for n, v in fractions)
+    n, w = f @ g.transpose(1, 2), u + v  # ‖f - g‖²/2 and the sum of the variances, [K', A, B]
+    for _ in range(pairings):
+        (n, other), (w, beside) = n.chunk(2), w.chunk(2)
+        n = n.mul_(beside).addcmul_(other, w)  # in place: new memory costs as much as the product
+        w = w.mul_(beside)
+    return w.log().mul_(-d / 2).sub_(n.div_(w)).sum(0)
 
 
-def _halvings(spread: float, K: int, dtype: torch.dtype) -> int:
-    """How often fractions can be paired: products of 2^h variances in exp(±spread/2) stay in the range of `dtype`."""
+def _pairings(spread: float, K: int, dtype: torch.dtype) -> int:
+    """How often fractions can be paired: products of 2^p variances in exp(±spread/2) stay in the range of `dtype`."""
     room = 0.9 * math.log(torch.finfo(dtype).max)  # the rest is for the numerators
     return max(0, min(math.ceil(math.log2(K)), int(math.log2(room / max(spread / 2, 1e-3)))))
 
@@ -228,6 +232,7 @@ def fit_variances(
     trunks, embedding = _trunk_features(recogniser, images)
     head = recogniser.variance_head.train()
     head.floor.zero_()
+    floors = variance_floor(embedding, labels) if floor else torch.zeros_like(head.floor)
     optimiser = torch.optim.Adam(head.parameters(), lr=1e-2)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(steps, 1))
     for rows in _genuine_batches(labels.cpu(), steps, generator):
@@ -240,31 +245,17 @@ def fit_variances(
         schedule.step()
     head.train(recogniser.training)
     recogniser.variances_fitted.fill_(True)
-    if floor:
-        with evaluating(head):
-            variances = torch.stack([head(trunk) for trunk in trunks]).mean(0)
-        head.floor.copy_(variance_floor(replace(embedding, variances=variances), labels))
+    head.floor.copy_(floors)
 
 
 def variance_floor(embedding: Embedding, labels: Tensor) -> Tensor:
-    """What to add to the variances of each sub-embedding so that one which tells nobody apart is not trusted; [K].
+    """What to add to the variances [K] so that (16) does not trust a sub-embedding that is nearly constant.
 
-        floor_k = σ_k² ρ_k / (1 - ρ_k),   ρ_k = g_k / i_k
-
-    σ_k² is the mean fitted variance, g_k and i_k the mean ‖f^(k) - f'^(k)‖² of genuine and of impostor pairs.
-    (16) asks how likely a pair is if genuine; the ratio to how likely it is if not has 1/v - 1/(v/ρ) for 1/v,
-    that is v / (1 - ρ). At ρ = 1 the sub-embedding drops out. Our own remedy, not the paper's.
-    Raises `SalonError` unless there are both genuine and impostor pairs.
+    0 where different people's mean cosine is at most `CONSTANT`, else 1: beside usual variances of a few
+    thousandths that is so much that the sub-embedding's terms are the same for all pairs. Our own remedy, not the
+    paper's. Raises `SalonError` if `labels` [B] name one person only.
     """
-    (variances,) = _variances(embedding)
-    people, rows = labels.unique(return_inverse=True)
-    f, counts = embedding.features.double(), rows.bincount()
-    sums = f.new_zeros(len(people), embedding.K, embedding.d).index_add(0, rows, f)
-    same, every = int(counts.square().sum()), len(labels) ** 2  # pairs, an image's with itself among them
-    if not len(labels) < same < every:
-        raise SalonError("Genuine and impostor pairs are both needed; give several images of several people.")
-    within = 2 * same - 2 * sums.square().sum((0, 2))  # Σ ‖f - f'‖² of genuine pairs, as ‖f‖ = 1; [K]
-    across = 2 * every - 2 * sums.sum(0).square().sum(1) - within
-    g, i = within / (same - len(labels)), across / (every - same)
-    rho = ((g + 1e-9) / (i + 1e-9)).clamp(max=0.999)  # a constant has g = i = 0
-    return (variances.mean(0) * rho / (1 - rho)).to(variances)
+    alike = impostor_cosine(embedding, labels)
+    if alike.isnan().any():
+        raise SalonError("All images show one person; expected several people. Give images of others too.")
+    return (alike > CONSTANT).to(alike)
