@@ -80,3 +80,14 @@ def test_the_verdicts_are_there_in_both_languages() -> None:
     assert len(english) == len(chinese) == len(CLAIMS) + 1
     assert all(a[0] != b[0] and a[2] != b[2] for a, b in zip(english, chinese, strict=True))
     assert not any("|" in cell for row in english + chinese for cell in row)  # it would end a Markdown cell
+
+
+def test_probe_figure_draws_each_group_of_each_configuration():
+    from salon.figures.results import probe_figure
+
+    figure = probe_figure(read_table("decorrelation"))
+    assert [axis.get_title() for axis in figure.axes] == ["low resolution", "occlusion", "pose"]
+    for axis in figure.axes:
+        groups = ["its own\nalone", "its and\nanother's", "not its\nown"]
+        assert [label.get_text() for label in axis.get_xticklabels()] == groups
+        assert len([line for line in axis.lines if line.get_marker() == "o"]) == 3

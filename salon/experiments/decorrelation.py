@@ -95,7 +95,7 @@ def separation(model: Recogniser, benchmark: Benchmark, masks: Tensor, seed: int
 def _intervals(rows: list[dict]) -> dict[str, tuple]:
     """95 % t-intervals over seeds: what a variation's own sub-embeddings know beyond the others, and the correlation.
 
-    A seed whose masks leave a variation nothing of its own has no value there.
+    A seed whose masks leave a variation nothing of its own has no value there; of one value there is no interval.
     """
 
     def values(name: str, condition: str, metric: str) -> dict[int, float]:
@@ -109,7 +109,8 @@ def _intervals(rows: list[dict]) -> dict[str, tuple]:
     found = {}
     for name, variation, group in product(CONFIGURATIONS, VARIATIONS, ("assigned", "alone")):
         own, other = (values(name, variation, f"probe_{which}") for which in (group, "unassigned"))
-        found[f"{name}, {variation}, {group} minus unassigned"] = difference(own, other)
+        if len(own) > 1:
+            found[f"{name}, {variation}, {group} minus unassigned"] = difference(own, other)
     measured = [("varied", "correlation"), *((condition, "tar_at_far_0.001") for condition in CONDITIONS)]
     for (name, base), (condition, metric) in product(COMPARED, measured):
         pair = [values(which, condition, metric) for which in (name, base)]
