@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from salon.model.embedding import Embedding
-from salon.model.losses import ConfidenceLoss
+from salon.model.losses import ConfidenceLoss, unit_prototypes
 from salon.model.matching import likelihood_scores
 from salon.text import SalonError
 
@@ -32,7 +32,7 @@ class PlainCosFace(nn.Module):
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
         """Mean loss of features [B, D]."""
-        cosine = F.normalize(features) @ F.normalize(self.weight).T  # [B, N]
+        cosine = F.normalize(features) @ unit_prototypes(self.weight).T  # [B, N]; normalised as ours are
         cosine[torch.arange(len(labels), device=labels.device), labels] -= self.margin
         return F.cross_entropy(self.scale * cosine, labels)
 

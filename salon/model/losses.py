@@ -98,7 +98,10 @@ def total_loss(terms: Mapping[str, Tensor]) -> Tensor:
 
 def unit_prototypes(prototypes: Tensor) -> Tensor:
     """Prototypes [N, K, d] with each sub-prototype brought to length 1, in at least float32."""
-    return F.normalize(at_least_float32(prototypes), dim=-1)
+    w = at_least_float32(prototypes)
+    return (
+        w * w.square().sum(-1, keepdim=True).clamp_min(1e-24).rsqrt()
+    )  # faster than F.normalize, most of all backward
 
 
 def new_prototypes(identities: int, K: int, d: int) -> nn.Parameter:
