@@ -67,24 +67,24 @@ def load(path: str | Path) -> tuple[Recogniser, dict]:
     Raises `SalonError` where the file is missing, truncated, no safetensors file, without a card, or where
     its tensors do not fit the card or are not finite.
     """
-    tensors, card = _read(path, training=False)
+    tensors, card = read_tensors(path, training=False)
     recogniser = _build(path, card)
-    _check_fit(path, tensors, recogniser.state_dict())
+    check_fit(path, tensors, recogniser.state_dict())
     recogniser.load_state_dict(tensors)
     return recogniser.eval(), card
 
 
 def load_training(path: str | Path) -> dict[str, Tensor]:
     """The `extra` tensors that `save` was given (empty if none); raises `SalonError` as `load` does."""
-    return _read(path, training=True)[0]
+    return read_tensors(path, training=True)[0]
 
 
 def read_card(path: str | Path) -> dict:
     """The card alone, without reading the weights; raises `SalonError` as `load` does."""
-    return _read(path, training=None)[1]
+    return read_tensors(path, training=None)[1]
 
 
-def _read(path: str | Path, training: bool | None) -> tuple[dict[str, Tensor], dict]:
+def read_tensors(path: str | Path, training: bool | None) -> tuple[dict[str, Tensor], dict]:
     """Tensors of one kind (weights, training state, or none) and the card."""
     path = Path(path)
     if not path.is_file():
@@ -131,7 +131,7 @@ def _build(path: str | Path, card: dict) -> Recogniser:
         ) from error
 
 
-def _check_fit(path: str | Path, tensors: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+def check_fit(path: str | Path, tensors: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
     """Raise `SalonError` unless names and shapes are those of the network and all numbers are finite."""
     came = {name: list(value.shape) for name, value in tensors.items()}
     asked = {name: list(value.shape) for name, value in expected.items()}

@@ -225,7 +225,7 @@ def load_attributes(path: str | Path) -> AttributeModel:
 
     Raises `SalonError` for a file that `save_attributes` did not write.
     """
-    tensors, card = checkpoints._read(path, training=False)
+    tensors, card = checkpoints.read_tensors(path, training=False)
     try:
         with torch.random.fork_rng(devices=[]):
             model = AttributeModel(spec=InputSpec(**card["input"]), **card["network"])
@@ -234,7 +234,7 @@ def load_attributes(path: str | Path) -> AttributeModel:
             f"The card of {path} describes no attribute model ({error}); expected a file of save_attributes, such as "
             "data/models/attributes.safetensors."
         ) from error
-    checkpoints._check_fit(path, tensors, model.state_dict())
+    checkpoints.check_fit(path, tensors, model.state_dict())
     model.load_state_dict(tensors)
     return model.eval()
 

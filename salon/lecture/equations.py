@@ -351,7 +351,7 @@ LEDGER = (
         "recalled",
         ("salon.model.decorrelation.sub_embedding_correlation",),
         (F, W, Y),
-        "02_algorithm#decorrelate-losses",
+        "03_experiments#split-cost-why",
         _equations("correlation_is_that_of_the_distances_to_the_class_centre"),
     ),
 )
