@@ -8,16 +8,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_curve
+import torch
+import torch.nn.functional as F
+from sklearn.metrics import roc_curve, top_k_accuracy_score
 
-from salon.experiments import protocols
+from salon.experiments import identification, intervals, protocols
+from salon.experiments.identification import ijbs_closed, ijbs_open, megaface_rank_1, tinyface_ranks
+from salon.experiments.intervals import bootstrap_people, bootstrap_tar_at_far, percentile_interval
 from salon.experiments.protocols import (
     best_threshold,
+    cmc,
+    detection_identification_rate,
     equal_error_rate,
+    error_versus_reject,
+    false_alarm_rate,
+    mate_ranks,
     rank_k,
     roc,
     tar_at_far,
+    tar_over_splits,
     ten_fold_accuracy,
+    tpir_at_fpir,
 )
 from salon.text import SalonError
 
@@ -73,6 +84,14 @@ def test_ties_never_help():
     assert equal_error_rate(same, same) == 0.5
     assert ten_fold_accuracy(same, np.arange(1000) % 2 == 0, np.arange(1000) // 100)[0] == 0.5
     assert rank_k(np.ones((3, 4)), [0, 1, 2], [0, 1, 2, 3]) == 0
+    everybody = np.ones((6, 4)), [0, 1, 2, 7, 8, 9], [0, 1, 2, 3]
+    assert detection_identification_rate(*everybody, threshold=1) == 0
+    assert tpir_at_fpir(*everybody, fpir=0.4, k=4) == (0, 3)
+    assert ijbs_open(np.ones((4, 4)), [0, 1, 2, 3], [0, 1, 2, 3], [0, 0, 1, 1], fpir=0.5) == (0, [2, 2])
+    assert tinyface_ranks(np.ones((3, 9)), [0, 1, 2], [0, 1, 2, *[-1] * 6], [1, 8, 9]) == {1: 0, 8: 0, 9: 1}
+    assert megaface_rank_1(np.ones((3, 4)), [0, 1, 2], [0, 1, 2, 3]) == (0, 3, 1)
+    _, error, _ = error_versus_reject(same, np.arange(1000) % 2, [np.arange(1000)], [0, 0.5], far=0.1)
+    assert error.tolist() == [1, 1]
 
 
 def test_far_that_so_few_impostors_cannot_resolve_is_refused():
@@ -110,19 +129,38 @@ def test_equal_error_rate_does_not_mind_a_rising_change_of_scale():
     assert equal_error_rate(genuine - 100, impostor) == 1
 
 
+def crossing_of_chords(genuine, impostor):
+    """The equal error rate of the convex hull: the lowest that any chord of the ROC crosses at, in fractions."""
+    far, tar, _ = roc(genuine, impostor)
+    points = [
+        (Fraction(f).limit_denominator(100), 1 - Fraction(t).limit_denominator(100))
+        for f, t in zip(far, tar, strict=True)
+    ]
+    before, after = ([p for p in points if (p[0] < p[1]) == low] for low in (True, False))
+    return min((x1 * y0 - x0 * y1) / (x1 - x0 + y0 - y1) for x0, y0 in before for x1, y1 in after)
+
+
+def test_equal_error_rate_on_the_convex_hull_is_the_lowest_of_all_chords():
+    for genuine, impostor in small_sets():
+        rate = equal_error_rate(genuine, impostor, hull=True)
+        assert rate == pytest.approx(float(crossing_of_chords(genuine, impostor)), abs=1e-12)
+        assert rate <= equal_error_rate(genuine, impostor) + 1e-12
+    assert equal_error_rate(np.ones(9), np.ones(9), hull=True) == 0.5
+
+
+def test_the_reference_is_the_one_that_was_handed_out(real_faces):
+    copy = Path(__file__).parent / "data" / "reference_scores.json"
+    assert copy.read_bytes() == (real_faces / "scores" / "reference_scores.json").read_bytes()
+
+
 def test_reference_equal_error_rates():
     apart, overlapping = REFERENCE["linearly_separable"], REFERENCE["overlapping"]
     assert equal_error_rate(apart["genuine"], apart["impostor"]) == apart["expected"]["eer"]
     # their second value is that of the ROC's convex hull; ours, of the ROC itself, cannot lie below it
-    far, tar, _ = roc(overlapping["genuine"], overlapping["impostor"])
-    hull = min(
-        (far[i] * (1 - tar[j]) - far[j] * (1 - tar[i])) / (far[i] - far[j] - tar[j] + tar[i])
-        for i in range(len(far))
-        for j in range(len(far))
-        if far[i] < 1 - tar[i] and far[j] >= 1 - tar[j]
-    )
-    assert hull == pytest.approx(overlapping["expected"]["eer_on_roc_convex_hull"], abs=1e-12)
-    assert equal_error_rate(overlapping["genuine"], overlapping["impostor"]) >= hull
+    expected = overlapping["expected"]["eer_on_roc_convex_hull"]
+    scores = overlapping["genuine"], overlapping["impostor"]
+    assert equal_error_rate(*scores, hull=True) == pytest.approx(expected, rel=1e-9)
+    assert equal_error_rate(*scores) >= expected
 
 
 def test_reference_ranks():
@@ -130,8 +168,114 @@ def test_reference_ranks():
     rows = zip(closed["genuine_scores_per_probe"], closed["impostor_scores_per_probe"], strict=True)
     scores = [[*genuine, *impostor] for genuine, impostor in rows]
     probes, gallery = np.zeros(len(scores)), np.arange(len(scores[0]))  # the mate stands first in each row
-    for k, expected in enumerate(closed["expected"]["cmc"], start=1):
-        assert rank_k(scores, probes, gallery, k) == pytest.approx(expected)
+    expected = closed["expected"]["cmc"]
+    np.testing.assert_allclose(cmc(scores, probes, gallery, len(expected)), expected, rtol=1e-9)
+    for k, share in enumerate(expected, start=1):
+        assert rank_k(scores, probes, gallery, k) == pytest.approx(share, rel=1e-9)
+
+
+@pytest.mark.parametrize("case", REFERENCE["open_set"])
+def test_reference_open_sets(case):
+    probes, expected = case["probes"], case["expected"]
+    scores = [[*(probe["genuine"] or []), *probe["impostor"]] for probe in probes]
+    labels = [0 if probe["genuine"] else -1 for probe in probes]  # the mate stands first in a mated row
+    gallery = np.arange(len(scores[0]))
+    rate = detection_identification_rate(scores, labels, gallery, case["threshold"])
+    assert rate == pytest.approx(expected["detection_identification_rate"], rel=1e-9)
+    alarms, non_mated = false_alarm_rate(scores, labels, gallery, case["threshold"])
+    assert alarms == pytest.approx(expected["false_alarm_rate"], rel=1e-9)
+    assert non_mated == labels.count(-1)
+
+
+def small_tables(count=40, probes=8, people=6):
+    """Random little tables of scores with many ties: people 0..3 are enrolled, some twice, 4 and 5 are not."""
+    chance = np.random.default_rng(6)
+    for _ in range(count):
+        gallery = np.append(np.arange(4), chance.integers(0, 4, 3))
+        labels = np.append([0, 5], chance.integers(0, people, probes - 2))
+        yield chance.integers(0, 7, (probes, len(gallery))), labels, gallery
+
+
+def rank_by_hand(row, label, gallery):
+    """Walk down the sorted row, others before mates where scores tie, until the first mate."""
+    order = sorted(range(len(row)), key=lambda g: (-row[g], gallery[g] == label))
+    return next((rank for rank, g in enumerate(order, start=1) if gallery[g] == label), 0)
+
+
+def test_ranks_and_cmc_are_those_of_a_walk_down_each_sorted_row():
+    for scores, labels, gallery in small_tables():
+        ranks = [rank_by_hand(row, label, gallery) for row, label in zip(scores, labels, strict=True)]
+        np.testing.assert_array_equal(mate_ranks(scores, labels, gallery), ranks)
+        mated = labels < 4
+        curve = cmc(scores[mated], labels[mated], gallery, 7)
+        assert curve.tolist() == [np.mean(np.array(ranks)[mated] <= k) for k in range(1, 8)]
+        assert curve[2] == rank_k(scores[mated], labels[mated], gallery, 3)
+
+
+def test_cmc_agrees_with_scikit_learn():
+    chance = np.random.default_rng(7)
+    scores, labels = chance.normal(size=(40, 6)), chance.integers(0, 6, 40)
+    theirs = [top_k_accuracy_score(labels, scores, k=k, labels=np.arange(6)) for k in range(1, 6)]
+    np.testing.assert_allclose(cmc(scores, labels, np.arange(6), 5), theirs, rtol=1e-12)
+
+
+def hits_by_hand(scores, labels, gallery, accept, k):
+    """(share of mated probes of rank ≤ k whose best mate is accepted, share of non-mated that anybody accepts)."""
+    hits, alarms = [], []
+    for row, label in zip(scores, labels, strict=True):
+        mates = [s for s, g in zip(row, gallery, strict=True) if g == label]
+        if mates:
+            hits.append(rank_by_hand(row, label, gallery) <= k and accept(max(mates)))
+        else:
+            alarms.append(accept(max(row)))
+    return np.mean(hits), np.mean(alarms)
+
+
+def test_detection_and_false_alarms_are_counts_at_a_threshold():
+    for scores, labels, gallery in small_tables():
+        for threshold, k in ((2, 1), (4, 2), (6, 1)):
+            hits, alarms = hits_by_hand(scores, labels, gallery, lambda s, at=threshold: s >= at, k)
+            assert detection_identification_rate(scores, labels, gallery, threshold, k) == pytest.approx(hits)
+            assert false_alarm_rate(scores, labels, gallery, threshold)[0] == pytest.approx(alarms)
+
+
+def test_tpir_is_the_best_cut_that_lets_few_enough_non_mated_probes_pass():
+    for scores, labels, gallery in small_tables():
+        non_mated = np.sum(labels >= 4)
+        for allowed in range(1, non_mated + 1):
+            fpir, rates = (allowed + 0.5) / non_mated, []  # int() lets `allowed` pass, not one more
+            for cut in (-np.inf, *np.unique(scores)):
+                hits, alarms = hits_by_hand(scores, labels, gallery, lambda s, at=cut: s > at, 2)
+                if round(alarms * non_mated) <= allowed:
+                    rates.append(hits)
+            assert tpir_at_fpir(scores, labels, gallery, min(fpir, 1), k=2) == (max(rates), non_mated)
+
+
+def test_tpir_at_any_rank_agrees_with_scikit_learn():
+    chance = np.random.default_rng(8)
+    scores, labels = chance.normal(size=(400, 20)), np.arange(400) % 40  # 20 to 39 are not enrolled
+    mated = labels < 20
+    best = np.where(mated, scores[np.arange(400), labels % 20], scores.max(1))
+    fpr, tpr, _ = roc_curve(mated, best, drop_intermediate=False)
+    for fpir in (0.01, 0.1, 0.29):  # 0.29 of 200 is 57.99999999999999
+        expected = tpr[fpr <= fpir + 1e-9].max()
+        assert tpir_at_fpir(scores, labels, np.arange(20), fpir, k=20) == (pytest.approx(expected), 200)
+
+
+def test_fpir_that_so_few_non_mated_probes_cannot_resolve_is_refused():
+    scores, labels = np.eye(30), np.append(np.arange(10), np.full(20, -1))
+    assert tpir_at_fpir(scores, labels, np.arange(30), 0.05)[1] == 20
+    with pytest.raises(SalonError, match=r"20 non-mated probes, that is 0 .* FPIR ≥ 0.05"):
+        tpir_at_fpir(scores, labels, np.arange(30), 0.049)
+    for fpir in (1.1, np.nan, -1):
+        with pytest.raises(SalonError, match="all at most"):
+            tpir_at_fpir(scores, labels, np.arange(30), fpir)
+    with pytest.raises(SalonError, match="0 non-mated probes"):
+        tpir_at_fpir(scores[:10], labels[:10], np.arange(30), 0.1)
+    with pytest.raises(SalonError, match="Every probe is mated"):
+        false_alarm_rate(scores[:10], labels[:10], np.arange(30), 0.1)
+    with pytest.raises(SalonError, match="0 mated probes"):
+        detection_identification_rate(scores[10:], labels[10:], np.arange(30), 0.1)
 
 
 def test_rank_is_the_place_in_the_sorted_row():
@@ -145,6 +289,224 @@ def test_rank_is_the_place_in_the_sorted_row():
                 others = sorted(row[gallery != probe], reverse=True)
                 hits.append(row[gallery == probe].max() > others[k - 1])
             assert rank_k(scores, probes, gallery, k) == pytest.approx(np.mean(hits))
+
+
+def rendered_like(people, images, seed, noise=0.6):
+    """Unit features of `images` noisy pictures of each of `people`, [people * images, 16], and their labels."""
+    chance = torch.Generator().manual_seed(seed)
+    centres = torch.randn(people, 16, generator=chance).repeat_interleave(images, 0)
+    pictures = centres + noise * torch.randn(centres.shape, generator=chance)
+    return F.normalize(pictures), torch.arange(people).repeat_interleave(images)
+
+
+def test_tinyface_is_any_mate_among_the_top_of_mates_and_distractors():
+    features, labels = rendered_like(30, 5, seed=0, noise=1)
+    distractors, _ = rendered_like(200, 1, seed=1)
+    probe = torch.arange(150) % 5 < 2
+    scores = features[probe] @ torch.cat([features[~probe], distractors]).T
+    gallery = torch.cat([labels[~probe], torch.full((200,), -100)])
+    expected = {
+        r: np.mean(
+            [label in gallery[row.topk(r).indices] for row, label in zip(scores, labels[probe], strict=True)]
+        )
+        for r in (1, 5, 20)
+    }
+    found = tinyface_ranks(scores, labels[probe], gallery)
+    assert found == pytest.approx(expected)
+    assert 0.1 < found[1] < found[5] < found[20]
+
+
+def test_ijbs_ranks_over_both_galleries_and_rejects_in_each():
+    features, labels = rendered_like(40, 6, seed=2)
+    booked = torch.arange(240) % 6 == 0
+    gallery, probes = labels[booked], labels[~booked]
+    half = torch.where(gallery % 2 == 0, 1, 2)
+    scores = features[~booked] @ features[booked].T
+    best = scores.topk(10).indices
+    expected = {
+        r: float((gallery[best[:, :r]] == probes[:, None]).any(1).double().mean()) for r in (1, 5, 10)
+    }
+    assert ijbs_closed(scores, probes, gallery) == pytest.approx(expected)
+    assert ijbs_closed(
+        torch.cat([scores, scores]), torch.cat([probes, probes + 99]), gallery
+    ) == pytest.approx(
+        expected  # who is in neither gallery is left out
+    )
+    rates = []
+    for number in (1, 2):
+        mine, enrolled = scores[:, half == number], gallery[half == number]
+        mated = (probes[:, None] == enrolled).any(1)
+        highest = mine[~mated].max(1).values.sort(descending=True).values
+        threshold = highest[int(0.05 * len(highest)) - 1]  # the n-th highest, accepted at and above it
+        top = mine[mated].max(1)
+        between = (top.values < threshold) & (top.values > highest[int(0.05 * len(highest))])
+        right = enrolled[top.indices] == probes[mated]
+        rates.append(float((right & ((top.values >= threshold) | between)).double().mean()))
+    rate, non_mated = ijbs_open(scores, probes, gallery, half, fpir=0.05)
+    assert rate == pytest.approx(np.mean(rates)) and non_mated == [100, 100]
+    assert 0.1 < rate < expected[1]
+
+
+def test_megaface_tries_each_probe_against_one_mate_and_all_distractors():
+    for scores, labels, _ in small_tables():
+        gallery = np.array([0, 0, 1, 2, 3, 9, 9])
+        scores, labels = scores[labels < 4], labels[labels < 4]
+        trials = []
+        for row, label in zip(scores, labels, strict=True):
+            for mate in row[gallery == label]:
+                trials.append(all(mate > s for s, g in zip(row, gallery, strict=True) if g not in labels))
+        assert megaface_rank_1(scores, labels, gallery) == (
+            np.mean(trials),
+            len(trials),
+            sum(g not in labels for g in gallery),
+        )
+
+
+def test_a_known_order_of_quality_is_worth_its_rejection():
+    features, labels = rendered_like(40, 4, seed=3, noise=0.2)
+    quality = np.arange(160) * 37 % 160  # a third of the images is hopeless, and looks alike
+    features[quality < 50] = F.normalize(torch.ones(16) + 0.1 * torch.randn(50, 16), dim=1)
+    probe = torch.arange(160) % 4 < 2
+    same = labels[probe][:, None] == labels[~probe]
+    scores, worth = (
+        features[probe] @ features[~probe].T,
+        (quality[probe.numpy(), None], quality[~probe.numpy()]),
+    )
+    rejected, error, impostors = error_versus_reject(scores, same, worth, [0, 0.2, 50 / 160], far=0.01)
+    assert rejected.tolist() == [0, 0.2, 50 / 160]
+    assert error[0] > error[1] > error[2] and error[2] < 0.05
+    assert impostors[0] == 80 * 80 - 160
+    rows, columns = torch.nonzero(probe)[:, 0].tolist(), torch.nonzero(~probe)[:, 0].tolist()
+    for at, limit in ((1, 32), (2, 50)):  # one image after the other
+        genuine, impostor = [], []
+        for i, row in zip(rows, scores.tolist(), strict=True):
+            for j, score in zip(columns, row, strict=True):
+                if min(quality[i], quality[j]) >= limit:
+                    (genuine if i // 4 == j // 4 else impostor).append(score)
+        assert error[at] == pytest.approx(1 - tar_at_far(genuine, impostor, 0.01))
+        assert impostors[at] == len(impostor)
+
+
+def test_rejecting_by_a_constant_or_by_chance_does_not_help():
+    chance = np.random.default_rng(9)
+    same = np.arange(20_000) % 4 == 0
+    scores = chance.normal(same * 2.0, 1)
+    rejected, error, impostors = error_versus_reject(scores, same, [np.ones(20_000)], [0, 0.3, 0.6], 0.01)
+    assert rejected.tolist() == [0, 0, 0] and len(set(error)) == 1 and impostors.tolist() == [15_000] * 3
+    rejected, error, impostors = error_versus_reject(scores, same, chance.random((2, 20_000)), [0, 0.3], 0.01)
+    assert rejected[1] == pytest.approx(0.3) and impostors[1] == pytest.approx(0.49 * 15_000, rel=0.05)
+    assert error[1] == pytest.approx(error[0], abs=0.05)  # 2450 genuine pairs: 3 deviations are 0.03
+
+
+def test_ties_of_quality_stay_or_go_together():
+    scores, same, quality = [0.9, 0.8, 0.2, 0.1, 0.3], [1, 1, 1, 0, 0], [[2, 2, 1, 1, 3]]
+    rejected, _, impostors = error_versus_reject(scores, same, quality, [0, 0.2, 0.4, 0.6], 1)
+    assert rejected.tolist() == [0, 0, 0.4, 0.4] and impostors.tolist() == [2, 2, 1, 1]
+
+
+def test_bad_rejections_are_refused():
+    scores, same = [[0.9, 0.2], [0.1, 0.8]], [[1, 0], [0, 1]]
+    for qualities, shares, says in (
+        ([[1, 2, 3]], [0], "Qualities"),
+        ([], [0], "one or two arrays"),
+        ([[1, 2]] * 3, [0], "one or two arrays"),
+        ([np.ones((2, 2, 2))], [0], "broadcast"),
+        ([[1, np.nan]], [0], "NaN"),
+        ([[1], [2]], [0.5], "at least one"),  # no pair remains
+        ([[1, 2]], [1], "less than 1"),
+        ([[1, 2]], [-0.1], "from 0"),
+        ([[[1], [2]]], [0.5], "1 at least"),  # one impostor pair remains, too few for FAR = 0.4
+    ):
+        with pytest.raises(SalonError, match=says):
+            error_versus_reject(scores, same, qualities, shares, 0.5 if shares != [0.5] else 0.4)
+    with pytest.raises(SalonError, match="Labels"):
+        error_versus_reject(scores, [1, 0], [[1, 2]], [0], 0.5)
+
+
+def test_splits_have_thresholds_of_their_own():
+    chance = np.random.default_rng(10)
+    split = np.repeat(np.arange(10), 60)
+    same = np.arange(600) % 3 == 0
+    scores = chance.normal(same * 2 + split, 1)  # one threshold for all would accept the late splits only
+    tars = [tar_at_far(scores[same & (split == i)], scores[~same & (split == i)], 0.05) for i in range(10)]
+    mean, deviation, impostors = tar_over_splits(scores, same, split, 0.05)
+    assert (mean, deviation) == pytest.approx((np.mean(tars), np.sqrt(np.mean((tars - np.mean(tars)) ** 2))))
+    assert impostors == 40 and mean > 0.3
+    with pytest.raises(SalonError, match="one split"):
+        tar_over_splits(scores, same, np.zeros(600), 0.05)
+    with pytest.raises(SalonError, match="40 impostor scores"):
+        tar_over_splits(scores, same, split, 0.001)
+
+
+def drawn_by_hand(scores, probes, gallery, times):
+    """Genuine and impostor scores of a list of drawn people, by loops over the people in it."""
+    people = [person for person in sorted(times) for _ in range(times[person])]
+    genuine, impostor = [], []
+    for a in people:
+        genuine += [s for s in scores[np.ix_(probes == a, gallery == a)].flat]
+        for b in people:
+            impostor += [s for s in scores[np.ix_(probes == a, gallery == b)].flat if a != b]
+    return genuine, impostor
+
+
+def test_bootstrap_over_people_is_a_literal_drawing():
+    chance = np.random.default_rng(11)
+    probes, gallery = np.repeat(np.arange(12), 3), np.append(np.repeat(np.arange(12), 2), np.arange(50, 60))
+    for ties in (2, 9):  # hardly any tie, and many
+        scores = np.round(chance.normal(2.0 * (probes[:, None] == gallery), 1), 5 if ties == 2 else 0)
+        fast = bootstrap_tar_at_far(scores, probes, gallery, 0.05, resamples=15, seed=3)
+        slow = bootstrap_people(lambda g, i: tar_at_far(g, i, 0.05), scores, probes, gallery, 15, seed=3)
+        people = np.unique(np.append(probes, gallery))
+        draws = np.random.default_rng(3).multinomial(22, np.full(22, 1 / 22), size=15)
+        literal = [
+            tar_at_far(*drawn_by_hand(scores, probes, gallery, dict(zip(people, times, strict=True))), 0.05)
+            for times in draws
+        ]
+        np.testing.assert_allclose(slow, literal, rtol=1e-12)
+        np.testing.assert_allclose(fast, literal, rtol=1e-12)
+        assert len(set(literal)) > 5
+
+
+def test_fast_bootstrap_takes_ever_more_impostors_until_they_suffice():
+    chance = np.random.default_rng(12)
+    probes, gallery = np.repeat(np.arange(8), 20), np.repeat(np.arange(8), 20)
+    scores = chance.normal(size=(160, 160)) + 5 * (
+        probes[:, None] == 0
+    )  # all high impostors are of one person
+    for far in (0.01, 0.5, 1):
+        fast = bootstrap_tar_at_far(scores, probes, gallery, far, resamples=10)
+        slow = bootstrap_people(lambda g, i, at=far: tar_at_far(g, i, at), scores, probes, gallery, 10)
+        np.testing.assert_allclose(fast, slow, rtol=1e-12)
+
+
+def test_bootstrap_intervals_pair_two_models():
+    features, labels = rendered_like(60, 4, seed=4)
+    probe = torch.arange(240) % 4 < 2
+    scores = features[probe] @ features[~probe].T
+    same = labels[probe][:, None] == labels[~probe]
+    other = scores - 0.02 * same  # a little worse for everybody
+    a, b = (bootstrap_tar_at_far(s, labels[probe], labels[~probe], 0.01, 300) for s in (scores, other))
+    alone = percentile_interval(tar_at_far(scores[same], scores[~same], 0.01), a)
+    paired = percentile_interval(
+        tar_at_far(scores[same], scores[~same], 0.01) - tar_at_far(other[same], other[~same], 0.01), a - b
+    )
+    assert alone[1] < alone[0] < alone[2]
+    assert paired[1] <= paired[0] <= paired[2] and paired[2] - paired[1] < alone[2] - alone[1]
+    assert (a >= b).all()
+
+
+def test_bootstraps_that_cannot_be_drawn_are_refused():
+    scores, people = np.eye(10), np.arange(10)
+    with pytest.raises(SalonError, match="too few impostors"):
+        bootstrap_tar_at_far(scores, people, people, 0.01)
+    with pytest.raises(SalonError, match="no genuine pair"):
+        bootstrap_tar_at_far(scores, people, people + 10, 0.5)
+    with pytest.raises(SalonError, match="no genuine pair"):
+        bootstrap_tar_at_far(scores, people, people, np.nan)
+    with pytest.raises(SalonError, match="not finite"):
+        bootstrap_tar_at_far(scores * np.nan, people, people, 0.5)
+    with pytest.raises(SalonError, match="expected"):
+        bootstrap_people(tar_at_far, scores, people[1:], people)
 
 
 def test_best_threshold_beats_every_other():
@@ -212,6 +574,29 @@ def test_bad_folds_and_ranks_are_refused():
             rank_k(*arguments)
 
 
-def test_the_examples_in_the_docstrings():
-    failed, tried = doctest.testmod(protocols)
-    assert tried >= 6 and not failed
+def test_bad_galleries_are_refused():
+    one = [[0.1, 0.2]], ["a"], ["a", "c"]
+    for call, says in (
+        (lambda: cmc(*one, 0), "k ≥ 1"),
+        (lambda: cmc([[0.1, 0.2]], ["b"], ["a", "c"], 1), "nobody in the gallery"),
+        (lambda: mate_ranks([[0.1, np.nan]], ["a"], ["a", "c"]), "1 NaN"),
+        (lambda: mate_ranks(np.ones((0, 2)), [], ["a", "c"]), "one of each"),
+        (lambda: mate_ranks([[0.1, 0.2]], [["a"]], ["a", "c"]), "probes, gallery"),
+        (lambda: tinyface_ranks(*one, ranks=[0, 1]), "k ≥ 1"),
+        (lambda: ijbs_closed(*one, ranks=[0, 1]), "1 or more"),
+        (lambda: ijbs_closed([[0.1, 0.2]], ["b"], ["a", "c"]), "0 probes are mated"),
+        (lambda: ijbs_open(*one, gallery=[1, 1]), "1 galleries"),
+        (lambda: ijbs_open(*one, gallery=[1, 2, 2]), "3 marks"),
+        (lambda: ijbs_open(*one, gallery=[1, 2]), "0 non-mated"),
+        (lambda: megaface_rank_1([[0.1]], ["a"], ["a"]), "distractors"),
+        (lambda: megaface_rank_1([[0.1]], ["b"], ["a"]), "nobody"),
+        (lambda: percentile_interval(1, []), "at least 1"),
+    ):
+        with pytest.raises(SalonError, match=says):
+            call()
+
+
+@pytest.mark.parametrize("module", [protocols, identification, intervals])
+def test_the_examples_in_the_docstrings(module):
+    failed, tried = doctest.testmod(module)
+    assert tried >= {protocols: 14, identification: 4, intervals: 3}[module] and not failed
