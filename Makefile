@@ -1,7 +1,7 @@
 # make env    .venv with everything (again only when pyproject.toml changed)
 # make lab    the lecture, in JupyterLab, on your own copy of the notebooks
 # make test   every test at everyday counts        make test-long   full counts
-# make refresh  everything under data/ and the notebooks' outputs again, in order (about two hours)
+# make refresh  everything under data/ and the notebooks' outputs again, in order (about four hours)
 # Options:    make lab LAB="--no-browser --port 8899 --reset"        make env PYTHON=/path/to/python3.12
 
 .PHONY: help env lab test test-long check notebooks refresh clean

@@ -28,6 +28,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def train(arguments: argparse.Namespace) -> None:
     """train a recipe; stopped at any moment, --resume goes on from its last checkpoint"""
+    from salon.experiments.photographs import train_on_folder
     from salon.experiments.recipes import recipe
     from salon.experiments.training import train
     from salon.model.search import memory_estimate
@@ -38,7 +39,11 @@ def train(arguments: argparse.Namespace) -> None:
     if not arguments.quiet:
         memory = memory_estimate(chosen.batch, chosen.people, chosen.K * chosen.d) / 1e6
         print(chosen, f"its class layer takes about {memory:,.0f} MB, activations aside", sep="\n")
-    train(chosen, out=out, resume=arguments.resume, progress=not arguments.quiet, compile=arguments.compile)
+    options = {"resume": arguments.resume, "progress": not arguments.quiet, "compile": arguments.compile}
+    if arguments.faces is None:
+        train(chosen, out=out, **options)
+    else:
+        train_on_folder(chosen, arguments.faces, out, **options)
     print(f"saved {out / 'model.safetensors'}")
 
 
@@ -46,9 +51,10 @@ def evaluate(arguments: argparse.Namespace) -> None:
     """measure a model on the shipped benchmark, or on your own faces with --faces and --pairs"""
     from salon.experiments.checkpoints import load
 
-    if (arguments.faces is None) != (arguments.pairs is None):
+    packed = arguments.pairs is not None and arguments.pairs.suffix == ".bin"  # InsightFace's, images and all
+    if not packed and (arguments.faces is None) != (arguments.pairs is None):
         raise SalonError("Of --faces and --pairs one came; both are needed. `salon pairs` makes the latter.")
-    if arguments.scores and arguments.pairs is None:
+    if arguments.scores and (arguments.pairs is None or packed):
         raise SalonError("--scores came without pairs to score; expected --faces and --pairs with it.")
     recogniser, _ = load(arguments.model)
     measured = (_on_benchmark if arguments.pairs is None else _on_pairs)(recogniser, arguments)
@@ -56,9 +62,11 @@ def evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _on_pairs(recogniser, arguments: argparse.Namespace) -> dict:
-    from salon.experiments.evaluation import evaluate_pairs, write_scores
+    from salon.experiments.evaluation import evaluate_insightface, evaluate_pairs, write_scores
     from salon.faces.collections import read_pairs
 
+    if arguments.faces is None:
+        return evaluate_insightface(recogniser, arguments.pairs, arguments.matching)[0]
     pairs = read_pairs(arguments.pairs, arguments.faces)
     measured, scores = evaluate_pairs(recogniser, pairs, arguments.matching, progress=not arguments.quiet)
     if arguments.scores:
@@ -123,12 +131,12 @@ def doctor(arguments: argparse.Namespace) -> int:
 
 def reproduce(arguments: argparse.Namespace) -> None:
     """measure an experiment again and write its table to data/results (without a name: all)"""
-    from salon.experiments.reproduce import EXPERIMENTS
+    from salon.experiments.reproduce import EXPERIMENTS, reproduce
 
     for name in _chosen(EXPERIMENTS, arguments.name, "experiment"):
         print(f"{name}: {_first_line(EXPERIMENTS[name])}")
         if not arguments.list:
-            print(f"saved {EXPERIMENTS[name]()}")
+            print(f"saved {reproduce(name, arguments.scale, arguments.jobs)}")
 
 
 def bench(arguments: argparse.Namespace) -> None:
@@ -163,7 +171,7 @@ def page(arguments: argparse.Namespace) -> None:
 
 
 def refresh(arguments: argparse.Namespace) -> None:
-    """make everything under data/ and the notebooks' outputs again, in order (about two hours)"""
+    """make everything under data/ and the notebooks' outputs again, in order (about four hours)"""
     from salon.lecture.refresh import refresh
 
     refresh()
@@ -207,6 +215,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("recipe", help="name of the recipe; a wrong one lists them")
     command.add_argument("--seed", type=int)
     command.add_argument("--steps", type=int, help="length, instead of the recipe's own")
+    command.add_argument("--faces", type=Path, metavar="DIR", help="on photographs: a folder for each person")
     command.add_argument("--out", type=Path, metavar="DIR", help="default: runs/RECIPE-SEED")
     command.add_argument("--resume", action="store_true", help="go on from the last checkpoint in DIR")
     command.add_argument("--compile", action="store_true", help="with torch.compile: pays on a GPU")
@@ -215,7 +224,9 @@ def parser() -> argparse.ArgumentParser:
     command = _add(commands, evaluate)
     command.add_argument("model", type=Path, help="a .safetensors file")
     command.add_argument("--faces", type=Path, metavar="DIR", help="a folder with a folder for each person")
-    command.add_argument("--pairs", type=Path, metavar="FILE", help="pairs in the layout of LFW's pairs.txt")
+    command.add_argument(
+        "--pairs", type=Path, metavar="FILE", help="in the layout of LFW's pairs.txt; or a .bin"
+    )
     command.add_argument("--matching", choices=("cosine", "likelihood"), default="cosine")
     command.add_argument("--json", type=Path, metavar="FILE", help="write what is printed as flat JSON")
     command.add_argument("--scores", type=Path, metavar="FILE", help="score and label of each pair as CSV")
@@ -246,6 +257,10 @@ def parser() -> argparse.ArgumentParser:
     command = _add(commands, reproduce)
     command.add_argument("name", nargs="?")
     command.add_argument("--list", action="store_true", help="only say what there is")
+    command.add_argument("--scale", help="of ablation and features: lecture (default), gpu or tiny")
+    command.add_argument(
+        "--jobs", type=int, metavar="N", help="of ablation and features: processes (default: 2)"
+    )
 
     command = _add(commands, bench)
     command.add_argument("name")

@@ -8,10 +8,10 @@ import torch
 
 from salon.experiments import checkpoints, data
 from salon.experiments.bench import LIVE_IMAGES, LIVE_PEOPLE, live_pair
-from salon.experiments.benchmark import black_hole, evaluate_benchmark
+from salon.experiments.benchmark import black_hole
 from salon.experiments.data import TEST_IMAGES, TEST_PEOPLE, fingerprints, render_scenes, stored_fingerprints
 from salon.experiments.mining import load_attributes
-from salon.experiments.results import read_provenance, read_table, summary, write_table
+from salon.experiments.results import read_provenance, read_table, write_table
 from salon.experiments.scenes import KINDS, Scenes, sample_scenes
 from salon.faces.people import GENERATOR_VERSION
 from salon.lecture.views import lecture_model, write_page
@@ -45,11 +45,13 @@ def test_each_model_is_trained_on_the_faces_as_they_are_drawn_now(name):
 def test_each_table_says_where_it_comes_from(name):
     facts = read_provenance(name)
     assert facts["generator"] == GENERATOR_VERSION
-    assert facts["command"] == f"salon reproduce {name}" and facts["commit"] and facts["torch"]
+    assert facts["command"].split(" --")[0] == f"salon reproduce {name.removesuffix('_weak').removesuffix('_lecture')}"
+    assert facts["commit"] and facts["torch"]
     table = read_table(name)
-    differences = table.condition == "excess"
-    assert len(table) and (table.n > 0).all() and table.value.between(-1, 1).all()
-    assert table.value[~differences].between(0, 1).all()
+    differences = (table.condition == "excess") | (table.metric == "correlation")
+    unbounded = table.metric.str.match("confidence_at|variance_at")
+    assert len(table) and (table.n > 0).all() and table.value[~unbounded].between(-1, 1).all()
+    assert table.value[~differences].ge(0).all() and table.value[unbounded].gt(0).all()
 
 
 def test_the_shipped_people_are_the_test_split(benchmark):
@@ -81,32 +83,15 @@ def test_the_shipped_faces_stay_small():
     assert sum(path.stat().st_size for path in (data_root() / "faces").iterdir()) <= 15_000_000
 
 
-def test_a_slice_of_the_stored_experiment_is_measured_again(benchmark):
-    """The clean start is row A of seed 0; other CPUs round other last bits, which moves a pair or two."""
-    recogniser, _ = checkpoints.load(data_path("models", "start.safetensors"))
-    table = read_table("confidence")
-    stored = table[(table.configuration == "A") & (table.seed == 0) & (table.split == "test") & ~table.pa]
-    for row in evaluate_benchmark(recogniser, benchmark, ("clean", "mixed")):
-        (value,) = stored[(stored.condition == row["condition"]) & (stored.metric == row["metric"])].value
-        assert abs(value - row["value"]) < 0.005
-
-
 def test_the_bench_times_the_live_pair_of_notebook_03():
     """The notebook spells its two recipes out; what `salon bench live` times must be the same two."""
     notebook = json.loads((data_root().parent / "notebooks" / "03_experiments.ipynb").read_text("utf-8"))
     sources = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     (source,) = [text for text in sources if "fixed = recipe(" in text]
-    names: dict = {"facts": read_provenance("confidence")}
+    names: dict = {"facts": read_provenance("ablation_lecture")}
     exec(source, names)
     assert (names["fixed"], names["learned"]) == live_pair(names["facts"])
     assert any(f"train_set(people={LIVE_PEOPLE}, images={LIVE_IMAGES}, " in text for text in sources)
-
-
-def test_the_experiment_has_every_row_that_it_promises():
-    means = summary(read_table("confidence"))
-    for name in ("CosFace s=8", "CosFace s=12", "CosFace s=16", "CosFace s=20", "CosFace s=28", "C0", "C"):
-        for pa in (False, True):
-            assert means.loc[(name, pa), ["clean", "low_resolution", "occlusion", "mixed"]].notna().all()
 
 
 def test_confidences_fall_as_a_face_degrades(benchmark):

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 import torch
 
-from salon.experiments.results import read_provenance, read_table, summary
+from salon.experiments.results import by_seed, read_table
 from salon.figures.faces import face_sheet
 from salon.figures.losses import angle_figure, confidence_figure, mask_figure
 from salon.figures.results import black_hole_figure, condition_figure, strength_figure, trade_off_figure
-from salon.lecture.verdicts import CLAIMS, measured, verdicts
+from salon.lecture.verdicts import CLAIMS, STEPS, measured, step_sentences, verdicts
 from salon.text import set_language
 
 TARS = {"A": 0.9, "CosFace s=8": 0.3, "CosFace s=28": 0.1, "C0": 0.2, "C": 0.4}
@@ -17,7 +17,7 @@ TARS = {"A": 0.9, "CosFace s=8": 0.3, "CosFace s=28": 0.1, "C0": 0.2, "C": 0.4}
 
 @pytest.fixture
 def stored() -> pd.DataFrame:
-    """A table as `salon reproduce confidence` writes it: two seeds that lie 2 points apart."""
+    """A table as `salon reproduce ablation` writes it: two seeds that lie 2 points apart."""
     rows = [
         {"configuration": name, "pa": pa, "seed": seed, "split": "test", "condition": condition,
          "metric": "tar_at_far_0.001", "value": value + seed / 50 + (condition == "clean") / 2}
@@ -64,10 +64,11 @@ def test_sheets_masks_curves_and_black_holes_have_one_place_for_each_number() ->
 
 
 def test_the_verdicts_say_what_the_stored_tables_say() -> None:
-    tar = summary(read_table("confidence")).xs(False, level="pa")
-    assert f"clean {tar.loc['A', 'clean']:.1f} → " in measured()["augmentation"]
-    best = f"CosFace s={read_provenance('confidence')['best_fixed_scale']}"
-    assert f"occlusion {tar.loc[best, 'occlusion']:.1f} → " in measured()["confidence"]
+    table = read_table("ablation_lecture")
+    tars = {name: by_seed(table, (name, False), "occlusion") for name in ("A", "B", "C")}
+    assert f"occlusion {(tars['B'] - tars['A']).mean():+.1f} [" in measured()["augmentation"]
+    assert f"occlusion {(tars['C'] - tars['B']).mean():+z.1f} [" in measured()["confidence"]
+    assert len(step_sentences()) == 2 * len(STEPS)
 
 
 def test_the_verdicts_are_there_in_both_languages() -> None:
@@ -85,7 +86,7 @@ def test_the_verdicts_are_there_in_both_languages() -> None:
 def test_probe_figure_draws_each_group_of_each_configuration():
     from salon.figures.results import probe_figure
 
-    figure = probe_figure(read_table("decorrelation"))
+    figure = probe_figure(read_table("features_lecture"))
     assert [axis.get_title() for axis in figure.axes] == ["low resolution", "occlusion", "pose"]
     for axis in figure.axes:
         groups = ["its own\nalone", "its and\nanother's", "not its\nown"]

@@ -211,6 +211,21 @@ def test_adversarial_loss_is_least_where_nothing_can_be_told():
     torch.testing.assert_close(adversarial_loss(discriminator, e, masks), expected, **EXACT)
 
 
+def test_hiding_in_the_rest_pits_each_half_against_the_other():
+    """Our variant of (11) and (13): C tells t from V_t and from all that is not in V_t; the latter is to hide t."""
+    discriminator, e, masks, u = decorrelation_case()
+    L_C, L_adv = torch.zeros(B, dtype=torch.float64), torch.zeros(B, dtype=torch.float64)
+    for i in range(B):
+        for t in range(M):
+            own, rest = (slow_probability(discriminator, e, half, i, t)[t] for half in (masks, ~masks))
+            L_C[i] -= sum(torch.log(p if u[i, t] == 1 else 1 - p) for p in (own, rest))
+            L_adv[i] -= 0.5 * torch.log(rest) + 0.5 * torch.log(1 - rest)
+    torch.testing.assert_close(discriminator_loss(discriminator, e, masks, u, "rest"), L_C, **EXACT)
+    torch.testing.assert_close(adversarial_loss(discriminator, e, masks, "rest"), L_adv, **EXACT)
+    with pytest.raises(SalonError, match="others"):
+        adversarial_loss(discriminator, e, masks, "everything")
+
+
 def test_each_side_of_the_game_gets_gradients_of_its_own_loss_only():
     discriminator, e, masks, u = decorrelation_case()
     e = embedding(requires_grad=True)
@@ -225,7 +240,7 @@ def test_each_side_of_the_game_gets_gradients_of_its_own_loss_only():
 
 def test_wrong_masks_and_variations_get_a_sentence():
     discriminator, e, masks, u = decorrelation_case()
-    with pytest.raises(SalonError, match=r"masks came as \[4, 3\]; expected \[3, 4\]"):
+    with pytest.raises(SalonError, match=r"masks came as \[4, 3\]; expected \[V, 4\]"):
         discriminator(e.features, masks.T)
     with pytest.raises(SalonError, match=r"labels came as \[5\]; expected \[5, 3\]"):
         classification_loss(discriminator, e, masks, u[:, 0])

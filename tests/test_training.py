@@ -288,13 +288,13 @@ def test_a_new_field_leaves_old_runs_as_they_are(tmp_path):
     """What a run is known by counts only what differs from the defaults."""
     from dataclasses import fields, make_dataclass
 
-    from salon.experiments.training import _fingerprint
+    from salon.experiments.training import fingerprint
 
     made = recipe("tiny", lr=0.2)
     later = make_dataclass("Later", [(f.name, f.type, f) for f in fields(made)] + [("new", int, 1)], frozen=True)
     values = {f.name: getattr(made, f.name) for f in fields(made)}
-    assert _fingerprint(later(**values)) == _fingerprint(made) != _fingerprint(recipe("tiny", lr=0.3))
-    assert _fingerprint(later(**values, new=2)) != _fingerprint(made)
+    assert fingerprint(later(**values)) == fingerprint(made) != fingerprint(recipe("tiny", lr=0.3))
+    assert fingerprint(later(**values, new=2)) != fingerprint(made)
 
 
 def test_the_adversary_may_weigh_otherwise_and_its_opponent_step_more_often(data):

@@ -121,7 +121,7 @@ def bench_live() -> dict[str, float]:
     import resource  # Windows has none
 
     torch.set_num_threads(1)
-    facts, start = read_provenance("confidence"), time.perf_counter()
+    facts, start = read_provenance("ablation_lecture"), time.perf_counter()
     data = train_set(LIVE_PEOPLE, LIVE_IMAGES, recipe("start").size, progress=False)
     rendered = time.perf_counter() - start
     for made in live_pair(facts):
@@ -135,10 +135,9 @@ LIVE_PEOPLE, LIVE_IMAGES, LIVE_STEPS = 200, 8, 300
 
 def live_pair(facts: dict) -> tuple:
     """The two recipes of the live pair: the fixed scale that validation chose, and C with its chosen setting."""
-    margin, s0, regularise = facts["best_setting"]
+    chosen = facts["chosen"]
     common = {"start": "start", "people": LIVE_PEOPLE, "images": LIVE_IMAGES, "steps": LIVE_STEPS}
-    fixed = recipe("cosface", scale=float(facts["best_fixed_scale"]), **common)
-    return fixed, recipe("confidence", margin=float(margin), s0=float(s0), regularise=regularise, **common)
+    return recipe("cosface", **chosen["B"], **common), recipe("confidence", **chosen["C"], **common)
 
 
 BENCHES: dict[str, Callable[[], Mapping[str, float | str]]] = {

@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -57,12 +57,15 @@ class TrainSet:
     """Pictures as bytes, straight and turned away (the same person and light), with their labels [n].
 
     Grey ones are [n, size, size], coloured ones [n, 3, size, size]. `attributes` [n, T] in 0..1 are mined variations.
+    `source` and `licence` are what the card of weights trained on them will say.
     """
 
     straight: Tensor
     turned: Tensor
     labels: Tensor
     attributes: Tensor | None = None
+    source: str = "rendered people only"
+    licence: str = "CC BY 4.0"
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -79,7 +82,8 @@ class TrainSet:
         """The pictures of the first `people` people."""
         rows = self.labels < people
         attributes = None if self.attributes is None else self.attributes[rows]
-        return TrainSet(self.straight[rows], self.turned[rows], self.labels[rows], attributes)
+        return replace(self, straight=self.straight[rows], turned=self.turned[rows], labels=self.labels[rows],
+                       attributes=attributes)  # fmt: skip
 
 
 def train_set(
@@ -99,7 +103,8 @@ def train_set(
         render = render_grey if colour == "grey" else render_colour
         return {kind: render(who, seen, size, progress) for kind, seen in drawn.items()} | {"labels": labels}
 
-    return TrainSet(**kept(name, draw))
+    made = kept(name, draw)
+    return TrainSet(made["straight"], made["turned"], made["labels"])
 
 
 def _announcement(who: People, views: Views, people: int, trial: int = 48) -> str:

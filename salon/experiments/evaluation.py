@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 from salon.experiments.checkpoints import write_whole
 from salon.experiments.protocols import equal_error_rate, tar_at_far, ten_fold_accuracy
 from salon.faces.collections import Pairs, read_images
+from salon.faces.insightface import read_insightface
 from salon.model.embedding import Embedding, InputSpec
 from salon.model.matching import cosine_pairs, likelihood_pairs
 from salon.model.network import Recogniser, embed
@@ -35,19 +36,37 @@ def evaluate_pairs(
     their centred square.  Raises `SalonError` for an image that cannot be read, another matching, or
     likelihood without fitted variances.
     """
-    if matching not in MATCHING:
-        raise SalonError(f"The matching {matching!r} is not known; expected one of {', '.join(MATCHING)}.")
-    files, first, second = _distinct(pairs)
+    files, first, second = distinct(pairs)
     batches = _batches(files, recogniser.spec.size, progress)
     embedding = Embedding.cat([embed(recogniser, images) for images in batches])
-    scores = MATCHING[matching](embedding[first], embedding[second]).double().numpy()
+    scores = _matched(embedding[first], embedding[second], matching)
     measures = verification(scores, pairs.same, pairs.fold)
     return {**measures, "matching": matching, "images": len(files)}, scores
 
 
+def evaluate_insightface(
+    recogniser: Recogniser, file: str | Path, matching: str = "cosine"
+) -> tuple[dict, NDArray[np.float64]]:
+    """(measures, scores [n]) as `evaluate_pairs`, on a verification set of InsightFace (`.bin`), in ten folds of order.
+
+    Raises `SalonError` as `read_insightface` does, and for another matching.
+    """
+    images, same = read_insightface(file)
+    embedding = embed(recogniser, images)
+    scores = _matched(embedding[::2], embedding[1::2], matching)
+    measures = verification(scores, same.numpy(), np.zeros(len(same), int))
+    return {**measures, "matching": matching, "images": len(images)}, scores
+
+
+def _matched(first: Embedding, second: Embedding, matching: str) -> NDArray[np.float64]:
+    if matching not in MATCHING:
+        raise SalonError(f"The matching {matching!r} is not known; expected one of {', '.join(MATCHING)}.")
+    return MATCHING[matching](first, second).double().numpy()
+
+
 def raw_pixel_scores(pairs: Pairs, size: int = 64, progress: bool = False) -> NDArray[np.float64]:
     """The yardstick: cosine [n] of the grey pixels at `size`, each image's mean and deviation removed."""
-    files, first, second = _distinct(pairs)
+    files, first, second = distinct(pairs)
     prepare = InputSpec(size=size).prepare
     pixels = torch.cat([prepare(images).flatten(1) for images in _batches(files, size, progress)])
     pixels = F.normalize(pixels, dim=1)  # [images, size * size]
@@ -94,7 +113,7 @@ def _tenths(same: NDArray) -> NDArray:
     return fold
 
 
-def _distinct(pairs: Pairs) -> tuple[list[Path], Tensor, Tensor]:
+def distinct(pairs: Pairs) -> tuple[list[Path], Tensor, Tensor]:
     """The different files of all pairs, and the rows [n] of the first and the second of each pair in them."""
     row = {file: i for i, file in enumerate(dict.fromkeys([*pairs.first, *pairs.second]))}
     first, second = (torch.tensor([row[file] for file in files]) for files in (pairs.first, pairs.second))

@@ -37,6 +37,7 @@ class Recipe:
     confidence_lr: float = 0.05  # the confidence head learns that much slower, or it collapses
     decorrelate: float = 0.0  # lambda_cls of (14); 0: no decorrelation
     adversary: float | None = None  # lambda_adv of (14); None: the same
+    hide: str = "others"  # (13): V_t hides the other variations; or "rest": what is not in V_t hides t
     opponent_lr: float = 3e-3  # of the discriminator (11)
     opponent_steps: int = 1  # of the discriminator for one of the network
     mined: str = ""  # an attribute model (15) that labels further variations: a path, or a shipped one
@@ -90,7 +91,8 @@ PAPER = {
     "K": "verified: a public re-implementation", "d": "verified: 512 / 16",
     "margin": "verified: a public re-implementation",
     "loss": "verified", "s0": "ours: the scale at which a margin of 30 is CosFace's .47", "regularise": "as recalled",
-    "decorrelate": "as recalled", "adversary": "as recalled", "opponent_lr": "ours", "opponent_steps": "ours",
+    "decorrelate": "as recalled", "adversary": "as recalled", "hide": "verified: a public re-implementation",
+    "opponent_lr": "ours", "opponent_steps": "ours",
     "mined": "ours: none; the paper: smiling, young, gender, as recalled", "variations": "as recalled",
     "probability": "as recalled", "steps": "as recalled: 27 epochs", "batch": "ours", "lr": "ours",
     "weight_decay": "ours", "frozen": "ours", "confidence_lr": "ours", "spread": "ours", "strength": "ours",

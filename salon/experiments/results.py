@@ -10,6 +10,7 @@ import torch
 
 from salon import __version__
 from salon.experiments.checkpoints import write_whole
+from salon.experiments.intervals import Interval, t_interval
 from salon.faces.people import GENERATOR_VERSION
 from salon.paths import data_path, data_root
 from salon.text import SalonError
@@ -63,6 +64,40 @@ def read_table(name: str) -> pd.DataFrame:
 def read_provenance(name: str) -> dict:
     """What stands beside a stored table."""
     return json.loads(data_path("results", f"{name}.json").read_text("utf-8"))
+
+
+TAR = "tar_at_far_0.001"
+Row = tuple[str, bool]  # a configuration, and whether (16) matched
+
+
+def by_seed(table: pd.DataFrame, row: Row, condition: str, metric: str = TAR) -> pd.Series:
+    """The values of one row, condition and metric in percent, one a seed; raises `SalonError` where there is none."""
+    configuration, pa = row
+    wanted = (table.configuration == configuration) & (table.pa == pa) & (table.condition == condition)
+    found = table[wanted & (table.metric == metric)].set_index("seed").value
+    if found.empty or found.index.has_duplicates:
+        raise SalonError(
+            f"{len(found)} values came for {configuration} (pa: {pa}), {condition}, {metric}; expected one a seed. "
+            "Look at the table's columns, and choose one experiment and split."
+        )
+    return 100 * found
+
+
+def mean_interval(table: pd.DataFrame, row: Row, condition: str, metric: str = TAR) -> Interval:
+    """Mean over seeds in percent and its 95 % t-interval."""
+    return t_interval(by_seed(table, row, condition, metric))
+
+
+def difference(table: pd.DataFrame, one: Row, other: Row, condition: str, metric: str = TAR) -> Interval:
+    """One row less another in percentage points, over the seeds that both have: mean and 95 % t-interval."""
+    return t_interval(
+        (by_seed(table, one, condition, metric) - by_seed(table, other, condition, metric)).dropna()
+    )
+
+
+def judged(interval: Interval) -> str:
+    """Of a step that should gain: "holds" (the interval lies above zero), "reversed" (below) or "open"."""
+    return "holds" if interval[1] > 0 else "reversed" if interval[2] < 0 else "open"
 
 
 def summary(table: pd.DataFrame, metric: str = "tar_at_far_0.001", split: str = "test") -> pd.DataFrame:

@@ -11,11 +11,12 @@ from salon.paths import cache_path
 
 
 def trained(
-    made: Recipe, label: str, data: TrainSet | None = None, variances: bool = True
-) -> tuple[Recogniser, Path]:
+    made: Recipe, label: str, data: TrainSet | None = None, variances: bool = True, progress: bool = True,
+    device: str = "cpu",
+) -> tuple[Recogniser, Path]:  # fmt: skip
     """The model of a recipe and its file, from the cache, or trained now (on `data`, if given) and kept there."""
     path = run_path(made, label)
-    train(made, out=path.parent, resume=True, data=data, variances=variances)
+    train(made, path.parent, True, progress, data, variances, device=device)
     return checkpoints.load(path)[0], path
 
 

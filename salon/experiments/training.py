@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -46,9 +47,12 @@ class Run:
     discriminator: Discriminator | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
     step: int = 0
+    seconds: float = 0.0  # spent in steps
     impostor_cosine: list[float] = field(
         default_factory=list
     )  # of each sub-embedding, when training has ended
+    source: str = TrainSet.source  # of the faces
+    licence: str = TrainSet.licence  # of the weights
 
     def __post_init__(self) -> None:
         r, slow = self.recipe, list(self.recogniser.confidence_head.parameters())
@@ -64,6 +68,12 @@ class Run:
         )
         if self.discriminator is not None:
             self.opponent = torch.optim.Adam(self.discriminator.parameters(), lr=r.opponent_lr)
+
+    def to(self, device: str) -> "Run":
+        """Move everything that has weights; the optimisers' memories stay where they are, for steps are over."""
+        for part in (self.recogniser, *self._parts().values()):
+            part.to(device)
+        return self
 
     def _parts(self) -> dict[str, nn.Module]:
         parts = {"criterion": self.criterion, "discriminator": self.discriminator}
@@ -156,16 +166,19 @@ def train_step(run: Run, data: TrainSet) -> dict[str, Any]:
     r = run.recipe
     # a seed for each step, so that a resumed run draws the same
     g = torch.Generator().manual_seed(1_000_000 * (r.seed + 1) + run.step)
-    images, labels, variations = draw_batch(r, data, g)
+    device = run.recogniser.confidence_scale.device
+    images, labels, variations = (x.to(device) for x in draw_batch(r, data, g))
     run.recogniser.freeze_confidence(r.s0 if run.step < r.frozen * r.steps else None)
     embedding = run.recogniser.train()(images.expand(-1, 3, -1, -1))
     terms = dict(run.criterion(embedding, labels))
     if run.discriminator is not None and run.masks is not None:
         seen = (run.discriminator, embedding, run.masks)
         for _ in range(r.opponent_steps):
-            _oppose(run, discriminator_loss(*seen, variations))
+            _oppose(run, discriminator_loss(*seen, variations, r.hide))
         terms["classification"] = r.decorrelate * classification_loss(*seen, variations)
-        terms["adversary"] = (r.decorrelate if r.adversary is None else r.adversary) * adversarial_loss(*seen)
+        terms["adversary"] = (r.decorrelate if r.adversary is None else r.adversary) * adversarial_loss(
+            *seen, r.hide
+        )
     loss = _total(run, terms)
     _descend(run, loss)
     means = {name: term.detach().mean().item() for name, term in terms.items()}
@@ -223,7 +236,9 @@ def fit(run: Run, data: TrainSet, progress: bool = True) -> Iterator[int]:
     with trange(run.step, run.recipe.steps, initial=run.step, total=run.recipe.steps,
                 disable=not progress, desc=run.recipe.name, leave=False) as bar:  # fmt: skip
         for _ in bar:
+            before = time.perf_counter()
             terms = train_step(run, data)
+            run.seconds += time.perf_counter() - before
             if run.step % LOG_EVERY == 0:
                 run.history.append({"step": run.step} | terms)
                 bar.set_postfix(loss=f"{terms['loss']:.2f}", s=f"{terms['confidence']:.1f}")
@@ -242,19 +257,23 @@ def fit_variances_afterwards(run: Run, data: TrainSet, steps: int = 250) -> None
 
 def train(
     recipe: Recipe, out: str | Path | None = None, resume: bool = False, progress: bool = True,
-    data: TrainSet | None = None, variances: bool = True, compile: bool = False,
+    data: TrainSet | None = None, variances: bool = True, compile: bool = False, device: str = "cpu",
 ) -> Run:  # fmt: skip
     """Train by a recipe, then fit the variances; with `out`, save there every 100 steps, so that a kill loses little.
 
     `resume` goes on from `out` and ends as the unbroken run would have; a finished run is handed back. `compile`
-    takes a minute first and pays on a GPU; a small net on a CPU gains little.
-    Raises `SalonError` if `out` holds a run of another recipe, or one already while `resume` is not set.
+    takes a minute first and pays on a GPU; a small net on a CPU gains little. `device` is where the steps are done
+    ("cuda"); the run is handed back on the CPU.
+    Raises `SalonError` if `out` holds a run of another recipe or on other faces, or one already while `resume` is
+    not set.
     """
     run, path = begin(recipe), None if out is None else Path(out) / "model.safetensors"
+    run.source, run.licence = _origin(recipe, data)
+    run.to(device)
     if path is not None and path.exists():
         _resume(run, path, resume)
         if run.step == recipe.steps and (run.recogniser.variances_fitted or not variances):
-            run.recogniser.eval()
+            run.to("cpu").recogniser.eval()
             return run
     data = data or train_data(recipe, progress)
     if compile:
@@ -263,7 +282,7 @@ def train(
     for step in fit(run, data, progress):
         if path is not None and step % SAVE_EVERY == 0:
             save(run, path)
-    run.recogniser.freeze_confidence(recipe.s0 if recipe.frozen >= 1 else None)
+    run.to("cpu").recogniser.freeze_confidence(recipe.s0 if recipe.frozen >= 1 else None)
     watch(run, data)
     if variances and not run.recogniser.variances_fitted:
         fit_variances_afterwards(run, data)
@@ -271,6 +290,16 @@ def train(
         save(run, path)
     run.recogniser.eval()
     return run
+
+
+def _origin(recipe: Recipe, data: TrainSet | None) -> tuple[str, str]:
+    """What the card will say of faces and licence: where weights start from some not to be shared, so are they."""
+    seen = TrainSet if data is None else data
+    card = checkpoints.read_card(_model_path(recipe.start)) if recipe.start else {}
+    started = card.get("trained_on", seen.source)
+    if started in (TrainSet.source, seen.source):
+        return seen.source, seen.licence
+    return f"{seen.source}; started from {started}", card.get("licence", seen.licence)
 
 
 def train_data(recipe: Recipe, progress: bool = True) -> TrainSet:
@@ -299,7 +328,7 @@ def watch(run: Run, data: TrainSet, pictures: int = 1024) -> None:
         tqdm.write(say("train.constant", which=", ".join(map(str, constant)), limit=CONSTANT))
 
 
-def _fingerprint(recipe: Recipe) -> str:
+def fingerprint(recipe: Recipe) -> str:
     """Tells recipes apart, and the models that they name; a field at its default, as every new one, leaves no trace."""
     given = {f.name: getattr(recipe, f.name) for f in fields(recipe) if getattr(recipe, f.name) != f.default}
     for part in ("start", "mined"):
@@ -310,7 +339,7 @@ def _fingerprint(recipe: Recipe) -> str:
 
 def trained_by(card: dict, recipe: Recipe) -> bool:
     """Whether a checkpoint's card tells of this recipe, field by field, and of faces drawn as they are now."""
-    return card.get("fingerprint") == _fingerprint(recipe) and card.get("generator") == GENERATOR_VERSION
+    return card.get("fingerprint") == fingerprint(recipe) and card.get("generator") == GENERATOR_VERSION
 
 
 def _resume(run: Run, path: Path, wanted: bool) -> None:
@@ -324,21 +353,27 @@ def _resume(run: Run, path: Path, wanted: bool) -> None:
             f"{path} was trained by another recipe ({card.get('recipe', {}).get('name', 'unknown')}); expected the "
             f"one asked for ({run.recipe.name}), field by field. Use the same options, or another folder with --out."
         )
+    if card.get("trained_on") != run.source:
+        raise SalonError(
+            f"{path} was trained on {card.get('trained_on', 'unknown faces')}; expected {run.source}. Use the same "
+            "faces, or another folder with --out."
+        )
     run.recogniser.load_state_dict(saved.state_dict())
     run.restore(checkpoints.load_training(path))
     run.history, run.impostor_cosine = card["history"], card.get("impostor_cosine", [])
+    run.seconds = card.get("seconds", 0.0)
 
 
 def save(run: Run, path: str | Path, training: bool = True, **card: object) -> dict:
     """Write the run's checkpoint with its card; without `training`, only prototypes are kept beside the weights."""
     facts = {
         "recipe": asdict(run.recipe), "seed": run.recipe.seed, "step": run.step, "generator": GENERATOR_VERSION,
-        "trained_on": "rendered people only", "licence": "CC BY 4.0", "fingerprint": _fingerprint(run.recipe),
+        "trained_on": run.source, "licence": run.licence, "fingerprint": fingerprint(run.recipe),
         "impostor_cosine": run.impostor_cosine,
     }  # fmt: skip
     extra = run.tensors()
     if not training:
         extra = {name: x for name, x in extra.items() if name in ("criterion.prototypes", "masks")}
     else:
-        facts["history"] = run.history
+        facts |= {"history": run.history, "seconds": round(run.seconds, 1)}
     return checkpoints.save(path, run.recogniser, facts | card, extra)

@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from salon.figures.style import BLUE, COLOURS, GREY, ORANGE, PINK, panels, readable
+from salon.figures.style import BLUE, COLOURS, GREEN, GREY, ORANGE, PINK, panels, readable
 
 TAR = "TAR@FAR=1e-3, %"
-_MARKS = {"A": (GREY, "s"), "C0": (PINK, "^"), "C": (ORANGE, "D")}  # the others are fixed scales
+_MARKS = {"C0": (PINK, "^"), "C0*": (GREEN, "v"), "C": (ORANGE, "D")}  # the others are fixed scales
 
 
 def _tars(table: pd.DataFrame, pa: bool = False, split: str = "test") -> pd.DataFrame:
@@ -22,7 +22,7 @@ def _tars(table: pd.DataFrame, pa: bool = False, split: str = "test") -> pd.Data
 
 
 def trade_off_figure(table: pd.DataFrame, x: str = "mixed", y: str = "clean") -> Figure:
-    """Clean against mixed quality: the curve of fixed scales, C0 and C; seeds are faint points, means full.
+    """Clean against mixed quality: the curve of fixed scales, C0, C0* and C; seeds are faint points, means full.
 
     Left as trained, matched by cosine; right with a variance fitted afterwards, matched by (16).
     """
@@ -37,9 +37,10 @@ def trade_off_figure(table: pd.DataFrame, x: str = "mixed", y: str = "clean") ->
 
 def draw_trade_off(axis: Axes, table: pd.DataFrame, pa: bool, x: str = "mixed", y: str = "clean") -> None:
     """One panel of `trade_off_figure`, on any axes."""
-    tars = _tars(table, pa).drop("A", errors="ignore")
+    tars = _tars(table, pa)
     means = tars.groupby("configuration", sort=False).mean()
-    fixed = [name for name in means.index if name not in _MARKS]
+    fixed = [name for name in means.index if name.startswith("CosFace s=")]
+    means = means.loc[[*fixed, *(name for name in _MARKS if name in means.index)]]
     axis.plot(means.loc[fixed, x], means.loc[fixed, y], color=BLUE, label="CosFace, one fixed scale s")
     for i, name in enumerate(means.index):
         _point(axis, name, tars.loc[name, [x, y]].to_numpy(), means.loc[name, [x, y]].to_numpy(), i)
@@ -51,7 +52,9 @@ def _point(axis: Axes, name: str, seeds: np.ndarray, mean: np.ndarray, number: i
     places = ((7, -14), (-12, 9), (-34, -14), (-34, 5))  # so that neighbours do not share a place
     place = (8, 6) if name == "C" else places[number % 4]
     colour, marker = _MARKS.get(name, (BLUE, "o"))
-    label = {"C": "C: confidence learned", "C0": "C0: confidence frozen"}.get(name)
+    label = {"C": "C: confidence learned", "C0": "C0: frozen at C's mean", "C0*": "C0*: frozen, tuned"}.get(
+        name
+    )
     x, y = mean
     axis.scatter(seeds[:, 0], seeds[:, 1], s=18, color=colour, marker=marker, alpha=0.35, linewidth=0)
     axis.scatter([x], [y], s=60, color=colour, marker=marker, zorder=3, label=label)
@@ -60,7 +63,7 @@ def _point(axis: Axes, name: str, seeds: np.ndarray, mean: np.ndarray, number: i
 
 def condition_figure(table: pd.DataFrame, names: Mapping[str, str], pa: bool = False) -> Figure:
     """TAR of some configurations (name: what to call it) under every condition; a dot for each seed."""
-    tars = _tars(table, pa)
+    tars = _tars(table[table.configuration.isin(list(names))], pa)
     figure, axes = panels(1, 1, 8.4, 3.4)
     width = 0.8 / len(names)
     for i, ((name, label), colour) in enumerate(zip(names.items(), COLOURS, strict=False)):
@@ -113,16 +116,23 @@ def line_figure(
     return figure
 
 
+_GAMES = {"D, K=8": GREY, "E-λ2 by (13)": BLUE, "E-λ2": ORANGE}
+
+
 def probe_figure(table: pd.DataFrame) -> Figure:
-    """What single sub-embeddings know of each variation, without (D) and with the decorrelation losses (E, E-λ2).
+    """What single sub-embeddings know of each variation, without and with decorrelation, by (13) and by our variant.
 
     By whose half they belong to: this variation's alone, its and another's too, not its own. Seeds are dots.
     """
-    groups = {"probe_alone": "its own\nalone", "probe_shared": "its and\nanother's", "probe_unassigned": "not its\nown"}
+    groups = {
+        "probe_alone": "its own\nalone",
+        "probe_shared": "its and\nanother's",
+        "probe_unassigned": "not its\nown",
+    }
     names = list(dict.fromkeys(table[table.metric == "probe_unassigned"].condition))
     figure, axes = panels(1, len(names), 9.6, 3.2, sharey=True)
     for axis, name in zip(axes[0], names, strict=True):
-        for configuration, colour in {"D": GREY, "E": BLUE, "E-λ2": ORANGE}.items():
+        for configuration, colour in _GAMES.items():
             rows = table[table.configuration == configuration]
             found = [rows[(rows.condition == name) & (rows.metric == metric)].value for metric in groups]
             means = [100 * values.mean() for values in found]

@@ -3,13 +3,16 @@
 import os
 from collections.abc import Callable
 
+from salon.experiments.ablation import reproduce_ablation
 from salon.experiments.data import write_test_sheets
-from salon.experiments.decorrelation import reproduce_decorrelation
+from salon.experiments.features import reproduce_features
 from salon.experiments.gap import reproduce_gap
 from salon.experiments.generator import reproduce_fairness, reproduce_generator
+from salon.experiments.glyphs import reproduce_glyphs
 from salon.experiments.mining import reproduce_mining, ship_attributes
+from salon.experiments.photographs import reproduce_lfw
 from salon.experiments.real_faces import reproduce_real_faces
-from salon.experiments.reproduce import reproduce_confidence, ship_model
+from salon.experiments.reproduce import ship_model
 from salon.experiments.results import read_table
 from salon.figures.picture import readme_figure
 from salon.lecture import notebooks
@@ -22,7 +25,7 @@ def draw_picture() -> str:
     """Draw docs/picture.png from the stored table; returns its path."""
     path = data_root().parent / "docs" / "picture.png"
     path.parent.mkdir(exist_ok=True)
-    readme_figure(read_table("confidence")).savefig(path, dpi=110)
+    readme_figure(read_table("ablation_lecture")).savefig(path, dpi=110)
     return str(path)
 
 
@@ -30,6 +33,7 @@ def real_faces() -> None:
     """Measure the tables of real faces again where such are at hand; else say that the stored ones stay."""
     if os.environ.get("SALON_REAL_FACES"):
         reproduce_real_faces()
+        reproduce_lfw()
         reproduce_gap()
     else:
         print(
@@ -49,9 +53,10 @@ STEPS: dict[str, Callable[[], object]] = {
     "start for snapshots": lambda: ship_model("photo"),
     "lecture's model": lambda: ship_model("lecture"),
     "model of attributes": ship_attributes,
-    "experiment confidence": reproduce_confidence,
+    "experiment ablation": reproduce_ablation,
+    "experiment features": reproduce_features,
+    "experiment glyphs": reproduce_glyphs,
     "experiment mining": reproduce_mining,
-    "experiment decorrelation": reproduce_decorrelation,
     "experiment generator": reproduce_generator,
     "experiment fairness": reproduce_fairness,
     "real faces": real_faces,

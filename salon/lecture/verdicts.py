@@ -1,13 +1,58 @@
-"""The paper says, we measured, why they differ: a table whose numbers come from what is stored."""
+"""The paper says, we measured, why they differ: sentences and a table whose numbers come from what is stored."""
 
-import numpy as np
+from functools import cache
 
-from salon.experiments.results import read_provenance, read_table, summary
-from salon.figures.umap import FeatureViews
-from salon.paths import data_path
+import pandas as pd
+
+from salon.experiments.intervals import Interval, t_interval
+from salon.experiments.results import Row, by_seed, difference, judged, read_table
 from salon.text import say
 
-CLAIMS = ("augmentation", "confidence", "decorrelation", "aggregation", "universal")
+CLAIMS = (
+    "augmentation",
+    "confidence",
+    "parts",
+    "decorrelation",
+    "aggregation",
+    "whole",
+    "universal",
+    "domain",
+)
+# Each step of the paper, and the two controls of its second: a row against the one that it is to improve.
+STEPS: dict[str, tuple[Row, Row]] = {
+    "augmentation": (("B", False), ("A", False)), "confidence": (("C", False), ("B", False)),
+    "learning": (("C", False), ("C0", False)), "frozen": (("C", False), ("C0*", False)),
+    "parts": (("D", False), ("C", False)), "decorrelation": (("E", False), ("D", False)),
+    "aggregation": (("E", True), ("E", False)), "whole": (("E", True), ("B", False)),
+}  # fmt: skip
+TOLD = ("clean", "low_resolution", "occlusion", "pose", "mixed", "templates")
+
+
+@cache
+def ablation() -> pd.DataFrame:
+    """The stored ablation at full strength of augmentation."""
+    return read_table("ablation_lecture")
+
+
+def points(interval: Interval) -> str:
+    """A difference with its interval: +1.2 [0.3, 2.1]."""
+    mean, low, high = interval
+    return f"{mean:+z.1f} [{low:z.1f}, {high:z.1f}]"
+
+
+def step_sentences(conditions: tuple[str, ...] = ("clean", "mixed")) -> list[str]:
+    """For each step one sentence a condition: holds here, does not, or cannot be told, with the interval over seeds."""
+    sentences = []
+    for step, (one, other) in STEPS.items():
+        for condition in conditions:
+            found = difference(ablation(), one, other, condition)
+            words = {
+                "step": say(f"step.{step}"),
+                "condition": condition.replace("_", " "),
+                "points": points(found),
+            }
+            sentences.append(say(f"step.{judged(found)}", **words))
+    return sentences
 
 
 def verdicts() -> list[list[str]]:
@@ -18,33 +63,62 @@ def verdicts() -> list[list[str]]:
 
 
 def measured() -> dict[str, str]:
-    """For each claim our numbers as text: TAR@FAR=1e-3 in percent (mean of the seeds), probes, accuracy."""
-    tar = summary(read_table("confidence"))
-    facts = read_provenance("confidence")
-    best = f"CosFace s={facts['best_fixed_scale']}"
-    worst = f"CosFace s={max(scale for scale, _ in facts['fixed_scales_on_validation'])}"
-
-    def change(before: tuple[str, bool], after: tuple[str, bool], *conditions: str) -> str:
-        pairs = [(c.replace("_", " "), tar.loc[before, c], tar.loc[after, c]) for c in conditions]
-        return ", ".join(f"{name} {a:.1f} → {b:.1f}" for name, a, b in pairs)
-
-    conditions = ("clean", "mixed", "pose", "occlusion")
-    real = read_table("real_faces").query("condition == 'LFW-a' and metric == 'accuracy' and not pa")
-    accuracy = 100 * real.set_index("configuration").value
-    return {
-        "augmentation": f"A → {best}: " + change(("A", False), (best, False), "clean", "defocus", "mixed"),
-        "confidence": f"{best} → C: " + change((best, False), ("C", False), *conditions),
-        "decorrelation": _probes(FeatureViews.load(data_path("views", "features.npz"))),
-        "aggregation": f"{worst}: {change((worst, False), (worst, True), 'clean', 'mixed')}; "
-        f"C: {change(('C', False), ('C', True), 'clean', 'mixed')}",
-        "universal": f"LFW {accuracy['lecture model']:.1f} %, {say('verdict.pixels')} {accuracy['raw pixels']:.1f} %",
+    """For each claim our numbers as text: differences of TAR@FAR=1e-3 in points, mean and 95 % interval over seeds."""
+    claims = {step: _step(step) for step in CLAIMS if step in STEPS}
+    return claims | {
+        "confidence": f"{_step('confidence')}; C − C0: mixed {points(_between('learning', 'mixed'))}",
+        "decorrelation": f"{_step('decorrelation')}; {say('verdict.probes')} {_separation()}",
+        "whole": f"{_step('whole')}; {say('verdict.rejected')} {points(_error_after_rejection())}",
+        "universal": _real_faces(),
+        "domain": _glyphs(),
     }
 
 
-def _probes(views: FeatureViews) -> str:
-    """Mean probe accuracy of the sub-embeddings that own a variation, and of the others."""
-    owns = views.assigned.astype(bool)
-    rows = zip(views.probes[:, 1:], owns, strict=True)
-    pairs = [(np.mean(row[own]), np.mean(row[~own])) for row, own in rows]
-    names = (str(name).replace("_", " ") for name in views.names)
-    return ", ".join(f"{name} {a:.2f} / {b:.2f}" for name, (a, b) in zip(names, pairs, strict=True))
+def _between(step: str, condition: str) -> Interval:
+    one, other = STEPS[step]
+    return difference(ablation(), one, other, condition)
+
+
+def _step(step: str) -> str:
+    (one, pa), (other, _) = STEPS[step]
+    label = f"{one}{' (16)' if pa else ''} − {other}"
+    parts = [f"{condition.replace('_', ' ')} {points(_between(step, condition))}" for condition in TOLD]
+    return f"{label}: {', '.join(parts)}"
+
+
+def _error_after_rejection(share: float = 0.2) -> Interval:
+    """The whole method's error less B's, the worst fifth of the mixed images rejected, each by its own quality."""
+    metric = f"error_at_reject_{share:g}_by_"
+    whole = by_seed(ablation(), ("E", True), "mixed", metric + "variance")
+    return t_interval(whole - by_seed(ablation(), ("B", False), "mixed", metric + "norm"))  # B has nothing else
+
+
+def _separation() -> str:
+    """What sub-embeddings read of the variations that are theirs, less what they read of others: E-λ2, in points."""
+    table = read_table("features_lecture")
+    found = []
+    for variation in ("low_resolution", "occlusion", "pose"):
+        own, other = (
+            by_seed(table, ("E-λ2", False), variation, f"probe_{group}")
+            for group in ("assigned", "unassigned")
+        )
+        found.append(f"{variation.replace('_', ' ')} {points(t_interval(own - other))}")
+    return ", ".join(found)
+
+
+def _real_faces() -> str:
+    real = read_table("real_faces").query("condition == 'LFW-a' and metric == 'accuracy' and not pa")
+    accuracy = 100 * real.set_index("configuration").value
+    return f"LFW {accuracy['lecture model']:.1f} %, {say('verdict.pixels')} {accuracy['raw pixels']:.1f} %"
+
+
+def _glyphs() -> str:
+    table = read_table("glyphs")
+    test = table[table.split == "test"]
+    parts = []
+    for one, other in (("C", "B"), ("E", "B")):
+        for condition in ("clean", "mixed"):
+            parts.append(
+                f"{one} − {other}, {condition} {points(difference(test, (one, False), (other, False), condition))}"
+            )
+    return "; ".join(parts)

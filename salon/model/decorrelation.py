@@ -38,14 +38,14 @@ class Discriminator(nn.Module):
         self.linear = nn.Linear(K * d, M)
 
     def forward(self, features: Tensor, masks: Tensor, frozen: bool = False) -> Tensor:
-        """Logits [B, M, M]: at [i, t, t'] how sure C is that image i has variation t', seeing V_t(f_i) only.
+        """Logits [B, V, M]: at [i, t, t'] how sure C is that image i has variation t', seeing V_t(f_i) only.
 
-        `features` [B, K, d], `masks` bool [M, K]; `frozen` keeps gradients from C's own parameters.
+        `features` [B, K, d], `masks` bool [V, K]; `frozen` keeps gradients from C's own parameters.
         """
-        expect_shape("masks", masks, (self.linear.out_features, features.shape[1]))
-        masked = features[:, None] * masks[None, :, :, None].to(features)  # [B, M, K, d]
+        expect_shape("masks", masks, ("V", features.shape[1]))
+        masked = features[:, None] * masks[None, :, :, None].to(features)  # [B, V, K, d]
         weight, bias = (p.detach() if frozen else p for p in (self.linear.weight, self.linear.bias))
-        return F.linear(masked.flatten(2), weight, bias)  # [B, M, M]
+        return F.linear(masked.flatten(2), weight, bias)  # [B, V, M]
 
 
 def _surprise(logits: Tensor, targets: Tensor) -> Tensor:
@@ -54,15 +54,28 @@ def _surprise(logits: Tensor, targets: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, targets.to(logits).expand_as(logits), reduction="none")
 
 
+def _hides_in_rest(hide: str) -> bool:
+    if hide not in ("others", "rest"):
+        raise SalonError(f"hide = {hide!r} came; expected 'others', which is (13), or 'rest'.")
+    return hide == "rest"
+
+
 def discriminator_loss(
-    discriminator: Discriminator, embedding: Embedding, masks: Tensor, labels: Tensor
+    discriminator: Discriminator, embedding: Embedding, masks: Tensor, labels: Tensor, hide: str = "others"
 ) -> Tensor:
     """L_C (11), for C alone: from every V_t(f) guess every variation; the embedding gets no gradient.
 
-    `labels` [B, M] in 0..1 say which variations an image has. Returns [B], a sum of M² terms.
+    `labels` [B, M] in 0..1 say which variations an image has. Returns [B], a sum of M² terms; where the
+    adversary is to `hide` in the rest, 2 M: t from V_t(f), and t from all that is not in V_t.
     """
     expect_shape("labels", labels, (embedding.B, masks.shape[0]))
-    logits = discriminator(embedding.features.detach(), masks)  # [B, t, t']
+    features = embedding.features.detach()
+    if _hides_in_rest(hide):
+        halves = (discriminator(features, half).diagonal(dim1=1, dim2=2) for half in (masks, ~masks))
+        return sum(
+            (_surprise(logits, labels).sum(1) for logits in halves), start=features.new_zeros(len(labels))
+        )
+    logits = discriminator(features, masks)  # [B, t, t']
     return _surprise(logits, labels[:, None]).sum((1, 2))
 
 
@@ -75,12 +88,19 @@ def classification_loss(
     return _surprise(logits.diagonal(dim1=1, dim2=2), labels).sum(1)
 
 
-def adversarial_loss(discriminator: Discriminator, embedding: Embedding, masks: Tensor) -> Tensor:
+def adversarial_loss(
+    discriminator: Discriminator, embedding: Embedding, masks: Tensor, hide: str = "others"
+) -> Tensor:
     """L_adv (13), for the network alone: V_t(f) is to tell nothing (50 : 50) of the others; returns [B].
 
     Each of the M (M - 1) terms is at least log 2. A network can also get there by making sub-embeddings
-    constant, which costs identity: watch `impostor_cosine`.
+    constant, which costs identity: watch `impostor_cosine`. Under (13) a sub-embedding of two halves is told
+    to show and to hide. To `hide` in the "rest" is our variant without that: what is not in V_t tells nothing
+    of t (M terms).
     """
+    if _hides_in_rest(hide):
+        logits = discriminator(embedding.features, ~masks, frozen=True).diagonal(dim1=1, dim2=2)
+        return _surprise(logits, torch.tensor(0.5)).sum(1)
     logits = discriminator(embedding.features, masks, frozen=True)
     others = ~torch.eye(len(masks), dtype=torch.bool, device=logits.device)
     return _surprise(logits, torch.tensor(0.5))[:, others].sum(1)

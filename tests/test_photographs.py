@@ -1,0 +1,226 @@
+"""A folder of photographs is people to train on and to test on, as the rendered ones are; its card says so."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from salon.experiments import checkpoints, photographs
+from salon.experiments.benchmark import evaluate_benchmark
+from salon.experiments.data import CONDITIONS, TrainSet
+from salon.experiments.intervals import t_interval
+from salon.experiments.photographs import (
+    folder_benchmark,
+    folder_set,
+    split_names,
+    train_on_folder,
+    unseen_pairs,
+)
+from salon.experiments.real_faces import att_pairs
+from salon.experiments.recipes import recipe
+from salon.experiments.training import train
+from salon.faces.collections import read_image, read_pairs
+from salon.model.embedding import LUMA
+from salon.model.network import Recogniser
+from salon.text import SalonError
+
+PEOPLE = 32
+
+
+def draw(folder, chance, people, pictures):
+    """A folder for each person: a pattern of its own, 24 × 20 pixels, under noise."""
+    for person in range(people):
+        pattern = np.kron(chance.integers(40, 216, (6, 5)), np.ones((4, 4)))
+        (folder / f"p{person}").mkdir(parents=True)
+        for n in range(1, pictures(person) + 1):
+            noisy = (pattern + chance.normal(0, 12, pattern.shape)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(noisy).save(folder / f"p{person}" / f"{n}.png")
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    """The layout of SALON_REAL_FACES, of made-up patterns: 32 people with 4 to 6 pictures, 8 with 2."""
+    root, chance = tmp_path_factory.mktemp("faces"), np.random.default_rng(0)
+    draw(root / "lfw_a", chance, PEOPLE + 8, lambda person: 4 + person % 3 if person < PEOPLE else 2)
+    draw(root / "att_faces", chance, 10, lambda _: 4)
+    names = [f"p{i}" for i in range(PEOPLE + 8)]
+    lines = []
+    for i in range(0, len(names), 4):  # ten folds of four pairs of each kind
+        lines += [f"{name}\t1\t2" for name in names[i : i + 4]]
+        lines += [f"{name}\t1\t{names[j - 1]}\t2" for j, name in enumerate(names[i : i + 4], i)]
+    (root / "lfw_protocol").mkdir()
+    (root / "lfw_protocol" / "pairs.txt").write_text("\n".join(["10\t4", *lines]))
+    return root
+
+
+@pytest.fixture
+def folder(faces):
+    return faces / "lfw_a"
+
+
+@pytest.fixture
+def rendered():
+    """Twelve people of four pictures, as the cards call those that are drawn."""
+    noise = torch.randint(256, (48, 32, 32), dtype=torch.uint8)
+    return TrainSet(noise, noise, torch.arange(12).repeat_interleave(4))
+
+
+@pytest.fixture
+def tiny():
+    return recipe("tiny", steps=4)
+
+
+# --- a folder as a training set and as a benchmark
+
+
+def test_a_set_has_the_pictures_of_the_files_in_grey(folder):
+    made = folder_set(folder, 16, ["p5", "p0"])
+    assert made.straight.shape == made.turned.shape == (6 + 4, 16, 16)
+    assert made.straight.dtype == torch.uint8 and made.labels.tolist() == [0] * 6 + [1] * 4
+    for row, file in enumerate(sorted((folder / "p5").glob("*.png"))):
+        grey = (read_image(file, 16) * torch.tensor(LUMA)[:, None, None]).sum(0)
+        assert torch.equal(made.straight[row], (grey * 255).round().byte())
+    straight, turned, labels = made.batch(torch.tensor([0, 9]))
+    assert straight.shape == turned.shape == (2, 1, 16, 16) and labels.tolist() == [0, 1]
+    assert not torch.equal(straight, turned)
+
+
+def test_the_same_seed_draws_the_same_and_no_more_than_asked_for(folder):
+    a, b, other = (folder_set(folder, 16, images=3, seed=seed) for seed in (0, 0, 1))
+    assert torch.equal(a.straight, b.straight) and torch.equal(a.turned, b.turned) and a.source == b.source
+    assert not torch.equal(a.straight, other.straight) and a.source != other.source
+    assert torch.equal(torch.bincount(a.labels), torch.full((PEOPLE,), 3))
+
+
+def test_splits_are_disjoint_and_hold_everybody_with_enough(folder):
+    parts = split_names(folder, 5, 7, seed=3)
+    assert [len(part) for part in parts] == [5, 7, PEOPLE - 12]
+    assert {name for part in parts for name in part} == {f"p{i}" for i in range(PEOPLE)}
+    assert parts == split_names(folder, 5, 7, seed=3) != split_names(folder, 5, 7, seed=4)
+
+
+def test_too_few_people_or_pictures_are_an_error(folder, tmp_path):
+    with pytest.raises(
+        SalonError, match=f"holds {PEOPLE} people with 4 pictures or more; expected at least 42"
+    ):
+        split_names(folder, 20, 20)
+    with pytest.raises(SalonError, match="'p39' has 2 pictures"):
+        folder_set(folder, 16, ["p0", "p39"])
+    with pytest.raises(SalonError, match="'nobody' has 0 pictures"):
+        folder_benchmark(folder, ["nobody"])
+    draw(tmp_path, np.random.default_rng(1), 3, lambda _: 4)
+    (tmp_path / "p1" / "2.png").write_bytes(b"no picture")
+    with pytest.raises(SalonError, match=r"2\.png cannot be read as an image"):
+        folder_set(tmp_path, 16)
+
+
+def test_a_benchmark_is_measured_under_every_condition(folder):
+    made = folder_benchmark(folder, size=32)
+    assert made.straight.shape == made.turned.shape == (4 * PEOPLE, 3, 32, 32)
+    assert torch.equal(made.labels, torch.arange(PEOPLE).repeat_interleave(4))
+    assert made.gallery.sum() == 2 * PEOPLE and not torch.equal(made.straight, made.turned)
+    rows = evaluate_benchmark(Recogniser(K=1, d=16, width=0.5), made)
+    assert {row["condition"] for row in rows} == set(CONDITIONS)
+    assert all(0 <= row["value"] <= 1 for row in rows)
+
+
+# --- the card
+
+
+def test_the_card_says_that_photographs_were_seen(folder, tiny, tmp_path):
+    run = train_on_folder(tiny, folder, tmp_path / "run", progress=False)
+    card = checkpoints.read_card(tmp_path / "run" / "model.safetensors")
+    assert card["trained_on"].startswith(f"photographs of {PEOPLE} people")
+    assert "not to be shared" in card["licence"] and card["recipe"]["people"] == PEOPLE
+    again = train_on_folder(tiny, folder, tmp_path / "run", resume=True, progress=False)
+    assert (again.source, again.licence, again.step) == (run.source, run.licence, tiny.steps)
+    with pytest.raises(SalonError, match="was trained on photographs of 32 people"):
+        train(again.recipe, tmp_path / "run", resume=True, progress=False)  # on rendered people
+    with pytest.raises(SalonError, match="mined"):
+        train_on_folder(recipe("tiny", mined="attributes"), folder)
+
+
+def test_the_card_of_other_sets_stays_as_it_was(rendered, tiny, tmp_path):
+    train(tiny, tmp_path, progress=False, data=rendered, variances=False)
+    card = checkpoints.read_card(tmp_path / "model.safetensors")
+    assert (card["trained_on"], card["licence"]) == ("rendered people only", "CC BY 4.0")
+
+
+def test_what_may_not_be_shared_may_not_after_further_training(folder, rendered, tiny, tmp_path):
+    train_on_folder(tiny, folder, tmp_path / "a", progress=False)
+    for a, b in (("a", "b"), ("b", "c")):
+        made = replace(tiny, start=str(tmp_path / a / "model.safetensors"))
+        train(made, tmp_path / b, progress=False, data=rendered, variances=False)
+    card = checkpoints.read_card(tmp_path / "c" / "model.safetensors")
+    assert card["trained_on"].startswith(
+        "rendered people only; started from rendered people only; started from photo"
+    )
+    assert "not to be shared" in card["licence"]
+
+
+# --- the experiment
+
+
+def test_unseen_pairs_are_all_that_show_nobody_seen_and_balanced(folder, faces):
+    pairs = read_pairs(faces / "lfw_protocol" / "pairs.txt", folder)
+    seen = {"p1", "p2", "p17", "p38"}
+    left = unseen_pairs(pairs, seen)
+    assert not seen & {file.parent.name for file in [*left.first, *left.second]}
+    listed, remaining = (
+        dict(zip(zip(p.first, p.second, strict=True), zip(p.same, p.fold, strict=True), strict=True))
+        for p in (pairs, left)
+    )
+    assert remaining.items() <= listed.items()
+    for fold in range(10):
+        free = [same for (a, b), (same, f) in listed.items()
+                if f == fold and not seen & {a.parent.name, b.parent.name}]  # fmt: skip
+        kinds = [int((left.same[left.fold == fold] == kind).sum()) for kind in (True, False)]
+        assert kinds[0] == kinds[1] == min(sum(free), len(free) - sum(free))
+
+
+def test_the_experiment_trains_and_tests_on_different_people(faces, tmp_path, monkeypatch):
+    monkeypatch.setenv("SALON_REAL_FACES", str(faces))
+    monkeypatch.setenv("SALON_CACHE", str(tmp_path / "cache"))
+    common = {"images": 5, "size": 32, "width": 0.5, "batch": 16}
+    changes = {"SEEDS": (0, 1), "TUNED_ON": (0,), "VALIDATION": 13, "TEST": 13, "COMMON": common}
+    tries = {row: settings[:1] for row, settings in photographs.TRIES.items()} | {
+        "B": photographs.TRIES["B"][:2]
+    }
+    for name, value in (changes | {"STEPS": dict.fromkeys("ABCE", 3), "TRIES": tries}).items():
+        monkeypatch.setattr(photographs, name, value)
+    written = {}
+    monkeypatch.setattr(
+        photographs, "write_table", lambda name, rows, command, **notes: written.update(rows=rows, **notes)
+    )
+    photographs.reproduce_lfw()
+    notes, table = (
+        json.loads(json.dumps({k: v for k, v in written.items() if k != "rows"})),
+        pd.DataFrame(written["rows"]),
+    )
+    assert notes["people"] == {"train": PEOPLE - 26, "validation": 13, "test": 13}
+    assert [len(notes["tries_sums"][row]) for row in "ABCE"] == [1, 2, 1, 1]
+    assert notes["pairs_left"]["unseen"] <= 80 and set(table.configuration) == {*"ABCE", "raw pixels"}
+    assert set(table.condition) == {*CONDITIONS, "LFW-a unseen", "AT&T"}
+    assert not table.duplicated(["configuration", "pa", "seed", "condition", "metric"]).any()
+    cells = table.set_index(["configuration", "pa", "condition", "metric", "seed"]).value
+    at = (True, "clean", "tar_at_far_0.001")
+    gains = [100 * (cells["E", *at, seed] - cells["C", *at, seed]) for seed in (0, 1)]
+    told = notes["differences"]["E - C"]["clean tar_at_far_0.001 by (16)"]
+    assert told == pytest.approx(t_interval(gains), abs=0.01)  # rounded so
+
+
+def test_a_small_slice_of_att_is_learned(real_faces, tmp_path, monkeypatch):
+    monkeypatch.setenv("SALON_CACHE", str(tmp_path))
+    test, people = split_names(real_faces / "att_faces", 15)
+    data = folder_set(real_faces / "att_faces", 32, people, images=6)
+    assert len(data) == 25 * 6
+    run = train(recipe("tiny", people=25, steps=60), data=data, progress=False)
+    rows = evaluate_benchmark(run.recogniser, folder_benchmark(real_faces / "att_faces", test), ("clean",))
+    (eer,) = [row["value"] for row in rows if row["metric"] == "eer"]
+    assert eer < 0.25  # chance: 0.5
+    seen = unseen_pairs(att_pairs(real_faces), people)
+    assert len(seen) > 0 and {file.parent.name for file in seen.first} <= set(test)
