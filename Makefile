@@ -43,12 +43,12 @@ notebooks: env
 	$(NBVAL)
 
 test: check
-	$(RUN) -m pytest -q --durations=10
+	$(RUN) -m pytest -q -n 2 --dist loadfile --durations=10
 	$(NBVAL)
 
 # Three times in a row, then with the plainest instruction set: what is stored must not hang on this CPU.
 test-long: check
-	SALON_LONG=1 $(RUN) -m pytest -q --durations=20
+	SALON_LONG=1 $(RUN) -m pytest -q -n 2 --dist loadfile --durations=20
 	$(NBVAL)
 	$(NBVAL)
 	$(NBVAL)

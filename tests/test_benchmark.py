@@ -260,6 +260,7 @@ def test_policies_weigh_as_they_are_called():
         "average": torch.ones(6, 2),
         "confidence": embedding.confidences,
         "likelihood": 1 / embedding.variances,
+        "variance": 1 / embedding.variances,
     }
     for policy, (weigh, _) in POLICIES.items():
         fused = fuse(weigh(embedding), labels).features
