@@ -170,3 +170,21 @@ def test_rejecting_by_chance_is_not_rejecting_by_quality():
     counts = [row["n"] for row in rows if row["metric"].endswith("by_chance")]
     assert counts == sorted(counts, reverse=True) and counts[-1] < counts[0]
     assert np.isfinite([row["value"] for row in rows]).all()
+
+
+def test_the_words_about_the_ablation_are_what_the_table_says(table):
+    """Notebook 03 and the verdicts say "about a point", "about two points", "about ten points": they hold."""
+    weak, features = read_table("ablation_lecture_weak"), read_table("features_lecture")
+    for other in ("B", "C0*"):
+        assert 0.5 < difference(table, ("C", False), (other, False), "mixed")[0] < 1.7
+    for condition in ("mixed", "templates"):
+        assert 1.5 < difference(table, ("E", True), ("B", True), condition)[0] < 2.5
+    for condition in ("low_resolution", "mixed"):
+        assert -13 < difference(table, ("E-λ2", False), ("D", False), condition)[0] < -9
+    gain = [difference(table, ("B", False), ("A", False), c)[0] for c in ("low_resolution", "defocus", "pose")]
+    assert min(gain) > 14.5
+    occluded = {row: by_seed(table, (row, False), "occlusion").mean() for row in rows_at(SCALES["lecture"], 1.0)}
+    assert max(occluded, key=lambda row: occluded[row]) == "E-λ2"
+    for condition, other in ((c, o) for c in ("clean", "mixed") for o in ("C0", "C0*")):
+        assert judged(difference(weak, ("C", False), (other, False), condition)) == "open"
+    assert features[features.metric == "impostor_cosine_most"].value.max() < 0.7

@@ -25,7 +25,7 @@ from salon.experiments.benchmark import evaluate_benchmark, tar
 from salon.experiments.data import CONDITIONS, Benchmark, TrainSet
 from salon.experiments.intervals import t_interval
 from salon.experiments.recipes import Recipe, recipe
-from salon.experiments.results import write_table
+from salon.experiments.results import TAR, write_table
 from salon.experiments.runs import run_path
 from salon.experiments.scenes import TEST_IMAGES
 from salon.experiments.sheets import as_bytes, digest, from_bytes
@@ -220,7 +220,6 @@ SETTINGS: dict[str, tuple[dict[str, Any], ...]] = {
 }  # fmt: skip
 SUB_EMBEDDINGS = {"K": 8, "d": 16}
 COMPARED = (("B", "A"), ("C", "B"), ("D", "C"), ("E", "D"), ("E", "C"), ("E", "B"))
-TAR = "tar_at_far_0.001"
 
 
 def glyph_recipe(row: str, setting: dict[str, Any], seed: int, data: TrainSet) -> Recipe:
