@@ -17,13 +17,13 @@ from tqdm.auto import tqdm
 from salon.experiments import checkpoints
 from salon.experiments.benchmark import (
     FAR,
+    clean_and_mixed,
     evaluate_benchmark,
     evaluate_identification,
     evaluate_rejection,
     evaluate_templates,
     remembering,
     scores_of,
-    tar,
 )
 from salon.experiments.data import (
     CONDITIONS,
@@ -215,14 +215,17 @@ def tune(scale: Scale, work: Work) -> tuple[dict[str, Setting], dict[str, list]]
 
 def _clean_and_mixed(scale: Scale, made: Recipe) -> float:
     """Clean plus mixed TAR of a run on validation people, in percent."""
-    rows = evaluate_benchmark(train_run(made), pictures(scale, "validation"), ("clean", "mixed"))
-    return tar(rows, "clean") + tar(rows, "mixed")
+    return clean_and_mixed(train_run(made), pictures(scale, "validation"))
 
 
 def train_rows(scale: Scale, strength: float, chosen: dict[str, Setting], work: Work) -> dict[Cell, Recipe]:
     """Train every row of every seed that the tuning did not; C first, at whose mean C0 is frozen."""
     for rows in (["C"], rows_at(scale, strength)):
-        made = {(row, seed): row_recipe(scale, row, seed, chosen, strength) for row in rows for seed in scale.seeds}
+        made = {
+            (row, seed): row_recipe(scale, row, seed, chosen, strength)
+            for row in rows
+            for seed in scale.seeds
+        }
         train = partial(train_run, variances=strength == 1)
         work(train, list(dict.fromkeys(made.values())), f"training, strength {strength:g}")
     return made
@@ -288,7 +291,12 @@ def reproduce_ablation(size: str = "lecture", jobs: int = 2) -> Path:
     scale = SCALES[size]
     with workers(jobs) as work:
         chosen, seen = tune(scale, work)
-        notes = {"chosen": chosen, "tried_on_validation": seen, "criterion": CRITERION, "tuned_on": scale.tuned_on}
+        notes = {
+            "chosen": chosen,
+            "tried_on_validation": seen,
+            "criterion": CRITERION,
+            "tuned_on": scale.tuned_on,
+        }
         paths = [_table(scale, strength, chosen, notes, work) for strength in scale.strengths]
     return paths[0]
 
@@ -303,7 +311,9 @@ def _table(scale: Scale, strength: float, chosen: dict, notes: dict, work: Work)
     rows = [{"experiment": experiment, "configuration": row, "seed": seed, "split": "test"} | one
             for (row, seed), made in recipes.items() for one in found[made][0]]  # fmt: skip
     start = "the clean start of the seed"  # and not a path
-    printed = {row: str(replace(recipes[row, scale.seeds[0]], start=start)) for row in rows_at(scale, strength)}
+    printed = {
+        row: str(replace(recipes[row, scale.seeds[0]], start=start)) for row in rows_at(scale, strength)
+    }
     return write_table(
         f"ablation_{scale.name}{'' if strength == 1 else '_weak'}", rows,
         f"salon reproduce ablation --scale {scale.name}", **notes, seeds=scale.seeds, strength=strength,

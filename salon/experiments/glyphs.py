@@ -21,7 +21,7 @@ from matplotlib.ft2font import FT2Font
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from salon.experiments.benchmark import evaluate_benchmark, tar
+from salon.experiments.benchmark import clean_and_mixed, evaluate_benchmark
 from salon.experiments.data import CONDITIONS, Benchmark, TrainSet
 from salon.experiments.intervals import t_interval
 from salon.experiments.recipes import Recipe, recipe
@@ -252,12 +252,6 @@ def glyph_model(
     if variances:
         fit_variances_afterwards(run, data)
     return run.recogniser.eval()
-
-
-def clean_and_mixed(model: Recogniser, benchmark: Benchmark) -> float:
-    """What settings are chosen by: the sum of clean and mixed TAR@FAR=1e-3 in percent."""
-    rows = evaluate_benchmark(model, benchmark, ("clean", "mixed"))
-    return tar(rows, "clean") + tar(rows, "mixed")
 
 
 def choose_settings(data: TrainSet, validation: Benchmark) -> tuple[dict[str, dict], list[tuple]]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from salon.experiments import checkpoints
-from salon.experiments.benchmark import evaluate_benchmark, remembering, tar
+from salon.experiments.benchmark import clean_and_mixed, evaluate_benchmark, remembering
 from salon.experiments.data import CONDITIONS, RENDERED, TURNED, Benchmark, TrainSet
 from salon.experiments.evaluation import MATCHING, distinct, raw_pixel_scores, verification
 from salon.experiments.real_faces import att_pairs, faces_folder
@@ -242,8 +242,7 @@ def _tuned(photographs: Photographs) -> tuple[dict[str, Setting], dict[str, list
 
 def _validated(photographs: Photographs, row: str, seed: int, chosen: Mapping[str, Setting]) -> float:
     model, _ = _model(photographs.train, row, seed, chosen, variances=False)
-    rows = evaluate_benchmark(model, photographs.validation, ("clean", "mixed"))
-    return tar(rows, "clean") + tar(rows, "mixed")
+    return clean_and_mixed(model, photographs.validation)
 
 
 def reproduce_lfw() -> Path:
