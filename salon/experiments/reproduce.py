@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from salon.experiments.ablation import SCALES, reproduce_ablation
+from salon.experiments.convergence import reproduce_convergence
 from salon.experiments.features import reproduce_features
 from salon.experiments.gap import reproduce_gap
 from salon.experiments.generator import reproduce_fairness, reproduce_generator
@@ -32,6 +33,7 @@ EXPERIMENTS: dict[str, Callable[..., Path]] = {
     "ablation": reproduce_ablation, "features": reproduce_features, "real_faces": reproduce_real_faces,
     "lfw": reproduce_lfw, "glyphs": reproduce_glyphs, "generator": reproduce_generator,
     "fairness": reproduce_fairness, "gap": reproduce_gap, "mining": reproduce_mining,
+    "convergence": reproduce_convergence,
 }  # fmt: skip
 
 
