@@ -12,13 +12,12 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 
 from salon import cli
-from salon.lecture import notebooks, rounded, show, table
-from salon.lecture.lab import originals
+from salon.lecture import form, notebooks, rounded, show, table
 from salon.text import SalonError
 
-PATHS = sorted(originals().glob("*.ipynb"))
+PATHS = notebooks.find([])
 SETUP = 'from salon import lecture\nlecture.setup("en")'
-TOP = "# A title\n\n3 minutes: **12 min**"
+TOP = "# A title\n\nThree checks: **3 min**"
 CHECKS = "## Checks (3 min)\n" + "<details><summary>answer</summary>yes</details>\n" * 3
 NEXT = "Next: [the following one](next.ipynb)"
 
@@ -37,7 +36,14 @@ def good(tmp_path: Path) -> tuple[NotebookNode, Path]:
     code = [
         new_code_cell(SETUP, id="setup", execution_count=1),
         new_code_cell(
-            "1 + 1", id="sum", execution_count=2, outputs=[new_output("display_data", {"image/png": png()})]
+            "1 + 1",
+            id="sum",
+            execution_count=2,
+            outputs=[
+                new_output(
+                    "display_data", {"image/png": png()}, metadata={"image/png": {"alt": "two pixels"}}
+                )
+            ],
         ),
     ]
     prose = [
@@ -55,18 +61,25 @@ def faults(notebook: NotebookNode, path: Path) -> list[str]:
     return notebooks.complaints(path)
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", PATHS, ids=notebooks.name_of)
 def test_each_notebook_has_the_form_of_the_house(path: Path) -> None:
     assert notebooks.complaints(path) == []
 
 
-def test_the_five_parts_are_there_in_english() -> None:
-    assert [path.stem for path in PATHS] == [
-        "00_start_here", "01_background", "02_algorithm", "03_experiments", "04_discussion",
-    ]  # fmt: skip
+def test_the_five_parts_are_there_in_both_languages() -> None:
+    assert [notebooks.name_of(path) for path in PATHS] == [
+        *form.CORE_MINUTES,
+        *(f"zh/{name}" for name in form.CORE_MINUTES),
+    ]
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_the_core_path_is_two_hours() -> None:
+    assert sum(form.CORE_MINUTES.values()) + form.BREAK_MINUTES == 120
+    for path in PATHS:
+        assert form.core_minutes(nbformat.read(path, as_version=4)) == form.CORE_MINUTES[path.stem]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=notebooks.name_of)
 def test_most_code_cells_keep_to_twelve_lines(path: Path) -> None:
     cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     short = [cell.source.count("\n") < 12 for cell in cells]
@@ -74,6 +87,26 @@ def test_most_code_cells_keep_to_twelve_lines(path: Path) -> None:
 
 
 def test_a_good_notebook_has_no_fault(good: tuple[NotebookNode, Path]) -> None:
+    assert faults(*good) == []
+
+
+@pytest.mark.parametrize(
+    "prose",
+    [
+        "Twice $12.5$, `12.5`, and <details><summary>answer</summary>12.5</details>",
+        "The paper has 12.5. Source: its Table 2.",
+        "It is 2.00, as the cell below says, and takes 3 s.",
+        "See [the checks](#Checks-(3-min)).",
+    ],
+)
+def test_a_number_may_be_computed_quoted_or_folded(good: tuple[NotebookNode, Path], prose: str) -> None:
+    good[0].cells[2].source = prose
+    good[0].cells[3].outputs.append(new_output("stream", text="2.00"))
+    assert faults(*good) == []
+
+
+def test_extra_sections_are_not_counted(good: tuple[NotebookNode, Path]) -> None:
+    good[0].cells[2].source = "## More (9 min, extra)"
     assert faults(*good) == []
 
 
@@ -102,10 +135,18 @@ def source(cell: int, text: str) -> Callable[[NotebookNode], None]:
         (output("<object at 0x7f3300aa11>"), "shows '0x7f3300aa11'"),
         (output("saved in /home/ann/x"), "shows '/home/'"),
         (output("tensor([1.2])"), "shows 'tensor('"),
-        (lambda nb: nb.cells[3].outputs[0].data.update({notebooks.WIDGET: {}}), "a widget's state"),
+        (lambda nb: nb.cells[3].outputs[0].data.update({form.WIDGET: {}}), "a widget's state"),
         (lambda nb: nb.cells[3].outputs[0].data.update({"image/png": png((9, 9))}), "an empty picture"),
         (lambda nb: nb.cells[3].metadata.update(execution={}), "metadata are left (cells ['sum'])"),
         (lambda nb: nb.metadata.update(widgets={}), "metadata are left"),
+        (lambda nb: nb.cells[3].metadata.update(tags=["hide-input"]), "cell sum is tagged ['hide-input']"),
+        (lambda nb: nb.cells[3].metadata.update(tags=["nbval-ignore-output"]), "does not say why"),
+        (lambda nb: nb.cells[3].outputs[0].metadata.clear(), "a picture without an alt text"),
+        (lambda nb: nb.cells[3].outputs[0].data.update({"image/svg+xml": "<svg/>"}), "keeps an SVG"),
+        (source(2, "We measured 12.5 here."), "cell why says 12.5, which no cell computes"),
+        (source(2, "It gains 40 % more."), "cell why says 40, which no cell computes"),
+        (source(2, "See [there](#No-such-heading)."), "leads to no heading"),
+        (source(4, CHECKS.replace("3 min", "4 min") + NEXT), "the top does not say the 4 minutes"),
         (source(0, "# A title"), "the minutes"),
         (source(4, CHECKS.replace("(3 min)", "") + NEXT), "'## Checks ' does not say its minutes"),
         (source(4, CHECKS.replace("<details>", "", 1) + NEXT), "fewer than three checks"),
@@ -119,8 +160,8 @@ def test_each_fault_is_named(good: tuple[NotebookNode, Path], change: Callable, 
 
 
 def test_tidying_keeps_ids_tags_counts_and_pictures() -> None:
-    view = {notebooks.WIDGET: {"model_id": "ab12"}, "image/png": png(), "text/plain": "Explorer()"}
-    bar = {notebooks.WIDGET: {}, "text/plain": "cosface:   0%|          | 0/300 [00:00<?, ?it/s]"}
+    view = {form.WIDGET: {"model_id": "ab12"}, "image/png": png(), "text/plain": "Explorer()"}
+    bar = {form.WIDGET: {}, "text/plain": "cosface:   0%|          | 0/300 [00:00<?, ?it/s]"}
     outputs = [new_output("display_data", data) for data in (view, bar)]
     cell = new_code_cell("x", id="kept", execution_count=4, outputs=outputs)
     cell.metadata = {"tags": ["nbval-ignore-output"], "execution": {"iopub.status.busy": "2026-11-22"}}
@@ -145,7 +186,8 @@ def test_run_executes_in_one_thread_twice_alike(good: tuple[NotebookNode, Path])
         3
     ].source = "import os, torch\nprint(os.environ['OMP_NUM_THREADS'], torch.get_num_threads())"
     nbformat.write(notebook, path)
-    notebooks.run(path)
+    cost = notebooks.run(path)
+    assert "sum" in str(cost) and cost.seconds > 0
     first = path.read_text()
     assert nbformat.reads(first, 4).cells[3].outputs[0].text == "1 1\n"
     assert notebooks.complaints(path) == []
@@ -166,6 +208,8 @@ def test_a_cell_that_fails_leaves_the_file_alone(good: tuple[NotebookNode, Path]
 
 def test_the_command_line_says_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["notebooks", "check", "00"]) == 0
+    assert "0 complaints about 1 notebooks" in capsys.readouterr().out
+    assert cli.main(["notebooks", "check", "zh/00"]) == 0
     assert "0 complaints about 1 notebooks" in capsys.readouterr().out
     assert cli.main(["notebooks", "check", "99_none"]) == 2
     assert "expected one of 00_start_here" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """The house itself: who may import whom, what is promised in the README, what must never be committed."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -153,3 +154,20 @@ def test_the_two_readmes_say_the_same_commands() -> None:
 
 def test_shipped_files_are_those_of_the_data_sheet() -> None:
     assert doctor.read_checksums(ROOT / "data") == doctor.checksums(ROOT / "data"), "run `salon checksums`"
+
+
+def test_notebooks_are_tested_with_the_network_refused() -> None:
+    """What `make test` puts on PYTHONPATH refuses a host elsewhere, and leaves this computer alone."""
+    code = (
+        "import socket, threading\n"
+        "server = socket.create_server(('127.0.0.1', 0))\n"
+        "socket.create_connection(server.getsockname(), timeout=5).close()\n"
+        "asks = [lambda: socket.create_connection(('192.0.2.1', 80)), lambda: socket.getaddrinfo('example.org', 80)]\n"
+        "for ask in asks:\n"
+        "    try: ask()\n"
+        "    except OSError as error: assert 'needs no network' in str(error)\n"
+        "    else: raise SystemExit('a connection was let through')\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "tests" / "offline")}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
+    assert "PYTHONPATH=tests/offline" in (ROOT / "Makefile").read_text()

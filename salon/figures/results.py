@@ -144,3 +144,33 @@ def probe_figure(table: pd.DataFrame) -> Figure:
     axes[0, 0].set_ylabel("linear probe, balanced accuracy, %")
     axes[0, 0].legend(frameon=False)
     return figure
+
+
+def convergence_figure(table: pd.DataFrame, names: Mapping[str, str]) -> Figure:
+    """Training from scratch, step by step, of some rows (name: what to call it): means over seeds, and their range.
+
+    Left the training people classified right on their plain pictures; then TAR of unseen people, clean and mixed.
+    """
+    figure, axes = panels(1, 3, 10.2, 3.4)
+    shown = (
+        ("train", "clean", "accuracy"),
+        ("test", "clean", "tar_at_far_0.001"),
+        ("test", "mixed", "tar_at_far_0.001"),
+    )
+    for axis, (split, condition, metric) in zip(axes[0], shown, strict=True):
+        for (name, label), colour in zip(names.items(), COLOURS, strict=True):
+            rows = table[
+                (table.configuration == name) & (table.split == split) & (table.condition == condition)
+            ]
+            rows = rows[rows.metric.str.startswith(metric)]
+            steps = rows.metric.str.extract(r"_at_step_(\d+)$")[0].astype(int)
+            seeds = 100 * rows.assign(step=steps).pivot(index="step", columns="seed", values="value")
+            axis.plot(seeds.index, seeds.mean(axis=1), "o-", color=colour, markersize=4, label=label)
+            axis.fill_between(
+                seeds.index, seeds.min(axis=1), seeds.max(axis=1), color=colour, alpha=0.2, linewidth=0
+            )
+        axis.set(xlabel="training step", ylabel="classified right, %" if split == "train" else TAR)
+        axis.set_title(f"{'training people' if split == 'train' else 'unseen people'}, {condition}")
+        axis.grid(alpha=0.3)
+    axes[0, 0].legend(frameon=False, fontsize=8)
+    return figure

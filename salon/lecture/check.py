@@ -1,0 +1,342 @@
+"""`check.pull(pull)`: call a student's function on small inputs and say the one thing that helps most.
+
+Nothing here raises for a wrong answer. All axes differ in length, so that none is mistaken for another unseen.
+"""
+
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+from torch.nn.functional import normalize
+
+from salon.lecture import exercises
+from salon.text import say
+
+Arguments = dict[str, Any]
+
+
+def pull(function: object) -> None:
+    """Say how far `function` is from the exercise of notebook 1, the pull of CosFace."""
+    print(verdict("pull", function))
+
+
+def pair_scores(function: object) -> None:
+    """Say how far `function` is from the exercise of notebook 2, score (16) of all pairs."""
+    print(verdict("pair_scores", function))
+
+
+def accept_rates(function: object) -> None:
+    """Say how far `function` is from the exercise of notebook 3, TAR at one FAR."""
+    print(verdict("accept_rates", function))
+
+
+def refusals(function: object) -> None:
+    """Say how far `function` is from the exercise of notebook 4, who is refused."""
+    print(verdict("refusals", function))
+
+
+def verdict(name: str, function: object) -> str:
+    """What `check.NAME` prints about `function`, one line in the chosen language."""
+    try:
+        _examine(name, function)
+    except _Finding as finding:
+        return say("check.line", name=name, text=finding)
+    return say("check.line", name=name, text=say("check.right", n=len(TASKS[name].sizes)))
+
+
+def mistakes(name: str) -> list[str]:
+    """What the check says to each expected mistake of an exercise, for the teacher."""
+    return [say(f"check.{name}.{key}") for key in TASKS[name].wrong]
+
+
+def mistaken(name: str, old: str, new: str) -> Callable[..., Tensor]:
+    """Our solution of an exercise with one slip: `old`, which stands in it once, replaced by `new`."""
+    scope: dict[str, Any] = {"torch": torch}
+    exec(exercises.solution(name).replace(old, new), scope)
+    return scope[name]
+
+
+class _Finding(Exception):
+    """What is to be told; its text is ready to be read."""
+
+
+def _finding(key: str, **values: Any) -> _Finding:
+    return _Finding(say(f"check.{key}", **values).strip())
+
+
+@dataclass(frozen=True)
+class Task:
+    """How an exercise is examined: by which inputs, and which mistakes have a name.
+
+    `draw` makes the arguments from a generator and the lengths of the axes. The text check.NAME.KEY belongs to
+    `wrong[KEY]`, a slip as an edit of our solution (old, new), and to `edges[KEY]`, what is changed in the inputs.
+    """
+
+    sizes: tuple[dict[str, int], ...]
+    draw: Callable[..., Arguments]
+    wrong: Mapping[str, tuple[str, str]]
+    edges: Mapping[str, Arguments] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call: the arguments, the lengths of the axes by name, and what is expected."""
+
+    arguments: Arguments
+    sizes: dict[str, int]
+    expected: Tensor
+
+    def named(self, shape: Iterable[int]) -> str:
+        """A shape with the names of its axes where they can be told: [B, N] = [5, 7]."""
+        names = {size: name for name, size in self.sizes.items()}
+        lengths = list(shape)
+        return f"[{', '.join(names.get(n, str(n)) for n in lengths)}] = {lengths}" if lengths else "[]"
+
+    def factors(self) -> dict[str, float]:
+        """Numbers that an answer may be off by, in order: plain ones, then lengths and single arguments."""
+        numbers = {name: x for name, x in self.arguments.items() if isinstance(x, float)}
+        return {"2": 2.0, "100": 100.0} | numbers | {name: float(n) for name, n in self.sizes.items()}
+
+
+def _cases(name: str) -> list[Case]:
+    task, cases = TASKS[name], []
+    for seed, sizes in enumerate(task.sizes):
+        arguments = task.draw(Generator().manual_seed(seed), **sizes)
+        cases.append(Case(arguments, sizes, _solved(name, arguments)))
+    return cases
+
+
+def _solved(name: str, arguments: Arguments) -> Tensor:
+    return getattr(exercises, name)(**arguments)
+
+
+def _examine(name: str, function: object) -> None:
+    """Return if `function` is right, else raise the `_Finding` that helps most."""
+    if not callable(function):
+        raise _finding("function", name=name, came=type(function).__name__)
+    task, cases = TASKS[name], _cases(name)
+    results, changed = zip(*(_call(function, case) for case in cases), strict=True)
+    if not all(_alike(case.expected, result) for case, result in zip(cases, results, strict=True)):
+        raise _Finding(_diagnosis(name, cases, results))
+    if any(changed):
+        raise _finding("changed", argument=next(filter(None, changed)))
+    for key, values in task.edges.items():
+        arguments = cases[0].arguments | values
+        edge = Case(arguments, cases[0].sizes, _solved(name, arguments))
+        if not _survives(function, edge):
+            raise _finding("edge", text=say(f"check.{name}.{key}"))
+
+
+def _call(function: Callable, case: Case) -> tuple[Tensor, str]:
+    """The result, checked for its kind and shape, and the argument that the function has changed, or ""."""
+    given = {name: x.clone() if isinstance(x, Tensor) else x for name, x in case.arguments.items()}
+    try:
+        result = function(*given.values())
+    except Exception as error:
+        raise _raised(error, function, case) from error
+    _expect_floats(result, case)
+    result = result.detach().cpu()
+    if result.shape != case.expected.shape:
+        raise _wrong_shape(result, case)
+    if bad := int((~result.isfinite()).sum()):
+        raise _finding("nan", bad=bad, all=result.numel())
+    before = case.arguments.items()
+    return result, next((n for n, x in before if isinstance(x, Tensor) and not x.equal(given[n])), "")
+
+
+def _survives(function: Callable, case: Case) -> bool:
+    try:
+        return _alike(case.expected, _call(function, case)[0])
+    except _Finding:
+        return False
+
+
+def _raised(error: Exception, function: Callable, case: Case) -> _Finding:
+    file = getattr(getattr(function, "__code__", None), "co_filename", None)
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    sizes = ", ".join(f"{name} = {n}" for name, n in case.sizes.items())
+    told = {"error": f"{type(error).__name__}: {error}".strip().split("\n")[0].rstrip("."), "sizes": sizes}
+    if not own or not own[-1].line:
+        return _finding("raised", **told)
+    return _finding("raised_in_line", line=own[-1].lineno, code=own[-1].line.split("  #")[0], **told)
+
+
+def _expect_floats(result: object, case: Case) -> None:
+    if result is None or result is ...:
+        raise _finding("not_yet")
+    if not isinstance(result, Tensor):
+        kind = f"{type(result).__module__}.{type(result).__name__}".removeprefix("builtins.")
+        raise _finding("type", came=kind, expected=case.named(case.expected.shape))
+    if not result.is_floating_point():
+        raise _finding("dtype", came=result.dtype)
+
+
+def _wrong_shape(result: Tensor, case: Case) -> _Finding:
+    hint = next(_shape_hints(result, case), "")
+    came, expected = case.named(result.shape), case.named(case.expected.shape)
+    return _finding("shape", came=came, expected=expected, hint=hint)
+
+
+def _shape_hints(came: Tensor, case: Case) -> Iterator[str]:
+    """What explains the shape, if the numbers bear it out."""
+    expected = case.expected
+    names = {size: name for name, size in case.sizes.items()}
+    if came.ndim == 2 and _alike(expected, came.T):
+        yield say("check.shape.transposed")
+    if came.squeeze().shape == expected.shape:
+        yield say("check.shape.squeeze")
+    for way in ("sum", "mean"):
+        for axis, n in enumerate(came.shape):
+            if _alike(expected, getattr(came, way)(axis)):
+                yield say(f"check.shape.{way}", axis=names.get(n, n))
+        for axis, n in enumerate(expected.shape):
+            if _alike(getattr(expected, way)(axis), came):
+                yield say(f"check.shape.{way}_too_many", axis=names.get(n, n))
+
+
+def _diagnosis(name: str, cases: list[Case], results: tuple[Tensor, ...]) -> str:
+    """The first explanation that holds in every call, from the most special to the most general."""
+    pairs = list(zip(cases, results, strict=True))
+    for key, slip in TASKS[name].wrong.items():
+        if all(_alike(mistaken(name, *slip)(**case.arguments), result) for case, result in pairs):
+            return say(f"check.{name}.{key}")
+    if all(_alike(-case.expected, result) for case, result in pairs):
+        return say("check.sign")
+    if all(_alike(1 - case.expected, result) for case, result in pairs):
+        return say("check.complement")
+    if factor := _factor(pairs):
+        return say("check.scale", factor=factor)
+    offsets = [result - case.expected for case, result in pairs]
+    if all(_alike(offsets[0].flatten()[0].expand_as(offset), offset) for offset in offsets):
+        return say("check.offset", offset=f"{float(offsets[0].flatten()[0]):.3g}")
+    case, result = next(pair for pair in pairs if not _alike(pair[0].expected, pair[1]))
+    return _first_difference(case.expected, result)
+
+
+def _factor(pairs: list[tuple[Case, Tensor]]) -> str:
+    """By what the results are too large in every call: "2", "1/scale", "0.3"; "" if by nothing that is constant."""
+    ratios = [_ratio(case.expected, result) for case, result in pairs]
+    known = [case.factors() for case, _ in pairs]
+    for name in known[0]:
+        for text, power in ((name, 1), (f"1/{name}", -1)):
+            if all(_close(r, factors[name] ** power) for r, factors in zip(ratios, known, strict=True)):
+                return text
+    return f"{ratios[0]:.3g}" if all(_close(r, ratios[0]) for r in ratios) else ""
+
+
+def _ratio(expected: Tensor, came: Tensor) -> float:
+    """The least-squares ratio, or NaN where the two are not proportional."""
+    ratio = (came * expected).sum() / expected.square().sum()
+    return float(ratio) if _alike(ratio * expected, came) else float("nan")
+
+
+def _first_difference(expected: Tensor, came: Tensor) -> str:
+    wrong = ~torch.isclose(came.double(), expected.double(), rtol=1e-3, atol=1e-5)
+    where = wrong.nonzero()[0].tolist()
+    values = {"came": came[tuple(where)], "expected": expected[tuple(where)]}
+    told = {name: f"{float(value):.4g}" for name, value in values.items()}
+    return say("check.differs", right=int((~wrong).sum()), all=came.numel(), where=where, **told)
+
+
+def _alike(expected: Tensor, came: Tensor) -> bool:
+    same = expected.shape == came.shape
+    return same and torch.allclose(came.double(), expected.double(), rtol=1e-3, atol=1e-5)
+
+
+def _close(a: float, b: float) -> bool:
+    return abs(a - b) <= 1e-3 * abs(b)
+
+
+def _draw_pull(generator: Generator, B: int, N: int) -> Arguments:
+    labels = torch.randint(N, (B,), generator=generator)
+    others = 0.4 * torch.rand(B, N, generator=generator) - 0.2
+    own = 0.3 + 0.2 * torch.rand(B, 1, generator=generator)  # so that P_y is neither 0 nor 1
+    cosines = others.scatter(1, labels[:, None], own)
+    return {"cosines": cosines, "labels": labels, "scale": 3.0 + N, "margin": 0.35}
+
+
+def _draw_pair_scores(generator: Generator, A: int, B: int, K: int, d: int) -> Arguments:
+    f, g = (normalize(torch.randn(n, K, d, generator=generator), dim=-1) for n in (A, B))
+    u, v = (torch.rand(n, K, generator=generator) + 0.1 for n in (A, B))
+    return {"f": f, "u": u, "g": g, "v": v}
+
+
+def _draw_accept_rates(generator: Generator, C: int, G: int, I: int) -> Arguments:  # noqa: E741
+    harder = 0.2 * torch.arange(C)[:, None]  # each condition needs a threshold of its own
+    impostor = 0.1 * (2 * torch.randn(C, I, generator=generator)).round() + 0.5 - harder  # so there are ties
+    near = impostor.topk(5).values  # genuine scores at and just above those of impostors
+    genuine = 0.2 * torch.randn(C, G - 10, generator=generator) + 0.8 - harder
+    return {"genuine": torch.cat([genuine, near, near + 0.005], 1), "impostor": impostor, "far": 0.15}
+
+
+def _draw_refusals(generator: Generator, B: int, K: int, G: int) -> Arguments:
+    drawn = torch.rand(B - G, generator=generator).square()  # the first groups are larger
+    groups = torch.cat([torch.arange(G), (G * drawn).long()])
+    confidences = 8 * torch.rand(B, K, generator=generator) + groups[:, None]
+    return {"confidences": confidences, "groups": groups, "share": 0.3}
+
+
+TASKS = {
+    "pull": Task(
+        sizes=({"B": 5, "N": 7}, {"B": 4, "N": 3}, {"B": 2, "N": 9}),
+        draw=_draw_pull,
+        wrong={
+            "no_margin": (" - margin", ""),
+            "margin_unscaled": ("- margin", "- margin / scale"),
+            "margin_added": ("- margin", "+ margin"),
+            "axis": ("softmax(1)", "softmax(0)"),
+            "belief": ("scale * (1 - P.squeeze(1))", "P.squeeze(1)"),
+            "scaled_belief": ("(1 - P.squeeze(1))", "P.squeeze(1)"),
+        },
+        edges={"overflow": {"scale": 1000.0, "margin": 0.0}},
+    ),
+    "pair_scores": Task(
+        sizes=({"A": 5, "B": 4, "K": 3, "d": 2}, {"A": 2, "B": 6, "K": 4, "d": 3}),
+        draw=_draw_pair_scores,
+        wrong={
+            "no_log": (" + f.shape[-1] * both.log()", ""),
+            "log_once": ("f.shape[-1] * ", ""),
+            "log_whole": ("f.shape[-1]", "f[0].numel()"),
+            "log_sign": ("both + f", "both - f"),
+            "half": ("distance / both", "2 * distance / both"),
+            "unsquared": ("square().sum(-1)  #", "square().sum(-1).sqrt()  #"),
+            "mean_d": ("square().sum", "square().mean"),
+            "one_variance": ("u[:, None] + v", "u[:, None] + 0 * v"),
+            "confidences": ("u[:, None] + v", "1 / u[:, None] + 1 / v"),
+        },
+    ),
+    "accept_rates": Task(
+        sizes=({"C": 3, "G": 14, "I": 20}, {"C": 2, "G": 15, "I": 12}),
+        draw=_draw_accept_rates,
+        wrong={
+            "at_least": ("(genuine > ", "(genuine >= "),
+            "nth": ("[:, n]", "[:, n - 1]"),
+            "floor": ("round(", "int("),
+            "one_threshold": (
+                "impostor.sort(dim=1, descending=True).values[:, n]",
+                "impostor.flatten().sort(descending=True).values[[n * len(impostor)] * len(impostor)]",
+            ),
+            "lowest": ("descending=True", "descending=False"),
+            "from_genuine": ("= impostor.sort", "= genuine.sort"),
+            "false_accepts": ("(genuine > ", "(impostor > "),
+            "quantile": ("sort(dim=1, descending=True).values[:, n]", "quantile(1 - far, dim=1)"),
+        },
+    ),
+    "refusals": Task(
+        sizes=({"B": 23, "K": 3, "G": 4}, {"B": 26, "K": 2, "G": 5}),
+        draw=_draw_refusals,
+        wrong={
+            "most": ("argsort()", "argsort(descending=True)"),
+            "of_refused": ("/ sizes", "/ n"),
+            "of_all": ("/ sizes", "/ len(groups)"),
+            "each_group": ("groups[refused].bincount(minlength=len(sizes))", "(share * sizes).round()"),
+            "one_part": ("confidences.mean(1)", "confidences[:, 0]"),
+            "weakest": ("confidences.mean(1)", "confidences.amin(1)"),
+            "floor": ("round(", "int("),
+        },
+        edges={"nobody": {"share": 0.0}},
+    ),
+}

@@ -1,0 +1,218 @@
+"""The form of a notebook: rules that each name what is wrong in one sentence, for `salon notebooks check`."""
+
+import base64
+import io
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+LIMIT = 25  # lines of a code cell; the norm is 12
+WIDGET = "application/vnd.jupyter.widget-view+json"
+# Minutes of the core path: the notebooks, and a break after part 2. Two hours in all.
+CORE_MINUTES = {
+    "00_start_here": 7,
+    "01_background": 23,
+    "02_algorithm": 32,
+    "03_experiments": 30,
+    "04_discussion": 20,
+}
+BREAK_MINUTES = 8
+KEPT = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+TAGS = {"nbval-ignore-output"}  # each cell that has one says why: `# not compared: …`
+FIRST = re.compile(r'from salon import lecture\nlecture\.setup\("(en|zh)"\)')
+# Texts that differ between machines or runs, or that only a forgotten variable at a cell's end leaves.
+_UNWANTED = re.compile(
+    r"0x[0-9a-f]{6,}|/(?:home|root|tmp|Users)/|https?://|tensor\(|<(?:Axes|Figure)|Warning:"
+)
+_MINUTES = re.compile(r"(\d+) ?(?:min|分钟)")
+_EXTRA = re.compile(r"extra|选读")
+_FOLDED = re.compile(r"<details>.*?</details>", re.DOTALL)
+FENCED = re.compile(r"```.*?```", re.DOTALL)
+_FORMULA = re.compile(r"\$\$.+?\$\$|(?<!\$)\$[^$\n]+\$(?!\$)", re.DOTALL)
+_CODE = re.compile(r"`[^`\n]+`")
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_MEASURED = re.compile(r"(?<![\w.])(\d+\.\d+)|(?<![\w.])(\d+)(?= ?(?:%|points|percent|个百分点))")
+_SOURCE = re.compile(r"\]\(http|\bSources?:|来源：")
+
+Rule = Callable[[Any, Path], Iterator[str]]
+
+
+def complaints(notebook: Any, path: Path) -> list[str]:
+    """What is wrong with a notebook's form, one sentence each; an empty list is what we want."""
+    return [text for rule in RULES for text in rule(notebook, path)]
+
+
+def codes(notebook: Any) -> list:
+    """The code cells."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def prose(notebook: Any) -> list:
+    """The Markdown cells."""
+    return [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+
+
+def headings(text: str) -> list[str]:
+    """The Markdown headings of a text, code blocks aside."""
+    return [line for line in FENCED.sub("", text).split("\n") if re.match(r"#{1,6} ", line)]
+
+
+def formulas(text: str) -> list[str]:
+    """The formulas of a text, in `$` or `$$`, code aside."""
+    return _FORMULA.findall(_CODE.sub("", FENCED.sub("", text)))
+
+
+def spans(text: str) -> list[str]:
+    """The pieces of a text in code type."""
+    return _CODE.findall(FENCED.sub("", text))
+
+
+def links(text: str) -> list[str]:
+    """The targets of a text's links and pictures."""
+    return _LINK.findall(FENCED.sub("", text))
+
+
+def decimals(text: str) -> list[str]:
+    """The decimal numbers and percentages of a text, code and formulas aside."""
+    for pattern in (FENCED, _FORMULA, _CODE):
+        text = pattern.sub(" ", text)
+    return [found[1] or found[2] for found in _MEASURED.finditer(text)]
+
+
+def core_minutes(notebook: Any) -> int:
+    """The minutes of all sections that are not marked as extra."""
+    sections = [line for cell in prose(notebook) for line in headings(cell.source) if line.startswith("## ")]
+    core = [_MINUTES.search(line) for line in sections if not _EXTRA.search(line)]
+    return sum(int(found[1]) for found in core if found)
+
+
+def shown(cell: Any) -> str:
+    """All text that a code cell shows."""
+    outputs = cell.get("outputs", ())
+    texts = [
+        [o.get("text", ""), *(v for k, v in o.get("data", {}).items() if k.startswith("text/"))]
+        for o in outputs
+    ]
+    return "\n".join(text for found in texts for text in found)
+
+
+def _code_is_short_and_plain(notebook: Any, path: Path) -> Iterator[str]:
+    cells = codes(notebook)
+    if not cells or not FIRST.fullmatch(cells[0].source):
+        yield 'the first code cell is not exactly `from salon import lecture`, `lecture.setup("en")`'
+    for cell in cells:
+        lines = cell.source.split("\n")
+        if len(lines) > LIMIT:
+            yield f"cell {cell.id} has {len(lines)} lines; {LIMIT} are the limit"
+        if any(line.lstrip().startswith(("!", "%")) for line in lines):
+            yield f"cell {cell.id} has a shell line or a magic"
+
+
+def _prose_comes_first(notebook: Any, path: Path) -> Iterator[str]:
+    for before, cell in zip([None, *notebook.cells], notebook.cells, strict=False):
+        if cell.cell_type == "code" and (before is None or before.cell_type != "markdown"):
+            yield f"cell {cell.id} has no prose before it"
+
+
+def _run_in_order(notebook: Any, path: Path) -> Iterator[str]:
+    counts = [cell.execution_count for cell in codes(notebook)]
+    if counts != list(range(1, len(counts) + 1)):
+        yield f"the execution counts are {counts}; run it with `salon notebooks run {path.stem}`"
+
+
+def _outputs_are_clean(notebook: Any, path: Path) -> Iterator[str]:
+    for cell in codes(notebook):
+        for output in cell.outputs:
+            if output.output_type == "error" or output.get("name") == "stderr":
+                yield f"cell {cell.id} stored an error or a warning"
+            data = output.get("data", {})
+            if WIDGET in data or ("image/png" in data and _is_blank(data["image/png"])):
+                yield f"cell {cell.id} keeps a widget's state or an empty picture"
+            if "image/svg+xml" in data:
+                yield f"cell {cell.id} keeps an SVG, whose bytes differ from run to run; show a PNG"
+            if "image/png" in data and not output.get("metadata", {}).get("image/png", {}).get("alt"):
+                yield f"cell {cell.id} shows a picture without an alt text; use lecture.show(figure, alt)"
+        if found := _UNWANTED.search(shown(cell)):
+            yield f"cell {cell.id} shows {found[0]!r}, which no reader needs"
+
+
+def _is_blank(png: str) -> bool:
+    from PIL import Image
+
+    extremes: Any = Image.open(io.BytesIO(base64.b64decode(png))).convert("L").getextrema()
+    return extremes[0] == extremes[1]
+
+
+def _metadata_is_bare(notebook: Any, path: Path) -> Iterator[str]:
+    extra = [cell.id for cell in notebook.cells if set(cell.metadata) - {"tags"}]
+    if notebook.metadata != KEPT or extra:
+        yield f"metadata are left (cells {extra}); `salon notebooks run` strips them"
+    for cell in notebook.cells:
+        tags = set(cell.metadata.get("tags", ()))
+        if tags - TAGS:
+            yield f"cell {cell.id} is tagged {sorted(tags - TAGS)}, which hides or skips something"
+        if tags & TAGS and "# not compared: " not in cell.source:
+            yield f"cell {cell.id} is not compared by nbval and does not say why (`# not compared: …`)"
+
+
+def _didactic_frame(notebook: Any, path: Path) -> Iterator[str]:
+    texts = [cell.source for cell in prose(notebook)]
+    sections = [line for text in texts for line in headings(text) if line.startswith("## ")]
+    if not texts[0].startswith("# ") or not _MINUTES.search(texts[0]):
+        yield "the top does not give a title and the minutes"
+    yield from (f"{line!r} does not say its minutes" for line in sections if not _MINUTES.search(line))
+    if sum(text.count("<details>") for text in texts) < 3:
+        yield "it has fewer than three checks with folded answers"
+    if not re.search(r"\]\([^)]*\.(?:ipynb|md)\)", texts[-1]):
+        yield "the last cell does not say what comes next"
+
+
+def _minutes_add_up(notebook: Any, path: Path) -> Iterator[str]:
+    counted = core_minutes(notebook)
+    if path.stem in CORE_MINUTES and counted != CORE_MINUTES[path.stem]:
+        yield f"its core sections take {counted} minutes; {CORE_MINUTES[path.stem]} are planned"
+    if not re.search(rf"\*\*{counted} ?(?:min|分钟)", prose(notebook)[0].source):
+        yield f"the top does not say the {counted} minutes of its core sections"
+
+
+def _links_lead_somewhere(notebook: Any, path: Path) -> Iterator[str]:
+    for cell in prose(notebook):
+        for link in links(cell.source):
+            file, _, anchor = link.partition("#")
+            if "://" not in link and file and not (path.parent / file).exists():
+                yield f"the link to {link} leads nowhere"
+            if not file and anchor not in _anchors(notebook):
+                yield f"the link to {link} leads to no heading"
+
+
+def _anchors(notebook: Any) -> set[str]:
+    lines = [line for cell in prose(notebook) for line in headings(cell.source)]
+    return {line.lstrip("# ").strip().replace(" ", "-") for line in lines}  # JupyterLab's rule
+
+
+def _numbers_come_from_somewhere(notebook: Any, path: Path) -> Iterator[str]:
+    """A decimal or a percentage in prose stands in an output or the code too, or its cell names a source."""
+    known = "\n".join(cell.source + "\n" + shown(cell) for cell in codes(notebook))
+    for cell in prose(notebook):
+        if _SOURCE.search(cell.source):
+            continue
+        for number in decimals(_FOLDED.sub(" ", cell.source)):
+            if not re.search(rf"(?<![\d.]){re.escape(number)}(?!\d)", known):
+                yield f"cell {cell.id} says {number}, which no cell computes and no source backs"
+
+
+RULES: tuple[Rule, ...] = (
+    _code_is_short_and_plain,
+    _prose_comes_first,
+    _run_in_order,
+    _outputs_are_clean,
+    _metadata_is_bare,
+    _didactic_frame,
+    _minutes_add_up,
+    _links_lead_somewhere,
+    _numbers_come_from_somewhere,
+)

@@ -1,0 +1,410 @@
+"""The exercises: solutions pass, each mistake is told by its name and no other, the notebooks hold the one source."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from torch.nn.functional import one_hot
+
+from salon import cli
+from salon.experiments.protocols import tar_at_far
+from salon.lecture import check, editions, exercises
+from salon.lecture.lab import originals
+from salon.model.embedding import Embedding
+from salon.model.losses import margin_loss
+from salon.model.matching import likelihood_scores
+from salon.text import LANGUAGES, TEXTS, say, set_language
+
+NAMES = list(exercises.EXERCISES)
+MISTAKES = [(name, key) for name, task in check.TASKS.items() for key in task.wrong]
+# The notebooks in both editions; the Chinese one from the day that it is built.
+NOTEBOOKS = [
+    pytest.param(name, lang, folder / f"{stem}.ipynb", id=f"{name}-{lang}")
+    for lang, folder in (("en", originals()), ("zh", originals() / "zh"))
+    for name, stem in exercises.EXERCISES.items()
+    if (folder / f"{stem}.ipynb").exists()
+]
+
+
+@pytest.fixture(autouse=True)
+def english():
+    yield set_language("en")
+    set_language("en")
+
+
+def run(source: str, name: str) -> Callable:
+    scope: dict = {}
+    exec(source, scope)
+    return scope[name]
+
+
+def line(name: str, key: str, **values: object) -> str:
+    return say("check.line", name=name, text=say(f"check.{key}", **values).strip())
+
+
+def after(name: str, change: Callable) -> Callable:
+    """The solution, its result changed."""
+    return lambda *given: change(getattr(exercises, name)(*given))
+
+
+def right(name: str) -> str:
+    return line(name, "right", n=len(check.TASKS[name].sizes))
+
+
+# The check.
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("name", NAMES)
+def test_the_stub_runs_and_is_not_yet_solved_and_the_solution_is_right(name, lang, capsys) -> None:
+    set_language(lang)
+    run(exercises.try_cell(name), name)
+    assert capsys.readouterr().out == line(name, "not_yet") + "\n"
+    run(exercises.try_cell(name, exercises.solution(name)), name)
+    assert capsys.readouterr().out == right(name) + "\n"
+
+
+@pytest.mark.parametrize(("name", "key"), MISTAKES)
+def test_each_mistake_is_told_by_its_name_and_no_other(name: str, key: str) -> None:
+    old, new = check.TASKS[name].wrong[key]
+    assert exercises.solution(name).count(old) == 1, "the slip must be an edit of the solution"
+    wrong = check.mistaken(name, old, new)
+    for lang in LANGUAGES:
+        set_language(lang)
+        assert check.verdict(name, wrong) == line(name, f"{name}.{key}")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("change", "key", "values"),
+    [
+        (lambda x: None, "not_yet", {}),
+        (lambda x: ..., "not_yet", {}),
+        (lambda x: -x, "sign", {}),
+        (lambda x: 1 - x, "complement", {}),
+        (lambda x: 2 * x, "scale", {"factor": "2"}),
+        (lambda x: x / 2, "scale", {"factor": "1/2"}),
+        (lambda x: 100 * x, "scale", {"factor": "100"}),
+        (lambda x: 0.7 * x, "scale", {"factor": "0.7"}),
+        (lambda x: x + 3, "offset", {"offset": "3"}),
+        (lambda x: x.unsqueeze(-1).expand(*x.shape, 1).int(), "dtype", {"came": "torch.int32"}),
+        (lambda x: x > 0, "dtype", {"came": "torch.bool"}),
+        (lambda x: x.double(), "right", {"n": None}),
+    ],
+)
+def test_general_mistakes_are_told_for_every_exercise(name, change, key, values) -> None:
+    values = {"n": len(check.TASKS[name].sizes)} if "n" in values else values
+    assert check.verdict(name, after(name, change)) == line(name, key, **values)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "factor"),
+    [
+        ("pull", lambda x, cosines, labels, scale, margin: x / scale, "1/scale"),
+        ("pull", lambda x, cosines, labels, scale, margin: x * margin, "margin"),
+        ("pull", lambda x, cosines, labels, scale, margin: x / len(labels), "1/B"),
+        ("pair_scores", lambda x, f, u, g, v: x / u.shape[1], "1/K"),
+        ("pair_scores", lambda x, f, u, g, v: x * f.shape[2], "d"),
+        ("accept_rates", lambda x, genuine, impostor, far: x * genuine.shape[1], "G"),
+    ],
+)
+def test_a_wrong_factor_is_given_its_name(name, change, factor) -> None:
+    wrong = lambda *given: change(getattr(exercises, name)(*given), *given)  # noqa: E731
+    assert check.verdict(name, wrong) == line(name, "scale", factor=factor)
+
+
+def shape_of(name: str) -> list[int]:
+    return list(check._cases(name)[0].expected.shape)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "came", "hint"),
+    [
+        ("pair_scores", lambda x: x.T, "[B, A] = [4, 5]", {"transposed": None}),
+        ("pair_scores", lambda x: x.sum(1), "[A] = [5]", {"sum_too_many": "B"}),
+        ("pair_scores", lambda x: x.mean(0), "[B] = [4]", {"mean_too_many": "A"}),
+        ("pair_scores", lambda x: x[..., None].expand(-1, -1, 3) / 3, "[A, B, K] = [5, 4, 3]", {"sum": "K"}),
+        ("pair_scores", lambda x: x[..., None].expand(-1, -1, 3), "[A, B, K] = [5, 4, 3]", {"mean": "K"}),
+        ("pair_scores", lambda x: x[:, :3], "[A, K] = [5, 3]", {}),
+        ("pull", lambda x: x[:, None], "[B, 1] = [5, 1]", {"squeeze": None}),
+        ("pull", lambda x: x.mean(), "[]", {"mean_too_many": "B"}),
+        ("pull", lambda x: x[:, None].expand(-1, 7), "[B, N] = [5, 7]", {"mean": "N"}),
+        ("accept_rates", lambda x: x.mean(), "[]", {"mean_too_many": "C"}),
+        ("refusals", lambda x: x[:3], "[K] = [3]", {}),
+    ],
+)
+def test_a_wrong_shape_is_told_with_the_names_of_its_axes(name, change, came, hint) -> None:
+    (told,) = [say(f"check.shape.{key}", axis=axis) for key, axis in hint.items()] or [""]
+    axes = {"pair_scores": "[A, B]", "pull": "[B]", "accept_rates": "[C]", "refusals": "[G]"}[name]
+    expected = f"{axes} = {shape_of(name)}"
+    found = check.verdict(name, after(name, change))
+    assert found == line(name, "shape", came=came, expected=expected, hint=told)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("change", "came"),
+    [
+        (lambda x: x.numpy(), "numpy.ndarray"),
+        (lambda x: x.tolist(), "list"),
+        (lambda x: float(x.sum()), "float"),
+        (lambda x: np.float32(x.sum()), "numpy.float32"),
+        (lambda x: (x, x), "tuple"),
+    ],
+)
+def test_what_is_no_tensor_is_called_by_its_type(name, change, came) -> None:
+    found = check.verdict(name, after(name, change))
+    assert found.startswith(line(name, "type", came=came, expected="#").split("#")[0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nan_is_counted_and_a_single_wrong_number_is_shown(name: str) -> None:
+    def with_one(number: float) -> Callable:
+        return lambda x: torch.cat([torch.tensor([number]), x.flatten()[1:]]).view(x.shape)
+
+    n = check._cases(name)[0].expected.numel()
+    assert check.verdict(name, after(name, with_one(float("nan")))) == line(name, "nan", bad=1, all=n)
+    found = check.verdict(name, after(name, with_one(77.0)))
+    assert f"{n - 1} of {n} numbers are right" in found
+    assert f"{[0] * len(shape_of(name))}, is 77; expected" in found
+
+
+def test_an_error_is_told_with_its_line_and_the_lengths_of_the_axes(tmp_path: Path) -> None:
+    file = tmp_path / "cell.py"
+    file.write_text("def pair_scores(f, u, g, v):\n    both = u + v\n    return both\n")
+    scope: dict = {}
+    exec(compile(file.read_text(), str(file), "exec"), scope)
+    found = check.verdict("pair_scores", scope["pair_scores"])
+    assert "in line 2, `both = u + v`, with an error: RuntimeError: The size of tensor a (5)" in found
+    assert "A = 5, B = 4, K = 3, d = 2" in found
+    assert "\n" not in found
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (lambda: None, "TypeError"),
+        (lambda *given: 1 / 0, "ZeroDivisionError"),
+        (lambda *given: undefined, "NameError"),  # noqa: F821
+        (lambda *given: [][3], "IndexError"),
+        (torch.zeros, "TypeError"),
+    ],
+)
+def test_no_error_of_a_student_comes_through(wrong: Callable, told: str) -> None:
+    for lang in LANGUAGES:
+        set_language(lang)
+        assert told in check.verdict("pull", wrong)
+
+
+@pytest.mark.parametrize("came", [None, 3.0, torch.zeros(3), "pull"])
+def test_what_is_no_function_is_told(came: object) -> None:
+    assert check.verdict("pull", came).endswith(say("check.function", name="pull", came=type(came).__name__))
+
+
+def test_a_changed_argument_is_told_although_the_numbers_are_right() -> None:
+    def in_place(cosines, labels, scale, margin):
+        cosines[torch.arange(len(labels)), labels] -= margin
+        return exercises.pull(cosines, labels, scale, 0.0)
+
+    assert check.verdict("pull", in_place) == line("pull", "changed", argument="cosines")
+
+    def sorted_in_place(genuine, impostor, far):
+        result = exercises.accept_rates(genuine, impostor, far)
+        impostor.copy_(impostor.sort(dim=1).values)
+        return result
+
+    assert check.verdict("accept_rates", sorted_in_place) == line(
+        "accept_rates", "changed", argument="impostor"
+    )
+
+
+def test_what_fails_only_at_the_edge_is_told_as_that() -> None:
+    def naive(cosines, labels, scale, margin):
+        powers = (scale * (cosines - margin * one_hot(labels, cosines.shape[1]))).exp()
+        return scale * (1 - (powers / powers.sum(1, keepdim=True)).gather(1, labels[:, None]).squeeze(1))
+
+    assert check.verdict("pull", naive) == line("pull", "edge", text=say("check.pull.overflow"))
+
+    def by_threshold(confidences, groups, share):
+        mean, n = confidences.mean(1), round(share * len(groups))
+        refused = (mean <= mean.kthvalue(n).values).float()  # there is no 0-th value
+        return torch.stack([refused[groups == g].mean() for g in range(int(groups.max()) + 1)])
+
+    assert check.verdict("refusals", by_threshold) == line(
+        "refusals", "edge", text=say("check.refusals.nobody")
+    )
+
+
+# Other ways to the same end are right, and they are what the package computes.
+
+
+def pull_by_autograd(cosines, labels, scale, margin):
+    cosines = cosines.clone().requires_grad_()
+    loss = margin_loss(scale * cosines, labels, scale * margin).sum()
+    (slope,) = torch.autograd.grad(loss, cosines)
+    return -slope.gather(1, labels[:, None]).squeeze(1)
+
+
+def scores_by_salon(f, u, g, v):
+    a, b = (Embedding(x, torch.ones_like(s), s) for x, s in ((f, u), (g, v)))
+    return likelihood_scores(a, b)
+
+
+def rates_by_salon(genuine, impostor, far):
+    rows = zip(genuine, impostor, strict=True)
+    return torch.tensor([tar_at_far(a.numpy(), b.numpy(), far) for a, b in rows])
+
+
+def rates_by_topk(genuine, impostor, far):
+    threshold = impostor.topk(round(far * impostor.shape[1]) + 1, dim=1).values[:, -1:]
+    return (genuine > threshold).double().mean(1)
+
+
+def refusals_by_loop(confidences, groups, share):
+    mean = confidences.mean(1).tolist()
+    refused = sorted(range(len(mean)), key=mean.__getitem__)[: round(share * len(mean))]
+    of = [[i for i, g in enumerate(groups.tolist()) if g == one] for one in range(int(groups.max()) + 1)]
+    return torch.tensor([sum(i in refused for i in images) / len(images) for images in of])
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("pull", pull_by_autograd),
+        ("pair_scores", scores_by_salon),
+        ("accept_rates", rates_by_salon),
+        ("accept_rates", rates_by_topk),
+        ("refusals", refusals_by_loop),
+    ],
+)
+def test_another_way_is_right_too(name: str, function: Callable) -> None:
+    assert check.verdict(name, function) == right(name)
+
+
+def test_the_toys_of_the_text_come_out() -> None:
+    toy = exercises.pull(torch.tensor([[0.8, 0.6, -0.8]]), torch.tensor([0]), 10.0, 0.35)
+    assert toy.item() == pytest.approx(8.2, abs=0.05)
+    f, g, v = torch.tensor([[[1.0, 0.0]]]), torch.tensor([[[0.8, 0.6]]]), torch.tensor([[0.1]])
+    assert exercises.pair_scores(f, v, g, v).item() == pytest.approx(0.61, abs=0.005)
+    genuine, impostor = torch.tensor([[0.9, 0.8, 0.3, 0.2]]), torch.tensor([[0.7, 0.3, 0.1, 0.0]])
+    assert exercises.accept_rates(genuine, impostor, 0.25).tolist() == [0.5]
+    confidences, groups = torch.tensor([[1.0], [2.0], [3.0], [4.0]]), torch.tensor([0, 1, 0, 0])
+    assert exercises.refusals(confidences, groups, 0.5).tolist() == pytest.approx([1 / 3, 1])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_two_axes_of_a_call_have_one_length(name: str) -> None:
+    for case in check._cases(name):
+        assert len(set(case.sizes.values())) == len(case.sizes)
+
+
+def test_every_text_is_used_and_every_mistake_has_one() -> None:
+    special = {f"check.{name}.{key}" for name, t in check.TASKS.items() for key in (*t.wrong, *t.edges)}
+    written = {key for key in TEXTS if key.startswith("check.")}
+    source = Path(check.__file__).read_text(encoding="utf-8")
+    general = {key for key in written - special if key.count(".") == 1}
+    assert special <= written
+    assert all(f'"{key.removeprefix("check.")}"' in source or f'"{key}"' in source for key in general)
+    assert written - special - general == {key for key in written if key.startswith("check.shape.")}
+
+
+# The notebooks.
+
+
+def read(path: Path) -> NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def cells(notebook: NotebookNode) -> dict[str, NotebookNode]:
+    return {cell.id: cell for cell in notebook.cells}
+
+
+@pytest.mark.parametrize(("name", "lang", "path"), NOTEBOOKS)
+def test_the_notebook_holds_the_stub_and_a_folded_solution_that_passes(name, lang, path) -> None:
+    notebook, found = read(path), cells(read(path))
+    assert list(exercises.complaints(notebook, path)) == []
+    assert not exercises.refresh(notebook)
+    assert found[f"exercise-{name}-try"].source == exercises.try_cell(name)
+    assert len(exercises.try_cell(name).split("\n")) <= 25
+    folded = re.findall(
+        r"<details>(?:(?!</details>).)*```python\n(.*?)\n```", found[f"exercise-{name}-answer"].source, re.S
+    )
+    set_language(lang)
+    assert [check.verdict(name, run("import torch\n" + source, name)) for source in folded] == [right(name)]
+
+
+@pytest.mark.parametrize(("name", "lang", "path"), NOTEBOOKS)
+def test_an_exercise_says_what_it_asks_of_the_reader(name, lang, path) -> None:
+    found = cells(read(path))
+    task, answer = found[f"exercise-{name}"].source, found[f"exercise-{name}-answer"].source
+    assert re.match(r"## .+[(（]5 (?:min|分钟)[)）]\n", task)
+    assert len(re.findall(r"(?<!●)[●○]{3}(?!○)", task)) == 2, "difficulty and importance"
+    assert answer.count("<details>") == answer.count("</details>") == 4, "three hints and the solution"
+    assert answer.count("</summary>\n\n") == 4, "without the empty line Markdown is not rendered"
+
+
+def test_a_changed_cell_is_named_and_written_anew() -> None:
+    name, stem = "pull", exercises.EXERCISES["pull"]
+    path = originals() / f"{stem}.ipynb"
+    notebook = read(path)
+    attempt, answer = (cells(notebook)[f"exercise-{name}-{which}"] for which in ("try", "answer"))
+    attempt.source, attempt.execution_count = attempt.source.replace("...", "pass"), 7
+    answer.source = answer.source.replace("1 - P", "1 + P")
+    told = list(exercises.complaints(notebook, path))
+    assert len(told) == 2 and attempt.id in told[0] and answer.id in told[1]
+    assert exercises.refresh(notebook)
+    assert attempt.execution_count is None and not exercises.refresh(notebook)
+    assert [cell.source for cell in notebook.cells] == [cell.source for cell in read(path).cells]
+    notebook.cells.remove(attempt)
+    assert list(exercises.complaints(notebook, path)) == ["the exercise cell exercise-pull-try is missing"]
+    assert list(exercises.complaints(new_notebook(), Path("other.ipynb"))) == []
+
+
+# The editions.
+
+
+@pytest.fixture(scope="module", params=["class", "instructor"])
+def edition(request, tmp_path_factory) -> tuple[str, Path]:
+    out = tmp_path_factory.mktemp(request.param)
+    assert cli.main(["notebooks", request.param, "--out", str(out)]) == 0
+    return request.param, out
+
+
+@pytest.mark.parametrize(("name", "lang", "path"), NOTEBOOKS)
+def test_the_editions_hold_no_answer_or_every_answer(edition, name, lang, path, capsys) -> None:
+    which, out = edition
+    notebook = read(out / path.relative_to(originals()))
+    nbformat.validate(notebook)
+    found = cells(notebook)
+    text = "\n".join(cell.source for cell in notebook.cells)
+    set_language(lang)
+    assert say(f"edition.{which}") in notebook.cells[0].source
+    exec(found[f"exercise-{name}-try"].source, {})
+    said = capsys.readouterr().out
+    if which == "class":
+        assert said == line(name, "not_yet") + "\n"
+        assert not [code for code in exercises.solution_lines(name) if code.split("  #")[0] in text]
+        assert "<details>" not in found["recap"].source and found["recap"].source.count("**1.") == 1
+        assert found[f"exercise-{name}-answer"].source.count("<details>") == 3
+        assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)
+    else:
+        assert said == right(name) + "\n" == found[f"exercise-{name}-try"].outputs[0].text
+        assert "<details>" not in text and "<details open>" in found["recap"].source
+        assert all(mistake in found[f"exercise-{name}-note"].source for mistake in check.mistakes(name))
+
+
+def test_an_edition_leaves_the_language_as_it_was_and_no_link_outside() -> None:
+    setup = new_code_cell('from salon import lecture\nlecture.setup("zh")', id="setup")
+    assert editions._language_of(new_notebook(cells=[new_markdown_cell("#"), setup])) == "zh"
+    with editions._speaking("zh"):
+        assert say("reset") == "重置"
+    assert say("reset") == "Reset"
+    text = "[start](00.ipynb), [English](../00.ipynb), [README](../../README.zh.md)"
+    assert editions._without_outside(text, depth=1) == "[start](00.ipynb), [English](../00.ipynb), README"
+    assert editions._without_outside("[README](../README.md)", depth=0) == "README"

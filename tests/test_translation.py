@@ -1,0 +1,163 @@
+"""The Chinese edition: built from the English and the catalogue, and every kind of drift is named with its cell."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from salon.lecture import form, lab, notebooks, translation
+
+ENGLISH = {
+    "top": "# Title\n\nLasts **3 min**; see [the readme](../README.md).",
+    "why": "The scale $s$ of `margin_loss` is 30 %.\n\n$$\na = b\n$$",
+    "end": "## Checks (3 min)\n<details><summary>answer</summary>yes</details>",
+}
+CHINESE = {
+    "top": "# 标题\n\n共 **3 分钟**；见[说明](../../README.zh.md)。",
+    "why": "`margin_loss` 的尺度 $s$ 占 30 %。\n\n$$\na = b\n$$",
+    "end": "## 检查（3 分钟）\n<details><summary>答案</summary>是</details>",
+}
+PATHS = [path for path in notebooks.find([]) if path.parent == lab.originals()]
+
+
+@pytest.fixture
+def english() -> NotebookNode:
+    prose = {name: new_markdown_cell(text, id=name) for name, text in ENGLISH.items()}
+    setup = new_code_cell('from salon import lecture\nlecture.setup("en")', id="setup", execution_count=1)
+    numbers = new_code_cell("print(1)", id="numbers", execution_count=2)
+    setup.outputs, numbers.outputs = [new_output("stream", text="ready")], [new_output("stream", text="1")]
+    return new_notebook(cells=[prose["top"], setup, prose["why"], numbers, prose["end"]])
+
+
+@pytest.fixture
+def catalogue(english: NotebookNode):
+    made = translation.read_catalogue(Path("none.po"))
+    for name, text in CHINESE.items():
+        translation.translate(made, "00", name, text, ENGLISH[name])
+    return made
+
+
+def faults(catalogue, english: NotebookNode, chinese: NotebookNode | None = None) -> str:
+    chinese = chinese or translation.translated(catalogue, "00", english)
+    return "\n".join(translation.complaints(catalogue, "00", english, chinese))
+
+
+def test_only_the_prose_and_the_language_of_the_first_cell_differ(catalogue, english: NotebookNode) -> None:
+    built = translation.translated(catalogue, "00", english)
+    assert [cell.id for cell in built.cells] == [cell.id for cell in english.cells]
+    assert built.cells[1].source.endswith('lecture.setup("zh")') and built.cells[3] == english.cells[3]
+    assert [cell.source for cell in form.prose(built)] == list(CHINESE.values())
+    assert english.cells[1].source.endswith('lecture.setup("en")'), "the English one is left alone"
+    assert faults(catalogue, english) == ""
+
+
+def test_the_catalogue_survives_a_file(catalogue, english: NotebookNode, tmp_path: Path) -> None:
+    path = tmp_path / "zh.po"
+    path.write_text(str(catalogue), encoding="utf-8")
+    again = translation.read_catalogue(path)
+    assert [(e.msgctxt, e.msgid, e.msgstr) for e in again] == [
+        (e.msgctxt, e.msgid, e.msgstr) for e in catalogue
+    ]
+
+
+def test_an_edited_english_cell_is_named_until_somebody_looked(catalogue, english: NotebookNode) -> None:
+    english.cells[2].source += "\n\nOne sentence more."
+    assert "cell why was changed in English" in faults(catalogue, english)
+    translation.update(catalogue, "00", english)
+    assert "cell why was changed in English" in faults(catalogue, english)
+    entry = translation.entries(catalogue)["00/why"]
+    assert entry.msgstr == CHINESE["why"] and entry.previous_msgid == ENGLISH["why"], "nothing is lost"
+    translation.translate(catalogue, "00", "why", CHINESE["why"] + "\n\n再加一句。", english.cells[2].source)
+    assert faults(catalogue, english) == ""
+
+
+def test_a_new_cell_and_a_lost_one(catalogue, english: NotebookNode) -> None:
+    english.cells.insert(3, new_markdown_cell("New.", id="new"))
+    del english.cells[-1]
+    translation.update(catalogue, "00", english)
+    assert "cell new has no Chinese" in faults(catalogue, english)
+    assert set(translation.entries(catalogue)) == {"00/top", "00/why", "00/new"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ("$s$", "$t$", "formulas: '$s$' in English, '$t$' in Chinese"),
+        ("a = b", "a = c", "formulas"),
+        ("`margin_loss`", "margin_loss", "code: '`margin_loss`' in English, nothing"),
+        ("30 %", "3 %", "numbers: '30' in English, '3' in Chinese"),
+        ("# 标题", "标题", "headings: '#'"),
+        ("../../README.zh.md", "../../LICENSE", "links"),
+        ("<details>", "", "folded answers"),
+    ],
+)
+def test_an_unfaithful_translation_is_named(
+    catalogue, english: NotebookNode, old: str, new: str, what: str
+) -> None:
+    name = next(name for name, text in CHINESE.items() if old in text)
+    translation.translate(catalogue, "00", name, CHINESE[name].replace(old, new), ENGLISH[name])
+    assert f"cell {name} differs in its {what}" in faults(catalogue, english)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda nb: nb.cells[3].update(source="print(2)"), "cell numbers differs from what is built"),
+        (lambda nb: nb.cells[2].update(source="手改"), "cell why differs from what is built"),
+        (lambda nb: nb.cells.pop(), "has other cells"),
+        (lambda nb: nb.cells[3].outputs[0].update(text="2"), "cell numbers shows something else"),
+        (lambda nb: nb.cells[3].outputs.clear(), "cell numbers shows something else"),
+        (lambda nb: nb.cells[1].outputs[0].update(text="已就绪"), ""),
+    ],
+)
+def test_a_chinese_notebook_that_drifted_is_named(
+    catalogue, english: NotebookNode, change: Callable, said: str
+) -> None:
+    chinese = copy.deepcopy(translation.translated(catalogue, "00", english))
+    change(chinese)
+    found = faults(catalogue, english, chinese)
+    assert said in found if said else found == ""
+
+
+def test_outputs_of_the_chinese_run_stay_while_the_code_stays(catalogue, english: NotebookNode) -> None:
+    before = translation.translated(catalogue, "00", english)
+    before.cells[1].outputs = [new_output("stream", text="已就绪")]
+    built = translation.translated(catalogue, "00", english, before)
+    assert built.cells[1].outputs[0].text == "已就绪"
+    before.cells[1].source += "\n1"
+    assert translation.translated(catalogue, "00", english, before).cells[1].outputs[0].text == "ready"
+
+
+@pytest.mark.parametrize("path", PATHS, ids=notebooks.name_of)
+def test_the_lecture_in_chinese_is_up_to_date(path: Path) -> None:
+    catalogue, notebook = translation.read_catalogue(), nbformat.read(path, as_version=4)
+    chinese = nbformat.read(notebooks.chinese_of(path), as_version=4)
+    assert list(translation.complaints(catalogue, path.stem, notebook, chinese)) == []
+
+
+def test_check_on_a_copy_names_the_edited_cell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command itself, on a copy of the first notebook: English text, formula and code in turn."""
+    from salon import cli
+
+    lab.copy_notebooks(lab.originals(), tmp_path)
+    for module in (notebooks, translation):
+        monkeypatch.setattr(module, "originals", lambda: tmp_path)
+    path = tmp_path / "00_start_here.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    cell = next(cell for cell in notebook.cells if cell.id == "explorer-after")
+    cell.source += " And more."
+    nbformat.write(notebook, path)
+    assert cli.main(["notebooks", "check", "00"]) == 1
+    assert "cell explorer-after was changed in English" in capsys.readouterr().out
+    chinese = nbformat.read(notebooks.chinese_of(path), as_version=4)
+    code = next(cell for cell in chinese.cells if cell.id == "explorer-check")
+    code.source += "\n# 多一行"
+    nbformat.write(chinese, notebooks.chinese_of(path))
+    assert cli.main(["notebooks", "check", "00"]) == 1
+    assert "cell explorer-check differs from what is built" in capsys.readouterr().out
