@@ -1,10 +1,12 @@
 # make env    .venv with everything (again only when pyproject.toml changed)
 # make lab    the lecture, in JupyterLab, on your own copy of the notebooks
 # make test   every test at everyday counts        make test-long   full counts
+# make slides the deck again: slides/dist, HTML and PDF in both languages (needs Node 20 and Chromium)
+# make class  the notebooks without answers, in dist/class        make instructor  all solved, in dist/instructor
 # make refresh  everything under data/ and the notebooks' outputs again, in order (about four hours)
 # Options:    make lab LAB="--no-browser --port 8899 --reset"        make env PYTHON=/path/to/python3.12
 
-.PHONY: help env lab test test-long check notebooks refresh clean
+.PHONY: help env lab test test-long check notebooks class instructor slides refresh clean
 .DEFAULT_GOAL := help
 
 OLD_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
@@ -13,10 +15,12 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 RUN := $(BIN)/python
-NBVAL := $(RUN) -m pytest -q --nbval --nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 300 notebooks
+# Both languages, strictly, on both cores, and with every connection refused that leaves this computer.
+NBVAL := PYTHONPATH=tests/offline $(RUN) -m pytest -q -n 2 --dist loadfile --durations=10 \
+	--nbval --nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 300 notebooks
 
 help:
-	@sed -n '1,5s/^# //p' Makefile
+	@sed -n '1,7s/^# //p' Makefile
 
 env: $(VENV)/.installed
 
@@ -42,6 +46,9 @@ check: env
 notebooks: env
 	$(NBVAL)
 
+class instructor: env
+	$(RUN) -m salon notebooks $@
+
 test: check
 	$(RUN) -m pytest -q -n 2 --dist loadfile --durations=10
 	$(NBVAL)
@@ -53,6 +60,13 @@ test-long: check
 	$(NBVAL)
 	$(NBVAL)
 	ATEN_CPU_CAPABILITY=default $(NBVAL)
+
+slides: env slides/node_modules/.package-lock.json
+	$(RUN) -m salon slides build
+
+slides/node_modules/.package-lock.json: slides/package-lock.json
+	@npm --version >/dev/null 2>&1 || { echo "npm is missing; it comes with Node 20 or later: apt install nodejs npm, or brew install node."; exit 1; }
+	npm ci --prefix slides --no-audit --no-fund
 
 refresh: env
 	$(RUN) -m salon refresh

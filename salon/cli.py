@@ -3,11 +3,11 @@
 import argparse
 import json
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from salon import __version__
+from salon.paths import mo_folder, runs_path
 from salon.text import SalonError
 
 Command = Callable[[argparse.Namespace], int | None]
@@ -28,6 +28,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def train(arguments: argparse.Namespace) -> None:
     """train a recipe; stopped at any moment, --resume goes on from its last checkpoint"""
+    from salon.experiments.fabric import speaks
+    from salon.experiments.metrics import Log
     from salon.experiments.photographs import train_on_folder
     from salon.experiments.recipes import recipe
     from salon.experiments.training import train
@@ -35,16 +37,32 @@ def train(arguments: argparse.Namespace) -> None:
 
     given = {name: getattr(arguments, name) for name in ("seed", "steps")}
     chosen = recipe(arguments.recipe, **{name: value for name, value in given.items() if value is not None})
-    out = arguments.out or Path("runs") / f"{arguments.recipe}-{chosen.seed}"
-    if not arguments.quiet:
+    out = arguments.out or runs_path(f"{arguments.recipe}-{chosen.seed}")
+    log = Log(arguments.log or (mo_folder() and out), arguments.metrics, arguments.tensorboard)
+    if not arguments.quiet and speaks():
         memory = memory_estimate(chosen.batch, chosen.people, chosen.K * chosen.d) / 1e6
         print(chosen, f"its class layer takes about {memory:,.0f} MB, activations aside", sep="\n")
-    options = {"resume": arguments.resume, "progress": not arguments.quiet, "compile": arguments.compile}
+    options = {
+        "resume": arguments.resume,
+        "progress": not arguments.quiet,
+        "compile": arguments.compile,
+        "log": log,
+    }
+    options |= _hardware(arguments)
     if arguments.faces is None:
         train(chosen, out=out, **options)
     else:
         train_on_folder(chosen, arguments.faces, out, **options)
-    print(f"saved {out / 'model.safetensors'}")
+    if speaks():
+        print(f"saved {out / 'model.safetensors'}")
+
+
+def _hardware(arguments: argparse.Namespace) -> dict:
+    from salon.experiments.fabric import best_device, best_precision
+
+    device = arguments.device or best_device()
+    precision = arguments.precision or best_precision(device)
+    return {"device": device, "devices": arguments.devices, "precision": precision}
 
 
 def evaluate(arguments: argparse.Namespace) -> None:
@@ -94,21 +112,58 @@ def lab(arguments: argparse.Namespace) -> None:
     """open the lecture in JupyterLab, on your own copy of the notebooks"""
     from salon.lecture.lab import open_lab
 
-    open_lab(arguments.folder, arguments.reset, not arguments.no_browser, arguments.port)
+    open_lab(arguments.folder, arguments.reset, not arguments.no_browser, arguments.port, arguments.lang)
+
+
+def bundle(arguments: argparse.Namespace) -> None:
+    """write one zip with notebooks, package and data, to be unpacked on Colab or Mo"""
+    from salon.lecture.bundle import write_bundle
+
+    out = write_bundle(arguments.out, arguments.lang)
+    print(f"saved {out}, {out.stat().st_size / 1e6:.0f} MB")
+
+
+def script(arguments: argparse.Namespace) -> None:
+    """write a notebook as a .py for a job: pictures go into files, progress into lines of JSON"""
+    from salon.lecture.notebooks import find
+    from salon.lecture.script import as_script
+
+    path = find([arguments.notebook])[0]
+    out = arguments.out or Path(f"{path.stem}.py")
+    out.write_text(as_script(path), encoding="utf-8")
+    print(f"saved {out}")
 
 
 def notebooks(arguments: argparse.Namespace) -> int:
-    """run the lecture's notebooks in place, or check their form"""
-    from salon.lecture.notebooks import complaints, find, run
+    """build the Chinese edition, run the notebooks in place, check them, or write an edition into --out"""
+    from salon.lecture.notebooks import build, complaints, find, name_of, run
 
+    if arguments.what in ("class", "instructor"):
+        from salon.lecture.editions import write_edition
+
+        print(*write_edition(arguments.what, arguments.out, arguments.names), sep="\n")
+        return 0
+    if arguments.what == "build":
+        print(*(f"built {name_of(path)}" for path in build()), sep="\n")
     paths = find(arguments.names)
     if arguments.what == "run":
         for path in paths:
-            start = time.perf_counter()
-            run(path)
-            print(f"{path.name}: {time.perf_counter() - start:.0f} s", flush=True)
+            print(f"{name_of(path)}: {run(path)}", flush=True)
     found = [text for path in paths for text in complaints(path)]
     print(*found, f"{len(found)} complaints about {len(paths)} notebooks", sep="\n")
+    return int(bool(found))
+
+
+def slides(arguments: argparse.Namespace) -> int:
+    """build the deck (HTML and PDF, needs Node and Chromium), or check it"""
+    from salon.lecture.slide_checks import complaints
+    from salon.lecture.slides import build
+
+    if arguments.what == "build":
+        for path in build():
+            print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)", flush=True)
+    found = complaints()
+    print(*found, f"{len(found)} complaints about the deck", sep="\n")
     return int(bool(found))
 
 
@@ -219,6 +274,18 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--out", type=Path, metavar="DIR", help="default: runs/RECIPE-SEED")
     command.add_argument("--resume", action="store_true", help="go on from the last checkpoint in DIR")
     command.add_argument("--compile", action="store_true", help="with torch.compile: pays on a GPU")
+    command.add_argument("--device", choices=("cpu", "cuda"), help="default: a GPU where there is one")
+    command.add_argument(
+        "--devices", type=int, default=1, metavar="N", help="processes that share each batch"
+    )
+    command.add_argument(
+        "--precision", choices=("32-true", "bf16-mixed"), help="default: bf16 on a GPU that has it"
+    )
+    command.add_argument(
+        "--log", type=Path, metavar="DIR", help="write metrics.jsonl (on Mo: beside the model)"
+    )
+    command.add_argument("--metrics", action="store_true", help="print the same lines, as Mo charts them")
+    command.add_argument("--tensorboard", action="store_true", help="write for TensorBoard to --log too")
     command.add_argument("--quiet", action="store_true", help="no progress bar")
 
     command = _add(commands, evaluate)
@@ -244,10 +311,27 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--reset", action="store_true", help="a fresh copy; the old one is put aside")
     command.add_argument("--no-browser", action="store_true", help="serve and print the address")
     command.add_argument("--port", type=int)
+    command.add_argument("--lang", choices=("en", "zh"), default="en")
+
+    command = _add(commands, bundle)
+    command.add_argument("out", type=Path, metavar="OUT.zip")
+    command.add_argument("--lang", choices=("en", "zh"), default="en")
+
+    command = _add(commands, script)
+    command.add_argument("notebook", help="its beginning: 03, zh/03")
+    command.add_argument(
+        "--out", type=Path, metavar="OUT.py", help="default: in the current folder, by its name"
+    )
 
     command = _add(commands, notebooks)
-    command.add_argument("what", choices=("run", "check"))
-    command.add_argument("names", nargs="*", metavar="NAME", help="beginning of a file name (default: all)")
+    command.add_argument("what", choices=("build", "run", "check", "class", "instructor"))
+    command.add_argument("names", nargs="*", metavar="NAME", help="its beginning: 03, zh/03 (default: all)")
+    command.add_argument(
+        "--out", type=Path, metavar="DIR", help="of an edition; default: dist/class or dist/instructor"
+    )
+
+    command = _add(commands, slides)
+    command.add_argument("what", choices=("build", "check"))
 
     command = _add(commands, equations)
     command.add_argument("--markdown", action="store_true", help="as a table, with its formulas")

@@ -154,8 +154,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "zh": "直接加入困难的增强样本，会使训练更难。",
     },
     "verdict.augmentation.why": {
-        "en": "Same direction: bad images gain much, clean ones lose. Convergence is not tested: we fine-tune.",
-        "zh": "方向相同：坏图像受益很大，清晰图像付出代价。我们只做微调，没有检验收敛。",
+        "en": "Same direction: bad images gain much, clean ones lose; from scratch, training slows (notebook 1).",
+        "zh": "方向相同：坏图像受益很大，清晰图像付出代价；从头训练时收敛明显变慢（见 notebook 1）。",
     },
     "verdict.confidence.paper": {
         "en": "° Augmentation alone hardly helps on mixed quality; the confidence-aware loss repairs that.",

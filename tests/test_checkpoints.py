@@ -51,6 +51,16 @@ def test_round_trip_gives_the_same_embedding_and_card(tmp_path):
     assert torch.equal(old.features, new.features) and torch.equal(old.confidences, new.confidences)
 
 
+def test_a_model_comes_back_in_the_precision_that_it_was_saved_in(tmp_path):
+    before, path = tiny().double(), tmp_path / "double.safetensors"
+    save(path, before, CARD)
+    after = load(path)[0].state_dict()
+    assert all(
+        torch.equal(after[name], x) and after[name].dtype == x.dtype
+        for name, x in before.state_dict().items()
+    )
+
+
 def test_loading_leaves_the_random_state_alone(saved):
     torch.manual_seed(1)
     expected = torch.rand(4)

@@ -5,10 +5,17 @@ import pandas as pd
 import pytest
 import torch
 
-from salon.experiments.results import by_seed, read_table
+from salon.experiments.intervals import t_interval
+from salon.experiments.results import by_seed, judged, read_table
 from salon.figures.faces import face_sheet
 from salon.figures.losses import angle_figure, confidence_figure, mask_figure
-from salon.figures.results import black_hole_figure, condition_figure, strength_figure, trade_off_figure
+from salon.figures.results import (
+    black_hole_figure,
+    condition_figure,
+    convergence_figure,
+    strength_figure,
+    trade_off_figure,
+)
 from salon.lecture.verdicts import CLAIMS, STEPS, measured, step_sentences, verdicts
 from salon.text import set_language
 
@@ -92,3 +99,29 @@ def test_probe_figure_draws_each_group_of_each_configuration():
         groups = ["its own\nalone", "its and\nanother's", "not its\nown"]
         assert [label.get_text() for label in axis.get_xticklabels()] == groups
         assert len([line for line in axis.lines if line.get_marker() == "o"]) == 3
+
+
+def test_the_words_about_convergence_are_what_the_table_says() -> None:
+    """Notebook 01: from scratch B is behind A on its own training people, and C's lead over B cannot be told."""
+    table, names = read_table("convergence"), {"A": "plain", "B": "augmented"}
+    train = table[table.split == "train"]
+
+    def gap(rows: pd.DataFrame, one: str, other: str, condition: str, metric: str) -> str:
+        first, second = (
+            by_seed(rows, (name, False), condition, f"{metric}_at_step_800") for name in (one, other)
+        )
+        return judged(t_interval(first - second))
+
+    assert by_seed(train, ("A", False), "clean", "accuracy_at_step_800").min() > 99
+    assert (
+        gap(train, "B", "A", "clean", "accuracy")
+        == gap(table, "B", "A", "clean", "tar_at_far_0.001")
+        == "reversed"
+    )
+    assert gap(table, "B", "A", "mixed", "tar_at_far_0.001") == "holds"
+    assert {gap(table, "C", "B", c, "tar_at_far_0.001") for c in ("clean", "mixed")} == {"open"}
+    lines = convergence_figure(table, names).axes[0].get_lines()
+    assert [len(line.get_xdata()) for line in lines] == [7, 7]
+    assert lines[0].get_ydata()[-1] == pytest.approx(
+        by_seed(train, ("A", False), "clean", "accuracy_at_step_800").mean()
+    )

@@ -70,6 +70,7 @@ def load(path: str | Path) -> tuple[Recogniser, dict]:
     tensors, card = read_tensors(path, training=False)
     recogniser = _build(path, card)
     check_fit(path, tensors, recogniser.state_dict())
+    recogniser.to(tensors["confidence_scale"].dtype)  # the precision that it was trained in
     recogniser.load_state_dict(tensors)
     return recogniser.eval(), card
 

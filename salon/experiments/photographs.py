@@ -129,19 +129,20 @@ def _turned(grey: Tensor, seed: int, least: float, most: float) -> Tensor:
 
 def train_on_folder(
     made: Recipe, folder: str | Path, out: str | Path | None = None, resume: bool = False,
-    progress: bool = True, compile: bool = False,
+    progress: bool = True, **options: Any,
 ) -> Run:  # fmt: skip
     """Train a recipe on the people of a folder, all with four pictures or more, `images` of each at most.
 
-    The recipe's number of people becomes the folder's.  The checkpoint's card says that it saw photographs and
-    that it is not to be shared.  Raises `SalonError` as `folder_set` and `train` do, and for mined variations.
+    The recipe's number of people becomes the folder's; `options` are those of `train`.  The checkpoint's card says
+    that it saw photographs and is not to be shared.  Raises `SalonError` as `folder_set` and `train` do, and for
+    mined variations.
     """
     if made.mined:
         raise SalonError(
             f"The recipe {made.name} has mined variations; expected none with a folder of photographs."
         )
     data = folder_set(folder, made.size + made.border, images=made.images, seed=made.seed, progress=progress)
-    return train(_of(made, data), out, resume, progress, data, compile=compile)
+    return train(_of(made, data), out, resume, progress, data, **options)
 
 
 def _of(made: Recipe, data: TrainSet) -> Recipe:

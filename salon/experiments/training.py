@@ -5,8 +5,9 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,17 @@ from tqdm.auto import tqdm, trange
 
 from salon.experiments import checkpoints, mining
 from salon.experiments.data import TrainSet, train_set
+from salon.experiments.fabric import (
+    PRECISIONS,
+    average_gradients,
+    launch,
+    processes,
+    share,
+    share_batch_statistics,
+    spawns,
+    whole,
+)
+from salon.experiments.metrics import Log
 from salon.experiments.recipes import Recipe
 from salon.faces.people import GENERATOR_VERSION
 from salon.faces.variations import VARIATIONS, augment, augment_as_recalled, camera
@@ -32,6 +44,9 @@ from salon.model.matching import fit_variances
 from salon.model.network import Recogniser, embed
 from salon.paths import data_path
 from salon.text import SalonError, say
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 SAVE_EVERY, LOG_EVERY = 100, 10
 
@@ -69,10 +84,15 @@ class Run:
         if self.discriminator is not None:
             self.opponent = torch.optim.Adam(self.discriminator.parameters(), lr=r.opponent_lr)
 
-    def to(self, device: str) -> "Run":
+    @cached_property
+    def fabric(self) -> "Fabric":
+        """The processes that take the steps: this one alone, unless `train` was told otherwise."""
+        return processes()
+
+    def to(self, device: str | torch.device, dtype: torch.dtype | None = None) -> "Run":
         """Move everything that has weights; the optimisers' memories stay where they are, for steps are over."""
         for part in (self.recogniser, *self._parts().values()):
-            part.to(device)
+            part.to(device, dtype)
         return self
 
     def _parts(self) -> dict[str, nn.Module]:
@@ -162,14 +182,18 @@ def learning_rate(step: int, steps: int) -> float:
 
 
 def train_step(run: Run, data: TrainSet) -> dict[str, Any]:
-    """One step of (14): draw, augment, embed, add up the losses, descend; returns the mean of each term."""
-    r = run.recipe
+    """One step of (14): draw, augment, embed, add up the losses, descend; returns the mean of each term.
+
+    Of several processes each embeds its share of the batch; what is returned is of the whole batch.
+    """
+    r, fabric = run.recipe, run.fabric
     # a seed for each step, so that a resumed run draws the same
     g = torch.Generator().manual_seed(1_000_000 * (r.seed + 1) + run.step)
     device = run.recogniser.confidence_scale.device
-    images, labels, variations = (x.to(device) for x in draw_batch(r, data, g))
+    images, labels, variations = (share(fabric, x).to(device) for x in draw_batch(r, data, g))
     run.recogniser.freeze_confidence(r.s0 if run.step < r.frozen * r.steps else None)
-    embedding = run.recogniser.train()(images.expand(-1, 3, -1, -1))
+    with fabric.autocast():  # bfloat16, where that was asked for
+        embedding = run.recogniser.train()(images.expand(-1, 3, -1, -1))
     terms = dict(run.criterion(embedding, labels))
     if run.discriminator is not None and run.masks is not None:
         seen = (run.discriminator, embedding, run.masks)
@@ -179,11 +203,13 @@ def train_step(run: Run, data: TrainSet) -> dict[str, Any]:
         terms["adversary"] = (r.decorrelate if r.adversary is None else r.adversary) * adversarial_loss(
             *seen, r.hide
         )
-    loss = _total(run, terms)
-    _descend(run, loss)
-    means = {name: term.detach().mean().item() for name, term in terms.items()}
-    means |= {"loss": loss.item(), "confidence": embedding.confidences.detach().mean().item()}
-    return means | {"impostor_cosine": impostor_cosine(embedding.detach(), labels).max().item()}
+    everyone = {name: whole(fabric, term) for name, term in terms.items()}
+    loss = _total(run, everyone)
+    _descend(run, total_loss(terms))
+    embedding, labels = embedding.map(partial(whole, fabric)), whole(fabric, labels)
+    means = {name: term.mean().item() for name, term in everyone.items()}
+    means |= {"loss": loss.item(), "confidence": embedding.confidences.mean().item()}
+    return means | {"impostor_cosine": impostor_cosine(embedding, labels).max().item()}
 
 
 def draw_batch(r: Recipe, data: TrainSet, g: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
@@ -204,13 +230,15 @@ def draw_batch(r: Recipe, data: TrainSet, g: torch.Generator) -> tuple[Tensor, T
 
 def _oppose(run: Run, loss: Tensor) -> None:
     """A step of the discriminator on its own loss (11)."""
+    _total(run, {"discriminator": whole(run.fabric, loss)})
     run.opponent.zero_grad()
-    _total(run, {"discriminator": loss}).backward()
+    run.fabric.backward(loss.mean())
+    average_gradients(run.fabric, run.opponent.param_groups[0]["params"])
     run.opponent.step()
 
 
 def _total(run: Run, terms: dict[str, Tensor]) -> Tensor:
-    """(14), or a sentence that says at which step which term broke."""
+    """(14) of the whole batch, or, from all processes alike, a sentence that says at which step which term broke."""
     try:
         return total_loss(terms)
     except SalonError as error:
@@ -223,16 +251,18 @@ def _descend(run: Run, loss: Tensor) -> None:
     rate = run.recipe.lr * learning_rate(run.step, run.recipe.steps)
     for group in run.optimiser.param_groups:
         group["lr"] = rate * group["share"]
+    parameters = [p for g in run.optimiser.param_groups for p in g["params"]]
     run.optimiser.zero_grad()
-    loss.backward()
-    norm = nn.utils.clip_grad_norm_([p for g in run.optimiser.param_groups for p in g["params"]], 20.0)
+    run.fabric.backward(loss)
+    average_gradients(run.fabric, parameters)
+    norm = nn.utils.clip_grad_norm_(parameters, 20.0)
     if not torch.isfinite(norm):
         raise SalonError(f"The gradient became {norm.item()} at step {run.step}; lower the recipe's lr.")
     run.optimiser.step()
 
 
-def fit(run: Run, data: TrainSet, progress: bool = True) -> Iterator[int]:
-    """Train on, step by step, to the recipe's end; yields the number of steps done."""
+def fit(run: Run, data: TrainSet, progress: bool = True, log: Log | None = None) -> Iterator[int]:
+    """Train on, step by step, to the recipe's end; yields the number of steps done, and tells a `log` of some."""
     with trange(run.step, run.recipe.steps, initial=run.step, total=run.recipe.steps,
                 disable=not progress, desc=run.recipe.name, leave=False) as bar:  # fmt: skip
         for _ in bar:
@@ -241,6 +271,8 @@ def fit(run: Run, data: TrainSet, progress: bool = True) -> Iterator[int]:
             run.seconds += time.perf_counter() - before
             if run.step % LOG_EVERY == 0:
                 run.history.append({"step": run.step} | terms)
+                if log is not None:
+                    log(run.history[-1])
                 bar.set_postfix(loss=f"{terms['loss']:.2f}", s=f"{terms['confidence']:.1f}")
             run.step += 1
             yield run.step
@@ -258,38 +290,72 @@ def fit_variances_afterwards(run: Run, data: TrainSet, steps: int = 250) -> None
 def train(
     recipe: Recipe, out: str | Path | None = None, resume: bool = False, progress: bool = True,
     data: TrainSet | None = None, variances: bool = True, compile: bool = False, device: str = "cpu",
+    devices: int = 1, precision: str = "32-true", log: Log | None = None,
 ) -> Run:  # fmt: skip
     """Train by a recipe, then fit the variances; with `out`, save there every 100 steps, so that a kill loses little.
 
     `resume` goes on from `out` and ends as the unbroken run would have; a finished run is handed back. `compile`
     takes a minute first and pays on a GPU; a small net on a CPU gains little. `device` is where the steps are done
-    ("cuda"); the run is handed back on the CPU.
-    Raises `SalonError` if `out` holds a run of another recipe or on other faces, or one already while `resume` is
-    not set.
+    ("cuda"), in `devices` processes that divide each batch; the run is handed back on the CPU. `log` is told the
+    losses. Raises `SalonError` if `out` holds a run of another recipe or on other faces, or one already while
+    `resume` is not set; if several processes have no `out` or cannot divide the batch; and as `processes` does.
     """
-    run, path = begin(recipe), None if out is None else Path(out) / "model.safetensors"
+    fabric = processes(device, devices, precision, recipe.batch)
+    path = None if out is None else Path(out) / "model.safetensors"
+    _expect_room(path, resume, spawns(fabric))
+    if spawns(fabric):
+        data = data or train_data(recipe, progress)  # drawn once, and shared
+    launched = partial(_train, recipe=recipe, path=path, progress=progress, data=data, variances=variances,
+                       compile=compile, precision=precision, log=log)  # fmt: skip
+    # spawned processes leave the run in its checkpoint
+    return launch(fabric, launched) or train(
+        recipe, out, True, progress, data, variances, precision=precision
+    )
+
+
+def _train(
+    fabric: "Fabric", recipe: Recipe, path: Path | None, progress: bool, data: TrainSet | None, variances: bool,
+    compile: bool, precision: str, log: Log | None,
+) -> Run:  # fmt: skip
+    """What each process does; the first one alone speaks and writes."""
+    run, first = begin(recipe), fabric.is_global_zero
+    run.fabric, progress = fabric, progress and first  # type: ignore[misc]
     run.source, run.licence = _origin(recipe, data)
-    run.to(device)
+    run.to(fabric.device, PRECISIONS[precision])
     if path is not None and path.exists():
-        _resume(run, path, resume)
+        _resume(run, path)
         if run.step == recipe.steps and (run.recogniser.variances_fitted or not variances):
             run.to("cpu").recogniser.eval()
             return run
-    data = data or train_data(recipe, progress)
+    with fabric.rank_zero_first():  # who renders what the cache has not
+        data = data or train_data(recipe, progress)
+    share_batch_statistics(fabric, run.recogniser.backbone, run.recogniser.embedding_head)
     if compile:
         for part in (run.recogniser, *run._parts().values()):
             part.compile()
-    for step in fit(run, data, progress):
-        if path is not None and step % SAVE_EVERY == 0:
+    if log is not None and first:
+        log.start(run.history)
+    for step in fit(run, data, progress, log if first else None):
+        if path is not None and first and step % SAVE_EVERY == 0:
             save(run, path)
     run.to("cpu").recogniser.freeze_confidence(recipe.s0 if recipe.frozen >= 1 else None)
-    watch(run, data)
-    if variances and not run.recogniser.variances_fitted:
-        fit_variances_afterwards(run, data)
-    if path is not None:
-        save(run, path)
+    if first:
+        watch(run, data)
+        if variances and not run.recogniser.variances_fitted:
+            fit_variances_afterwards(run, data)
+        if path is not None:
+            save(run, path)
     run.recogniser.eval()
     return run
+
+
+def _expect_room(path: Path | None, resume: bool, wanted: bool) -> None:
+    if path is None and wanted:
+        raise SalonError("Several devices came without a folder; expected `out`, where they leave the model.")
+    if path is not None and path.exists() and not resume:
+        raise SalonError(
+            f"{path} exists already; add --resume to go on with it, or choose another folder with --out."
+        )
 
 
 def _origin(recipe: Recipe, data: TrainSet | None) -> tuple[str, str]:
@@ -342,11 +408,7 @@ def trained_by(card: dict, recipe: Recipe) -> bool:
     return card.get("fingerprint") == fingerprint(recipe) and card.get("generator") == GENERATOR_VERSION
 
 
-def _resume(run: Run, path: Path, wanted: bool) -> None:
-    if not wanted:
-        raise SalonError(
-            f"{path} exists already; add --resume to go on with it, or choose another folder with --out."
-        )
+def _resume(run: Run, path: Path) -> None:
     saved, card = checkpoints.load(path)
     if not trained_by(card, run.recipe):
         raise SalonError(

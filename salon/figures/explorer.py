@@ -109,12 +109,12 @@ def states(look: Look) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     }
 
 
-def explorer_figure(look: Look) -> Figure:
-    """Five states of the explorer side by side: the face above, its K confidences below."""
-    seen = states(look)
+def explorer_figure(look: Look, seen: dict[str, tuple[np.ndarray, np.ndarray]] | None = None) -> Figure:
+    """States of the explorer side by side (five, or those given, "clean" first): the face, its K confidences."""
+    seen = states(look) if seen is None else seen
     clean = seen["clean"][1]
     k = np.arange(1, len(clean) + 1)
-    figure, axes = panels(2, len(seen), 9.6, 4.1, height_ratios=(1.1, 1), sharey="row")
+    figure, axes = panels(2, len(seen), 1.92 * len(seen), 4.1, height_ratios=(1.1, 1), sharey="row")
     for column, (name, (image, values)) in enumerate(seen.items()):
         face, bars = axes[:, column]
         face.imshow(image)

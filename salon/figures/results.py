@@ -158,7 +158,7 @@ def convergence_figure(table: pd.DataFrame, names: Mapping[str, str]) -> Figure:
         ("test", "mixed", "tar_at_far_0.001"),
     )
     for axis, (split, condition, metric) in zip(axes[0], shown, strict=True):
-        for (name, label), colour in zip(names.items(), COLOURS, strict=True):
+        for (name, label), colour in zip(names.items(), COLOURS, strict=False):
             rows = table[
                 (table.configuration == name) & (table.split == split) & (table.condition == condition)
             ]

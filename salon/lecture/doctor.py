@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from salon.lecture import platforms
 from salon.paths import cache_path, data_path, data_root
 from salon.text import SalonError
 
@@ -71,6 +72,11 @@ def check_torch() -> str:
     return f"torch {torch.__version__}, torchvision {torchvision.__version__}, {device}"
 
 
+def check_platform() -> str:
+    name = platforms.recognise()
+    return str(platforms.Place(name, platforms.gpu(), platforms.way(name)))
+
+
 def check_jupyterlab() -> str:
     return _versions("jupyterlab", "ipykernel")
 
@@ -81,7 +87,7 @@ def check_widgets() -> str:
 
     for extension in ("@jupyter-widgets/jupyterlab-manager", "anywidget"):
         if not any(Path(folder, extension).is_dir() for folder in jupyter_path("labextensions")):
-            raise SalonError(f"JupyterLab's extension {extension} is missing. Install {_INSTALL_LAB}.")
+            raise _missing(f"JupyterLab's extension {extension} is missing. Install {_INSTALL_LAB}.")
     return versions
 
 
@@ -93,8 +99,13 @@ def _versions(*modules: str) -> str:
     try:
         found = {name: importlib.import_module(name) for name in modules}
     except ImportError as error:
-        raise SalonError(f"{error}. Install it: {_INSTALL_LAB}.") from error
+        raise _missing(f"{error}. Install it: {_INSTALL_LAB}.") from error
     return ", ".join(f"{name} {getattr(module, '__version__', '')}".strip() for name, module in found.items())
+
+
+def _missing(message: str) -> Exception:
+    """At home something to mend; on Colab and Mo, whose page is their own, `setup` has found another way."""
+    return (Advice if platforms.recognise() in platforms.HOSTED else SalonError)(message)
 
 
 def check_files() -> str:
@@ -164,6 +175,7 @@ def check_fonts() -> str:
 CHECKS: dict[str, Callable[[], str]] = {
     "python": check_python,
     "torch": check_torch,
+    "platform": check_platform,
     "jupyterlab": check_jupyterlab,
     "widgets": check_widgets,
     "umap": check_umap,

@@ -8,7 +8,7 @@ from pathlib import Path
 import salon
 from salon.text import SalonError
 
-START = "00_start_here.ipynb"
+START = {"en": "00_start_here.ipynb", "zh": "zh/00_start_here.ipynb"}
 _PACKAGE = Path(salon.__file__).resolve().parent
 
 
@@ -21,6 +21,12 @@ def originals() -> Path:
             f"The notebooks are missing, {folder} was expected. Get them with `git checkout -- notebooks`."
         )
     return folder
+
+
+def check_edition(lang: str) -> None:
+    """Raises `SalonError` where the notebooks of a language are missing."""
+    if not (originals() / START[lang]).is_file():
+        raise SalonError(f"{START[lang]} is missing in {originals()}. Make it with `salon notebooks build`.")
 
 
 def own_folder() -> Path:
@@ -48,9 +54,9 @@ def put_aside(folder: Path) -> Path | None:
     return folder.rename(folder.with_name(f"{folder.name}-{time.strftime('%Y%m%d-%H%M%S')}"))
 
 
-def lab_arguments(folder: Path, browser: bool = True, port: int | None = None) -> list[str]:
-    """JupyterLab's command line for `folder`, opened at the first notebook."""
-    arguments = [f"--ServerApp.root_dir={folder}", f"--LabApp.default_url=/lab/tree/{START}"]
+def lab_arguments(folder: Path, browser: bool = True, port: int | None = None, lang: str = "en") -> list[str]:
+    """JupyterLab's command line for `folder`, opened at the first notebook of a language."""
+    arguments = [f"--ServerApp.root_dir={folder}", f"--LabApp.default_url=/lab/tree/{START[lang]}"]
     if not browser:
         arguments.append("--no-browser")
     if port is not None:
@@ -61,12 +67,17 @@ def lab_arguments(folder: Path, browser: bool = True, port: int | None = None) -
 
 
 def open_lab(
-    folder: Path | None = None, reset: bool = False, browser: bool = True, port: int | None = None
+    folder: Path | None = None,
+    reset: bool = False,
+    browser: bool = True,
+    port: int | None = None,
+    lang: str = "en",
 ) -> None:
     """Copy what is new (`reset`: everything, the old copy put aside) and serve JupyterLab until stopped.
 
-    Raises `SalonError` where JupyterLab is not installed.
+    Raises `SalonError` where JupyterLab is not installed, or the notebooks of `lang` are missing.
     """
+    check_edition(lang)
     folder = (folder or own_folder()).resolve()
     kept = put_aside(folder) if reset else None
     if kept:
@@ -80,7 +91,7 @@ def open_lab(
             f'JupyterLab cannot be imported ({error}). Install it with `pip install -e ".[lab]"`.'
         ) from error
     _without_news()
-    LabApp.launch_instance(lab_arguments(folder, browser, port))
+    LabApp.launch_instance(lab_arguments(folder, browser, port, lang))
 
 
 def _without_news() -> None:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 
 from salon.experiments.ablation import reproduce_ablation
+from salon.experiments.convergence import reproduce_convergence
 from salon.experiments.data import write_test_sheets
 from salon.experiments.features import reproduce_features
 from salon.experiments.gap import reproduce_gap
@@ -42,7 +43,8 @@ def real_faces() -> None:
 
 
 def run_notebooks() -> None:
-    """Execute every notebook in place."""
+    """Build the Chinese edition, and execute every notebook in place."""
+    notebooks.build()
     for path in notebooks.find([]):
         notebooks.run(path)
 
@@ -57,6 +59,7 @@ STEPS: dict[str, Callable[[], object]] = {
     "experiment features": reproduce_features,
     "experiment glyphs": reproduce_glyphs,
     "experiment mining": reproduce_mining,
+    "experiment convergence": reproduce_convergence,
     "experiment generator": reproduce_generator,
     "experiment fairness": reproduce_fairness,
     "real faces": real_faces,

@@ -5,14 +5,16 @@ import random
 import warnings
 
 import salon
+from salon.lecture import platforms
 from salon.text import set_language
 
 SEED = 0
 
 _STATUS = {
-    "en": "Salon {version} is ready: English, one thread, seed {seed}; nothing is downloaded.",
-    "zh": "Salon {version} 已就绪：中文，单线程，随机种子 {seed}；无需下载任何内容。",
+    "en": "Salon {version} is ready: English, one thread, seed {seed}",
+    "zh": "Salon {version} 已就绪：中文，单线程，随机种子 {seed}",
 }
+_OFFLINE = {"en": "; nothing is downloaded.", "zh": "；无需下载任何内容。"}
 # What libraries say about themselves and a reader can do nothing about: (message, category).
 _NOISE: tuple[tuple[str, type[Warning]], ...] = (
     ("n_jobs value .* overridden", UserWarning),  # umap-learn, whenever it is given a seed
@@ -24,13 +26,19 @@ def setup(lang: str = "en") -> None:
     """Make a notebook speak `lang` ("en" or "zh") and give the same numbers each time it is run.
 
     Torch, NumPy and Python are seeded with `SEED`, torch runs on one thread with deterministic algorithms
-    only, and one line says so. Raises `SalonError` for another language.
+    only, and one line says so; on Colab, on Mo, beside a GPU or where widgets need help, a second line says what
+    was found. Raises `SalonError` for another language, and for a torch that is too old.
     """
     set_language(lang)
+    place = platforms.find()
+    os.environ["SALON_WIDGETS"] = place.way  # read whenever a widget is shown
     _be_reproducible()
     for message, category in _NOISE:
         warnings.filterwarnings("ignore", message, category)
-    print(_STATUS[lang].format(version=salon.__version__, seed=SEED))
+    end = {"en": ".", "zh": "。"} if place.installed else _OFFLINE
+    print(_STATUS[lang].format(version=salon.__version__, seed=SEED) + end[lang])
+    if not place.usual:
+        print(place)
 
 
 def _be_reproducible(seed: int = SEED) -> None:

@@ -1,8 +1,10 @@
 """The confidence explorer: three sliders degrade a face, and its K confidences follow."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import traitlets
 from matplotlib.figure import Figure
 
@@ -79,6 +81,15 @@ class ConfidenceExplorer(Picture):
     def figure(self) -> Figure:
         """Five states, still."""
         return explorer_figure(self.look)
+
+    def stops(self) -> dict[str, Sequence[float]]:
+        """Seven values for each slider."""
+        return {name: np.linspace(0, limit, 7).tolist() for name, limit in LIMITS.items()}
+
+    def state(self) -> Figure:
+        """The clean face, and as the sliders stand."""
+        now = self.look(self.blur, self.occlusion, self.yaw)
+        return explorer_figure(self.look, {"clean": self.look(0.0, 0.0, 0.0), "now": now})
 
     def page(self, lang: str | None = None, steps: int = 7) -> str:
         """The same explorer as a page without a kernel, its steps³ states computed now."""

@@ -1,5 +1,6 @@
 """The feature map: images as points, seen through each sub-embedding, with the linear probes beside it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import traitlets
@@ -36,6 +37,7 @@ class FeatureMap(Picture):
     """
 
     _esm = source("common.js", "feature_map.js")
+    height = 820  # the faces that were drawn around come below
     data = traitlets.Dict().tag(sync=True)
     view = traitlets.Int(0, min=0).tag(sync=True)
     colour = traitlets.Enum(("variation", "identity"), "variation").tag(sync=True)
@@ -47,6 +49,10 @@ class FeatureMap(Picture):
     def figure(self) -> Figure:
         """The map of the chosen view by variation and by identity, and the probes."""
         return umap_figure(self.views, self.view)
+
+    def stops(self) -> dict[str, Sequence[int]]:
+        """The whole, and each sub-embedding."""
+        return {"view": range(len(self.views.coordinates))}
 
     def page(self, lang: str | None = None) -> str:
         """The same map as a self-contained HTML page."""

@@ -1,19 +1,34 @@
-"""One script, three hosts: a live kernel, a page without one, and a picture in a saved notebook."""
+"""One script, three hosts: a live kernel, a page without one, and a picture in a saved notebook.
+
+Where a page cannot run the script with its kernel, `$SALON_WIDGETS` (set by `lecture.setup`, or by hand) says what
+takes its place: "page", a self-contained page in a frame; "plain", sliders of ipywidgets; "picture", the PNG alone.
+"""
 
 import base64
+import html
 import io
 import json
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 from typing import Any
 
-import anywidget
 import traitlets
 from matplotlib.figure import Figure
 
 from salon.text import TEXTS, language, say
 
+try:
+    import anywidget
+
+    _Widget: Any = anywidget.AnyWidget
+except ImportError:  # not installed, or ipywidgets is too old for it: there are other ways to show a figure
+    _Widget = traitlets.HasTraits
+
+VIEW = "application/vnd.jupyter.widget-view+json"
 _HERE = Path(__file__).parent
+_FRAME = '<iframe srcdoc="{page}" sandbox="allow-scripts" width="100%" height="{height}" style="border:0"></iframe>'
 
 # The policy forbids every request; the model is a stand-in for the one that a kernel would keep.
 _PAGE = Template("""<!doctype html>
@@ -69,21 +84,68 @@ def page(script: str, title: str, traits: dict[str, Any], lang: str | None = Non
     )
 
 
-class Picture(anywidget.AnyWidget):
+class Picture(_Widget):
     """A widget that leaves a picture of itself in a saved notebook, where its own state is stripped."""
 
     _css = source("salon.css")
+    height = 640  # pixels of the frame that holds its page
     words = traitlets.Dict().tag(sync=True)
 
     def figure(self) -> Figure:
         """The same content, still."""
         raise NotImplementedError
 
+    def page(self, lang: str | None = None) -> str:
+        """The same content as a self-contained HTML page."""
+        raise NotImplementedError
+
+    def stops(self) -> dict[str, Sequence]:
+        """Where a plain slider may stop: the values of each trait that it moves."""
+        raise NotImplementedError
+
+    def state(self) -> Figure:
+        """The content as the sliders stand, for the plain form."""
+        return self.figure()
+
+    def plain(self) -> Any:
+        """A slider for each of `stops` above the picture of `state`, out of ipywidgets alone."""
+        from ipywidgets import Image, SelectionSlider, VBox
+
+        image = Image(value=png(self.state()), layout={"align_self": "flex-start", "max_width": "100%"})
+        sliders = []
+        for name, values in self.stops().items():
+            options = [(f"{value:g}", value) for value in values]
+            whole = {"description_width": "initial"}  # no "…" in the middle of a name
+            slider = SelectionSlider(options=options, description=self.words[name], style=whole)
+            slider.continuous_update = False
+            traitlets.link((slider, "value"), (self, name))
+            sliders.append(slider)
+        self.observe(lambda change: setattr(image, "value", png(self.state())), list(self.stops()))
+        return VBox([*sliders, image])
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"  # nothing that differs between two runs: notebooks compare it
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
-        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
-        file = io.BytesIO()
-        self.figure().savefig(file, format="png", dpi=100)
-        return data | {"image/png": base64.b64encode(file.getvalue()).decode()}, metadata
+        data, metadata = self._alive(**kwargs)
+        still = {"text/plain": repr(self), "image/png": base64.b64encode(png(self.figure())).decode()}
+        return data | still, metadata | {"image/png": {"alt": self.words["title"]}}
+
+    def _alive(self, **kwargs: Any) -> tuple[dict, dict]:
+        """What moves, in the way that the page can show; ({}, {}) where nothing can."""
+        way = os.environ.get("SALON_WIDGETS") or "widget"
+        if way == "widget" and hasattr(_Widget, "model_id"):
+            return super()._repr_mimebundle_(**kwargs) or ({}, {})
+        if way in ("widget", "page"):
+            return {"text/html": _FRAME.format(page=html.escape(self.page()), height=self.height)}, {}
+        if way == "plain":
+            box = self.plain()
+            return {VIEW: {"version_major": 2, "version_minor": 0, "model_id": box.model_id}}, {}
+        return {}, {}
+
+
+def png(figure: Figure) -> bytes:
+    """A figure as PNG, at 100 pixels an inch."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=100)
+    return file.getvalue()

@@ -1,0 +1,357 @@
+"""Several processes train as one does: the same losses and weights, and the same run when they become more or fewer."""
+
+import json
+import multiprocessing
+import os
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from salon import cli
+from salon.experiments import checkpoints, fabric, metrics, training
+from salon.experiments.data import TrainSet
+from salon.experiments.fabric import launch, processes
+from salon.experiments.metrics import Log
+from salon.experiments.recipes import recipe
+from salon.experiments.training import Run, begin, draw_batch, train
+from salon.model.decorrelation import adversarial_loss, classification_loss, discriminator_loss
+from salon.model.network import Recogniser
+from salon.text import SalonError
+
+STEPS, STOP, PATIENCE = 20, 10, 300.0  # seconds until processes that hang are ended
+PLAIN = recipe("tiny", loss="confidence", margin=7.0, people=6, size=24, K=4, d=4, steps=STEPS, batch=8, frozen=0.2,
+               probability=0.3, camera=True)  # fmt: skip
+HIDDEN = {"decorrelate": 0.5, "adversary": 1.0, "hide": "rest", "opponent_steps": 2, "mined": "attributes"}
+RECIPES = {
+    "plain": PLAIN,
+    "decorrelated": replace(PLAIN, decorrelate=0.5),
+    "hidden": replace(PLAIN, K=6, **HIDDEN),  # the variant of (13), with a variation that was mined
+}
+
+
+def pictures(made=PLAIN) -> TrainSet:
+    """Noise of six people, with mined variations if the recipe has some; nothing need be rendered."""
+    g = torch.Generator().manual_seed(1)
+    straight, turned = torch.randint(256, (2, 24, 24, 24), generator=g, dtype=torch.uint8)
+    mined = torch.rand(24, len(begin(made).masks) - 3, generator=g) if made.mined else None
+    return TrainSet(straight, turned, torch.arange(6).repeat_interleave(4), mined)
+
+
+def in_double(made, out: Path, resume: bool = False, **options) -> Run:
+    return train(made, out, resume, False, pictures(made), False, precision="64-true", **options)
+
+
+def statistics_kept(self: Recogniser, mode: bool = True) -> Recogniser:
+    """`train`, but batch normalisation stays with the statistics that it has: each share of a batch has others."""
+    nn.Module.train(self, mode)
+    for part in self.modules():
+        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
+            part.eval()
+    return self
+
+
+def prepare(patch: pytest.MonkeyPatch) -> None:
+    """What holds in all processes: statistics kept, every step's loss noted, a checkpoint in the middle."""
+    torch.set_num_threads(1)
+    patch.setattr(Recogniser, "train", statistics_kept)
+    patch.setattr(training, "LOG_EVERY", 1)
+    patch.setattr(training, "SAVE_EVERY", STOP)
+
+
+def stopped(made, out: Path) -> None:
+    """A run that is broken off in the middle."""
+
+    def step(run, data):
+        if run.step == STOP:
+            raise KeyboardInterrupt
+        return whole(run, data)
+
+    whole = training.train_step
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training, "train_step", step)
+        in_double(made, out)
+
+
+def in_halves(run: Run, data: TrainSet) -> dict[str, float]:
+    """`train_step` written anew: one process that embeds both halves of its batch and adds up their gradients."""
+    r, g = run.recipe, torch.Generator().manual_seed(1_000_000 * (run.recipe.seed + 1) + run.step)
+    halves = list(zip(*(x.chunk(2) for x in draw_batch(r, data, g)), strict=True))
+    run.recogniser.freeze_confidence(r.s0 if run.step < r.frozen * r.steps else None)
+    seen = [run.recogniser.train()(images.expand(-1, 3, -1, -1)) for images, _, _ in halves]
+    terms = [dict(run.criterion(e, labels)) for e, (_, labels, _) in zip(seen, halves, strict=True)]
+    for _ in range(r.opponent_steps if r.decorrelate else 0):
+        run.opponent.zero_grad()
+        for e, (_, _, variations) in zip(seen, halves, strict=True):
+            (discriminator_loss(run.discriminator, e, run.masks, variations, r.hide).mean() / 2).backward()
+        run.opponent.step()
+    for term, e, (_, _, variations) in zip(terms, seen, halves, strict=True) if r.decorrelate else ():
+        weight = r.decorrelate if r.adversary is None else r.adversary
+        known = (run.discriminator, e, run.masks)
+        term["classification"] = r.decorrelate * classification_loss(*known, variations)
+        term["adversary"] = weight * adversarial_loss(*known, r.hide)
+    loss = torch.stack([x.mean() / 2 for term in terms for x in term.values()]).sum()
+    training._descend(run, loss)
+    return {"loss": loss.item(), "confidence": torch.cat([e.confidences for e in seen]).mean().item()}
+
+
+# --- two processes, as torchrun starts them
+
+
+def server() -> multiprocessing.context.BaseContext:
+    """Processes forked from one that has imported torch, once: to import it in each takes most of a test's time."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["lightning_fabric", "salon.experiments.training"])
+    return context
+
+
+def torchrun(work: Callable[..., None], *args: object, count: int = 2) -> list[int | None]:
+    """`work` in processes with torchrun's environment; their exits."""
+    context = server()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    common = {"TORCHELASTIC_RUN_ID": "test", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "GROUP_RANK": "0",
+              "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count)}  # fmt: skip
+    started = [
+        context.Process(target=_as_rank, args=(common | {"RANK": str(i), "LOCAL_RANK": str(i)}, work, *args))
+        for i in range(count)
+    ]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join(PATIENCE)
+    exits = [process.exitcode for process in started]
+    for process in started:
+        process.kill()  # only one that hangs is still there
+        process.join()
+    return exits
+
+
+def _as_rank(environment: dict[str, str], work: Callable[..., None], *args: object) -> None:
+    os.environ |= environment
+    patch = pytest.MonkeyPatch()
+    prepare(patch)
+    if environment["RANK"] != "0":  # only the first may write
+        for module in (checkpoints, metrics):
+            patch.setattr(module, "write_whole", lambda *_: os._exit(3))
+    work(*args)
+
+
+def train_all(folder: Path) -> None:
+    """Each recipe; one that is stopped in the middle; one that another number of processes began."""
+    for name, made in RECIPES.items():
+        in_double(made, folder / name, log=Log(folder / name))
+    stopped(RECIPES["decorrelated"], folder / "began with two")
+    in_double(RECIPES["decorrelated"], folder / "began with one", resume=True)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """What two processes left; one run of them goes on with one process, and the other way round."""
+    folder = tmp_path_factory.mktemp("two")
+    with pytest.MonkeyPatch.context() as patch:
+        prepare(patch)
+        stopped(RECIPES["decorrelated"], folder / "began with one")
+        assert torchrun(train_all, folder) == [0, 0]
+        in_double(RECIPES["decorrelated"], folder / "began with two", resume=True)
+    return folder
+
+
+def tensors(folder: Path) -> dict[str, Tensor]:
+    """Everything in a checkpoint: weights, prototypes, discriminator, the optimisers' memories."""
+    return load_file(folder / "model.safetensors")
+
+
+def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.allclose(a[k], b[k], rtol=1e-9, atol=1e-12) for k in a)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RECIPES)
+def test_two_processes_walk_the_path_of_one_that_splits_its_batch(folder, tmp_path, monkeypatch, name):
+    prepare(monkeypatch)
+    whole = in_double(RECIPES[name], tmp_path / "whole").history
+    monkeypatch.setattr(training, "train_step", in_halves)
+    halves = in_double(RECIPES[name], tmp_path / "halves").history
+    two = checkpoints.read_card(folder / name / "model.safetensors")["history"]
+    assert len(two) == STEPS and two[-1]["loss"] != two[0]["loss"]
+    for a, b, c in zip(two, halves, whole, strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-9) == pytest.approx(c["loss"], rel=1e-9)
+        assert a == pytest.approx(c, rel=1e-8)  # every term, the confidence and the impostor cosine
+    found = tensors(folder / name)
+    assert same(found, tensors(tmp_path / "halves")) and same(found, tensors(tmp_path / "whole"))
+    assert (
+        found["training.criterion.prototypes"].shape[::2] == (6, 4)
+        and found["confidence_scale"].dtype == torch.float64
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("began", ["began with one", "began with two"])
+def test_a_run_goes_on_with_another_number_of_processes(folder, began):
+    assert same(tensors(folder / began), tensors(folder / "decorrelated"))
+    assert len(checkpoints.read_card(folder / began / "model.safetensors")["history"]) == STEPS
+
+
+@pytest.mark.slow
+def test_of_two_processes_the_first_alone_tells(folder):
+    told = [json.loads(line) for line in (folder / "plain" / "metrics.jsonl").read_text().splitlines()]
+    losses = [line["value"] for line in told if line["metric"] == "loss"]
+    assert losses == [
+        row["loss"] for row in checkpoints.read_card(folder / "plain" / "model.safetensors")["history"]
+    ]
+    assert sorted(path.name for path in (folder / "plain").iterdir()) == [
+        "metrics.jsonl",
+        "model.safetensors",
+    ]
+
+
+# --- processes of our own
+
+
+@pytest.fixture
+def served(monkeypatch) -> None:
+    """What would be spawned comes from the server."""
+    start = torch.multiprocessing.start_processes
+
+    def start_served(*args: object, **options: object) -> object:
+        return start(*args, **options | {"start_method": "forkserver"})
+
+    server()
+    monkeypatch.setattr(torch.multiprocessing, "start_processes", start_served)
+
+
+def fail_alone(fabric) -> None:
+    if fabric.global_rank == 1:
+        raise SalonError("The second one failed; expected none to.")
+    fabric.barrier()
+
+
+@pytest.mark.slow
+def test_where_one_process_fails_the_others_end_and_its_sentence_comes_through(served):
+    before = multiprocessing.active_children()
+    with pytest.raises(SalonError, match=r"^The second one failed; expected none to\.$"):
+        launch(processes(devices=2), fail_alone)
+    assert multiprocessing.active_children() == before
+
+
+@pytest.mark.slow
+def test_the_command_line_spawns_processes(served, tmp_path, capsys):
+    options = ["--steps", "2", "--device", "cpu", "--devices", "2", "--metrics", "--quiet"]
+    assert cli.main(["train", "tiny", *options, "--log", str(tmp_path), "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.startswith(
+        "saved"
+    )  # the metrics were said elsewhere, by the first process
+    told = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in told if line["metric"] == "loss"] == [0]
+    assert all(line.keys() == {"metric", "value", "step"} for line in told)
+    model, card = checkpoints.load(tmp_path / "model.safetensors")
+    assert card["step"] == 2 and bool(model.variances_fitted)
+
+
+# --- one process
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"devices": 0}, "expected 1 or more"),
+        ({"devices": 3}, "3 processes came for batches of 16; expected a number that divides them"),
+        ({"devices": 2}, "without a folder"),
+        ({"device": "cuda", "devices": 99}, "99 GPUs came as the wish; this machine has"),
+        ({"precision": "16-true"}, "bf16-mixed"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_drawn(options, said, monkeypatch):
+    monkeypatch.setattr(training, "train_data", lambda *_: pytest.fail("drawn"))
+    with pytest.raises(SalonError, match=said):
+        train(recipe("tiny"), progress=False, **options)
+
+
+def test_a_gpu_where_there_is_none(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert cli.main(["train", "tiny", "--device", "cuda", "--quiet", "--out", str(tmp_path / "x")]) == 2
+    assert "1 GPU came as the wish; this machine has 0" in capsys.readouterr().err and not list(
+        tmp_path.iterdir()
+    )
+
+
+def test_a_notebook_has_one_process(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "ps1", "In : ", raising=False)
+    with pytest.raises(SalonError, match="in a notebook"):
+        processes(devices=2)
+    assert processes().world_size == 1
+
+
+def test_torchrun_decides_how_many(monkeypatch):
+    for name, value in {
+        "TORCHELASTIC_RUN_ID": "1",
+        "LOCAL_WORLD_SIZE": "2",
+        "WORLD_SIZE": "4",
+        "RANK": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert fabric._of_torchrun(1) == (2, 2) and not fabric.speaks()
+    with pytest.raises(SalonError, match="leave out --devices"):
+        processes(devices=3)
+
+
+def test_half_precision_is_for_gpus_that_have_it(monkeypatch):
+    assert fabric.best_precision("cpu") == "32-true"
+    for has in (True, False):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda has=has: has)
+        assert fabric.best_precision("cuda") == ("bf16-mixed" if has else "32-true")
+
+
+def test_bfloat16_trains_and_leaves_weights_in_full_precision(tmp_path):
+    run = train(PLAIN, tmp_path, progress=False, data=pictures(), variances=False, precision="bf16-mixed")
+    assert run.history[-1]["loss"] < run.history[0]["loss"]
+    assert {x.dtype for x in run.recogniser.parameters()} == {torch.float32}
+
+
+def test_one_process_is_quiet(capfd):
+    train(replace(PLAIN, steps=1), progress=False, data=pictures(), variances=False)
+    said, noise = capfd.readouterr()
+    assert noise == "" and all("Sub-embedding" in line for line in said.splitlines())  # what `watch` may say
+
+
+# --- what is told
+
+
+def test_a_resumed_run_tells_each_step_once(tmp_path, monkeypatch, capsys):
+    prepare(monkeypatch)
+    stopped(PLAIN, tmp_path)
+    Log(tmp_path).start([])
+    in_double(PLAIN, tmp_path, resume=True, log=Log(tmp_path, stdout=True))
+    told = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in told if line["metric"] == "loss"] == list(range(STEPS))
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    assert printed == [line for line in told if line["step"] >= STOP]
+
+
+def test_a_number_that_json_lacks_is_left_out():
+    assert metrics.lines({"step": 1, "loss": 2.5, "impostor_cosine": float("nan")}) == [
+        '{"metric": "loss", "value": 2.5, "step": 1}'
+    ]
+
+
+def test_tensorboard_is_written_where_it_is_installed_and_asked_for_where_not(tmp_path, monkeypatch):
+    pytest.importorskip("tensorboard")
+    log = Log(tmp_path, tensorboard=True)
+    log.start([])
+    log({"step": 0, "loss": 2.5})
+    log.board.close()
+    assert any("tfevents" in path.name for path in tmp_path.iterdir())
+    with pytest.raises(SalonError, match="--log DIR"):
+        Log(tensorboard=True)
+    monkeypatch.setattr(metrics, "find_spec", lambda _: None)
+    with pytest.raises(SalonError, match="pip install tensorboard"):
+        Log(tmp_path, tensorboard=True)
