@@ -15,6 +15,7 @@ from conftest import ROOT
 from salon import cli
 from salon.lecture.equations import FOR_ALL, LEDGER, Equation, markdown, rows
 from salon.lecture.lab import originals
+from salon.lecture.slides import read
 from salon.text import set_language
 
 MODULES = [
@@ -96,6 +97,35 @@ def test_an_entry_leads_somewhere(entry: Equation) -> None:
     for latex, variable, shape in entry.symbols:
         assert latex and shape, variable
         assert any(knows(name, variable) for name in entry.functions), f"no function knows {variable}"
+
+
+# What a slide writes in another way than the ledger: enough of it to be told from any other.
+WRITTEN = {"1, 2": r"p(x_i\midy=j)\propto", "5": r"\frac\exp(s_iw_j^\topf_i)", "7": r"B\timesK\timesd",
+           "CosFace": r"e^s(\cos\theta_y-m)"}  # fmt: skip
+
+
+def plain(latex: str) -> str:
+    """A formula without spaces, braces, sizes of brackets and the limits of its sums."""
+    latex = re.sub(r"\\(left|right|q?quad)\b|\\[,;!\\]|[\s&{}$]|\\(begin|end)\{aligned\}", "", latex)
+    return re.sub(
+        r"\\sum(_\w'?(\\ne\w(_\w)?|=\d)?)?(\^\w(_\w)?)?", r"\\sum", latex.replace(r"\tfrac", r"\frac")
+    )
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_an_equation_is_shown_on_its_slide_under_its_number(lang: str) -> None:
+    deck = {slide.id: slide for slide in read(lang)[1]}
+    for entry in LEDGER:
+        if entry.slide:
+            slide = deck[entry.slide]
+            assert WRITTEN.get(entry.number, plain(entry.latex)) in plain(" ".join(slide.formulas)), (
+                entry.number
+            )
+            heading = slide.shown.split("\n")[0]
+            ends = [int(n) for n in re.findall(r"\d+", (re.findall(r"\(([\d, –]+)\)", heading) or [""])[-1])]
+            assert all(ends[0] <= int(n) <= ends[-1] for n in re.findall(r"\d+", entry.number)), heading
+    numbered = [entry for entry in LEDGER if entry.number[0].isdigit()]
+    assert all(entry.slide for entry in numbered)
 
 
 def test_all_sixteen_equations_are_there_once_and_in_order() -> None:

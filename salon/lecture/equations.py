@@ -21,7 +21,7 @@ class Equation:
     symbols: tuple[Symbol, ...]
     cell: str  # "notebook#cell-id"
     tests: tuple[str, ...]  # "tests/file.py::test_name"
-    slide: str = ""  # none yet
+    slide: str = ""  # its id in the deck; "" for what no slide shows
 
     @property
     def title(self) -> str:
@@ -108,6 +108,7 @@ LEDGER = (
         (F, W, (r"1/\sigma_i^2 = s_i", "embedding.confidences", "[B, K]")),
         "02_algorithm#posterior",
         _equations("log_likelihood_is_1_and_2"),
+        slide="cloud",
     ),
     Equation(
         "3, 4",
@@ -118,6 +119,7 @@ LEDGER = (
         (F, W, (r"1/\sigma_i^2 = s_i", "embedding.confidences", "[B, K]")),
         "02_algorithm#posterior",
         _equations("posterior_follows_from_the_densities_by_bayes"),
+        slide="posterior",
     ),
     Equation(
         "5",
@@ -127,6 +129,7 @@ LEDGER = (
         (F, S, W),
         "02_algorithm#posterior",
         _equations("posterior_is_5", "posterior_follows_from_the_densities_by_bayes"),
+        slide="posterior",
     ),
     Equation(
         "6",
@@ -138,6 +141,7 @@ LEDGER = (
         "02_algorithm#loss",
         _equations("one_sub_embedding_has_the_loss_6")
         + _losses("constant_confidence_is_cosface", "no_margin_is_cross_entropy"),
+        slide="loss",
     ),
     Equation(
         "7",
@@ -152,6 +156,7 @@ LEDGER = (
         ((r"f_i^{(k)}", "features", "[B, K, d]"), (r"s_i^{(k)}", "confidences", "[B, K]"), W),
         "02_algorithm#parts",
         _equations("embedding_and_prototypes_are_7") + _losses("prototypes_may_have_any_length"),
+        slide="parts",
     ),
     Equation(
         "8",
@@ -166,6 +171,7 @@ LEDGER = (
             "without_confidence_the_loss_is_that_of_guessing_against_the_margin",
             "gradients_are_those_of_the_fact_sheet",
         ),
+        slide="parts",
     ),
     Equation(
         "9",
@@ -180,6 +186,7 @@ LEDGER = (
             "prototypes_may_have_any_length",
             "half_precision_is_summed_in_float32",
         ),
+        slide="parts",
     ),
     Equation(
         "10",
@@ -189,6 +196,7 @@ LEDGER = (
         ((r"s_i^{(k)}", "confidences", "[B, K]"), (r"\lambda_{reg}", "regularise", "scalar")),
         "02_algorithm#regulariser-why",
         _losses("regulariser_is_10_and_comes_weighted"),
+        slide="tax",
     ),
     Equation(
         "11",
@@ -202,6 +210,7 @@ LEDGER = (
         (F, V, U, C),
         "02_algorithm#decorrelate-losses",
         _losses("decorrelation_losses_are_the_sums_of_11_to_13", "masks_are_different_halves"),
+        slide="discriminator",
     ),
     Equation(
         "12",
@@ -211,6 +220,7 @@ LEDGER = (
         (F, V, U, C),
         "02_algorithm#decorrelate-losses",
         _losses("decorrelation_losses_are_the_sums_of_11_to_13"),
+        slide="adversary",
     ),
     Equation(
         "13",
@@ -224,6 +234,7 @@ LEDGER = (
             "decorrelation_losses_are_the_sums_of_11_to_13",
             "adversarial_loss_is_least_where_nothing_can_be_told",
         ),
+        slide="adversary",
     ),
     Equation(
         "14",
@@ -237,6 +248,7 @@ LEDGER = (
             "total_names_the_term_and_the_images_that_are_not_finite",
             "each_term_moves_its_parts_alone",
         ),
+        slide="total",
     ),
     Equation(
         "15",
@@ -263,6 +275,7 @@ LEDGER = (
             "confusion_is_least_where_all_identities_are_equally_likely",
             "each_step_moves_its_own_side_only",
         ),
+        slide="mined",
     ),
     Equation(
         "16",
@@ -280,6 +293,7 @@ LEDGER = (
             "equal_variances_rank_like_the_cosine",
             "best_variance_is_the_mean_squared_difference",
         ),
+        slide="match",
     ),
     Equation(
         "posterior",
@@ -304,6 +318,7 @@ LEDGER = (
         "01_background#cosface",
         _equations("cosface_is_that_of_pytorch_metric_learning")
         + _losses("constant_confidence_is_cosface", "cosface_ignores_the_confidences"),
+        slide="cosface",
     ),
     Equation(
         "cosine",

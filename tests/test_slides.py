@@ -1,0 +1,402 @@
+"""The deck: both languages alike, minutes that add up, stored numbers, and pages that fit in a real browser."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from conftest import ROOT
+from matplotlib.text import Text
+
+from salon import cli
+from salon.experiments.results import by_seed, read_table
+from salon.lecture import slide_checks, slides
+from salon.lecture.slide_figures import FIGURES, LEAST, draw
+from salon.lecture.slide_numbers import fill
+from salon.lecture.slides import LIVE, prepare, read, spoken_minutes
+from salon.text import SalonError
+
+PIXELS = LEAST * 4 / 3  # of 1280, which are 13.33 inches: 20 points are 26.67
+languages = pytest.mark.parametrize("lang", ["en", "zh"])
+
+
+# --- what is stored
+
+
+def test_there_is_nothing_to_complain_about(capsys: pytest.CaptureFixture[str]) -> None:
+    assert slide_checks.complaints() == []
+    assert cli.main(["slides", "check"]) == 0
+    assert capsys.readouterr().out == "0 complaints about the deck\n"
+
+
+def test_the_lock_names_no_host_and_the_node_that_is_asked_for() -> None:
+    lock, package = (ROOT / "slides" / name for name in ("package-lock.json", "package.json"))
+    assert not re.search(r"://|resolved|registry", lock.read_text("utf-8"))
+    assert json.loads(package.read_text("utf-8"))["engines"]["node"] == f">={slides.NODE}"
+
+
+def test_every_figure_of_a_slide_can_be_drawn_and_no_other_is_kept() -> None:
+    assert {Path(name).stem for name in slides.figure_names()} == set(FIGURES)
+
+
+@pytest.mark.parametrize("name", ["angle", "masks", "rivals", "trade_off"])
+def test_letters_in_figures_are_large_enough(name: str) -> None:
+    figure = draw(name)
+    assert tuple(figure.get_size_inches()) == FIGURES[name][1:]
+    sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text()]
+    assert len(sizes) > 5 and min(sizes) >= LEAST
+    with pytest.raises(SalonError, match=r"'no_such'; expected one of cover"):
+        draw("no_such")
+
+
+# --- numbers
+
+
+def test_placeholders_are_read_from_the_tables() -> None:
+    stored = read_table("ablation_lecture")
+    c, b, c16 = (by_seed(stored, row, "mixed").mean() for row in (("C", False), ("B", False), ("C", True)))
+    assert fill("{{ablation_lecture: C, mixed}} %", "x") == f"{c:.1f} %"
+    assert fill("{{ablation_lecture: C+16, mixed}}", "x") == f"{c16:.1f}"
+    assert re.fullmatch(rf"\+{c - b:.1f} \[\d\.\d, \d\.\d\]", fill("{{ablation_lecture: C - B, mixed}}", "x"))
+    assert fill("{{by ablation_lecture: B - C, mixed}}", "x") == f"{c - b:.1f}"
+    assert fill("{{ablation_lecture: B - C, mixed}}", "x").startswith(f"−{c - b:.1f} [−")
+    rank = by_seed(read_table("fairness"), ("skin tone: dark", False), "pose", "rank_1").mean()
+    assert fill("{{fairness: skin tone: dark, pose, rank_1}}", "x") == f"{rank:.1f}"
+    probes = fill("{{features_lecture: E-λ2, pose, probe_assigned - probe_unassigned}}", "x")
+    assert re.fullmatch(r"\+\d+\.\d \[\d+\.\d, \d+\.\d\]", probes)
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ("no_such: C, mixed", "no_such.json is missing"),
+        ("ablation_lecture: Z, mixed", "0 values came for Z"),
+        ("ablation_lecture: C, mixd", "mixd"),
+        ("just words", "no known form"),
+    ],
+)
+def test_a_placeholder_that_means_nothing_names_its_slide(asked: str, why: str) -> None:
+    with pytest.raises(SalonError, match=rf"slide 'curve' asks for \{{\{{{asked}\}}\}}: .*{why}"):
+        fill(f"gains {{{{{asked}}}}} points", "curve")
+
+
+@languages
+def test_the_words_of_the_verdict_are_those_of_its_numbers(lang: str) -> None:
+    verdict = next(slide for slide in read(lang)[1] if slide.id == "verdict")
+    rows = [line for line in verdict.shown.split("\n") if line.startswith("| °")]
+    assert len(rows) == 5
+    for row in rows:
+        _, _, number, word, _ = (cell.strip() for cell in fill(row, "verdict").split("|"))
+        low = float(number.split("[")[1].split(",")[0].replace("−", "-"))
+        assert word.startswith({"en": ("not here", "holds"), "zh": ("不成立", "成立")}[lang][low > 0]), row
+
+
+# --- reading and checking
+
+
+@pytest.fixture
+def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the deck's sources that a test may spoil."""
+    folder = tmp_path / "slides"
+    folder.mkdir()
+    for path in (ROOT / "slides").glob("*.*"):
+        if path.is_file():
+            shutil.copy(path, folder)
+    monkeypatch.setattr(slides, "folder", lambda: folder)
+    monkeypatch.setattr(slide_checks, "folder", lambda: folder)
+    return folder
+
+
+def spoil(folder: Path, old: str, new: str, name: str = "salon.zh.md") -> list[str]:
+    """Replace the first `old` in a copied file; what the checks then say, the unbuilt deck aside."""
+    path = folder / name
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), "utf-8")
+    return [text for text in slide_checks.complaints() if "slides/dist" not in text]
+
+
+SPOILT = [
+    ("id: wild", "id: tame", "the slides differ: ['tame', 'wild']"),
+    ("talk 3, demo 0", "talk 2, demo 0", "talk differ between the languages"),
+    ("01_background#people", "01_background#nobody", "cell differ between the languages"),
+    ("figures/angle.png", "figures/masks.png", "figures differ between the languages"),
+    (r"\sum_{j=1}^{N}", r"\sum_{j=0}^{N}", "formulas differ between the languages"),
+    ("{{by ablation_lecture: C - B, clean}}", "1.9", "numbers differ between the languages"),
+    ("![四个渲染的人", "![](figures/people.jpg)\n![四个渲染的人", "figures differ between the languages"),
+    ("| 23 |", "| 24 |", "does not add up"),
+    ("`variations`", "`variation`", "runsheet.zh.md names variation, which no slide is called"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "complaint"), SPOILT, ids=[row[2] for row in SPOILT])
+def test_the_checks_notice(copy: Path, old: str, new: str, complaint: str) -> None:
+    name = "runsheet.zh.md" if old[0] in "|`" else "salon.zh.md"
+    assert any(complaint in text for text in spoil(copy, old, new, name))
+
+
+def test_the_checks_notice_what_both_languages_have_wrong(copy: Path) -> None:
+    for old, new in (
+        ("01_background#people", "01_background#nobody"), ("skip to pixels", "skip to title"),
+        ("talk 2, demo 0", "talk 9, demo 0"), ("cos(a, b)", "cos(a, b) TODO"),
+    ):  # fmt: skip
+        spoil(copy, old, new)
+        found = "\n".join(spoil(copy, old, new, "salon.en.md"))
+    for complaint in (
+        "the notebook cell 01_background#nobody does not exist", "'skip to title' leads to no later slide",
+        "the slides add up to 127", "is not written yet", "its mark says 9", "its notebook 23",
+    ):  # fmt: skip
+        assert complaint in found
+
+
+def test_a_slide_without_marks_or_notes_is_named(copy: Path) -> None:
+    (found,) = spoil(copy, "<!-- minutes: talk 1, demo 3", "<!-- minuts: talk 1, demo 3")
+    assert "salon.zh.md, slide 3 begins with '<!-- minuts" in found
+
+
+def test_what_was_built_from_other_sources_or_is_too_large_is_noticed(copy: Path) -> None:
+    assert slide_checks.built() == [
+        "slides/dist has no salon.en.html, salon.en.pdf, salon.zh.html, salon.zh.pdf; build it: make slides"
+    ]
+    (copy / "dist").mkdir()
+    for name in ("salon.en.html", "salon.en.pdf", "salon.zh.html", "salon.zh.pdf"):
+        (copy / "dist" / name).write_text("new")
+    (copy / "dist" / "sources.json").write_text(json.dumps(slides.sources()))
+    assert slide_checks.built() == []
+    spoil(copy, "20 pt are", "twenty points are", "theme.css")
+    spoil(copy, "大家晚上好", "各位晚上好")
+    (copy / "dist" / "salon.en.html").write_bytes(b" " * 3_000_001)
+    large, stale = slide_checks.built()
+    assert large == "salon.en.html has 3000001 bytes, more than 3000000"
+    assert "salon.zh.md" in stale and "theme.css" in stale and "salon.en.md" not in stale
+    assert stale.endswith("build it again: make slides")
+
+
+def test_reading_aloud_takes_its_time() -> None:
+    assert spoken_minutes("One two three – four. " * 65, "en") == 2
+    assert spoken_minutes("置信度 s 是 20。" * 50, "zh") == pytest.approx(50 * 6 / 220)
+
+
+@languages
+def test_marp_gets_numbers_pictures_marks_and_cells(lang: str) -> None:
+    _, deck = read(lang)
+    pictures = {name: f"data:image/png;base64,{name}" for name in slides.figure_names()}
+    still, moving = prepare(lang, pictures), prepare(lang, pictures, '<p title="x">\n\n{}</p>')
+    assert "{{" not in still and "figures/" not in still and "figure:" not in still
+    assert still.count("\n\n---\n\n") == len(deck) - 1
+    for slide in deck:
+        assert f'<!-- _footer: "{slide.cell}" -->' in still
+    assert f"base64,{LIVE}.png" in still and f"base64,{LIVE}.png" not in moving
+    assert 'srcdoc="&lt;p title=&quot;x&quot;&gt;&#10;&#10;{}&lt;/p&gt;"' in moving
+    first = {
+        "en": "talk 1 min · demo 3 min · questions 1 min · keep",
+        "zh": "讲解 1 分钟 · 演示 3 分钟 · 提问 1 分钟",
+    }
+    assert first[lang] in still
+
+
+# --- what is missing says so
+
+
+def test_without_node_it_says_what_to_install(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(slides.shutil, "which", lambda name: None)
+    assert cli.main(["slides", "build"]) == 2
+    assert re.search(
+        r"Node none was found.*Node 20 or later.*apt install nodejs npm.*make slides", capsys.readouterr().err
+    )
+
+
+def test_an_old_node_is_named(monkeypatch) -> None:
+    monkeypatch.setattr(slides.shutil, "which", lambda name: "/somewhere/node")
+    monkeypatch.setattr(slides.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout="v18.20.4\n"))
+    with pytest.raises(SalonError, match=r"Node v18.20.4 was found"):
+        slides.find_marp()
+
+
+def test_without_marp_it_says_how_to_get_it(copy: Path, monkeypatch) -> None:
+    monkeypatch.setattr(slides.shutil, "which", lambda name: "/somewhere/node")
+    monkeypatch.setattr(slides.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout="v22.1.0\n"))
+    with pytest.raises(SalonError, match=r"Marp is missing.*npm ci --prefix slides"):
+        slides.find_marp()
+
+
+def test_without_chromium_it_says_what_to_install(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("CHROME_PATH", raising=False)
+    monkeypatch.setattr(slides.shutil, "which", lambda name: None)
+    with pytest.raises(
+        SalonError, match=r"not set.*apt install chromium.*CHROME_PATH=/path/to/chrome make slides"
+    ):
+        slides.find_browser()
+    monkeypatch.setenv("CHROME_PATH", str(tmp_path / "none"))
+    with pytest.raises(SalonError, match=r"none\) and on the PATH, and is not there"):
+        slides.find_browser()
+
+
+@pytest.mark.long
+def test_the_deck_is_built_again_with_make() -> None:
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed: the committed deck is what is tested")
+    done = subprocess.run(["make", "slides"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and "0 complaints about the deck" in done.stdout, done.stderr[-2000:]
+
+
+# --- in a browser, from disk, the network refused
+
+
+@pytest.fixture(scope="module", params=["en", "zh"])
+def deck(request, chromium) -> Iterator[SimpleNamespace]:
+    """The built deck of one language, opened from its file; at the end nothing may have gone wrong."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 720}, offline=True)
+    page, wrong = context.new_page(), []
+    page.on("console", lambda message: wrong.append(message.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("requestfailed", lambda request: wrong.append(request.url[:90]))
+    page.on("request", lambda request: request.url.startswith("http") and wrong.append(request.url[:90]))
+    page.goto((ROOT / "slides" / "dist" / f"salon.{request.param}.html").as_uri() + "#1")
+    page.wait_for_selector("section")
+    yield SimpleNamespace(
+        page=page, lang=request.param, slides=read(request.param)[1], seen=look_through(page)
+    )
+    context.close()
+    assert wrong == []
+
+
+# What stands on the slide that is shown: texts with their sizes, formulas, figures and what leaves the slide.
+LOOK = """() => {
+  const section = document.querySelector('svg.bespoke-marp-active section');
+  const words = [], walk = document.createTreeWalker(section, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const text = walk.currentNode.textContent.trim(), parent = walk.currentNode.parentElement;
+    if (text && !parent.closest('mjx-container')) words.push([text, parseFloat(getComputedStyle(parent).fontSize)]);
+  }
+  const page = getComputedStyle(section, '::after');
+  words.push([page.content, parseFloat(page.fontSize)]);
+  const formulas = [...section.querySelectorAll('mjx-container > svg')]
+    .map((svg) => svg.getBoundingClientRect().width / svg.viewBox.baseVal.width * 1000);
+  const figures = [...section.querySelectorAll('img')].map((img) =>
+    Math.min(img.clientWidth / img.naturalWidth, img.clientHeight / img.naturalHeight));
+  const outside = [], foot = section.querySelector('footer').getBoundingClientRect().top;
+  for (const one of section.querySelectorAll(':scope > :not(header, footer)')) {
+    for (const part of [one, ...one.querySelectorAll('*')]) {
+      if (part.closest('mjx-assistive-mml, svg svg, defs')) continue;
+      const box = part.getBoundingClientRect();
+      if (box.width && (box.left < 0 || box.right > 1280 || box.top < 0 || box.bottom > foot + 1))
+        outside.push(part.tagName + ' ' + [box.left, box.top, box.right, box.bottom].map(Math.round));
+    }
+  }
+  const boxes = [...section.querySelectorAll(':scope > *')].map((one) => one.getBoundingClientRect());
+  const over = boxes.slice(1).some((box, i) => boxes.slice(0, i + 1).some((other) =>
+    box.width && other.width && box.top < other.bottom - 1 && other.top < box.bottom - 1
+    && box.left < other.right - 1 && other.left < box.right - 1));
+  const iframes = section.querySelectorAll('iframe').length;
+  return { words, formulas, figures, outside, over, iframes, shown: section.innerText };
+}"""
+
+
+def go_to(page, number: int) -> None:
+    """Show a slide by its number, from 1."""
+    page.evaluate(f"location.hash = '#{number}'")
+    active = "(svg) => svg.classList.contains('bespoke-marp-active')"
+    slides = "[...document.querySelectorAll('svg.bespoke-marp-slide')]"
+    page.wait_for_function(f"{slides}.findIndex({active}) === {number - 1}")
+
+
+def look_through(page) -> list[dict]:
+    """Go through the whole deck once, as a presenter does."""
+    seen = []
+    for n in range(1, page.locator("svg.bespoke-marp-slide").count() + 1):
+        go_to(page, n)
+        seen.append(page.evaluate(LOOK))
+    return seen
+
+
+@pytest.mark.browser
+def test_no_slide_overflows(deck) -> None:
+    found = {
+        slide.id: seen["outside"]
+        for slide, seen in zip(deck.slides, deck.seen, strict=True)
+        if seen["outside"]
+    }
+    assert found == {}
+    title = [seen["over"] for seen in deck.seen[1:]]  # the title slide is a grid of its own
+    assert not any(title), [slide.id for slide, over in zip(deck.slides[1:], title, strict=True) if over]
+
+
+@pytest.mark.browser
+def test_nothing_is_smaller_than_20_points(deck) -> None:
+    for slide, seen in zip(deck.slides, deck.seen, strict=True):
+        small = [(text, size) for text, size in seen["words"] if size < PIXELS - 0.1]
+        assert small == [], slide.id
+        assert min(seen["formulas"], default=99) > PIXELS - 0.1, f"{slide.id}: {seen['formulas']}"
+        # drawn with 144 dots an inch, 96 pixels an inch on the slide
+        assert min(seen["figures"], default=1) * 144 / 96 > 0.985, f"{slide.id}: {seen['figures']}"
+
+
+@pytest.mark.browser
+def test_nothing_raw_is_shown(deck) -> None:
+    for slide, seen in zip(deck.slides, deck.seen, strict=True):
+        assert not re.search(r"\$|\{\{|\}\}|\\\w|TODO|<!--|\*\*", seen["shown"]), slide.id
+        assert len(seen["formulas"]) == len(slide.formulas), slide.id
+        assert slide.cell in seen["shown"], slide.id
+        assert slide.id == LIVE or len(seen["figures"]) == len(slide.figures), slide.id
+    assert [slide.id for slide, seen in zip(deck.slides, deck.seen, strict=True) if seen["iframes"]] == [LIVE]
+
+
+@pytest.mark.browser
+def test_each_slide_has_its_notes(deck) -> None:
+    notes = deck.page.locator(".bespoke-marp-note").all_text_contents()
+    assert len(notes) == len(deck.slides)
+    for slide, note in zip(deck.slides, notes, strict=True):
+        assert slide.cell in note and "{{" not in note, slide.id
+        spoken = spoken_minutes(note, deck.lang)
+        assert not slide.talk or spoken > 0.6 * slide.talk, slide.id
+
+
+# The letters of the explorer in pixels of the slide: those of its picture grow with it.
+SIZES = """body => [...body.querySelectorAll('.salon *')]
+  .filter((one) => one.getClientRects().length
+    && [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim()))
+  .map((one) => {
+    const svg = one.ownerSVGElement, size = parseFloat(getComputedStyle(one).fontSize);
+    return svg ? size * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width : size;
+  })"""
+
+
+@pytest.mark.browser
+def test_the_explorer_moves_on_its_slide(deck) -> None:
+    number = next(n for n, slide in enumerate(deck.slides, 1) if slide.id == LIVE)
+    go_to(deck.page, number)
+    frame = deck.page.frame_locator("svg.bespoke-marp-active iframe")
+    frame.locator(".salon-bar").first.wait_for()
+    face, bars = frame.locator(".salon-face img"), frame.locator(".salon-bar")
+    before, heights = (
+        face.get_attribute("src"),
+        bars.evaluate_all("all => all.map((bar) => +bar.dataset.value)"),
+    )
+    frame.locator("input[name=occlusion]").press("End")
+    assert face.get_attribute("src") != before
+    after = bars.evaluate_all("all => all.map((bar) => +bar.dataset.value)")
+    assert sum(after) < sum(heights) / 2
+    sizes = frame.locator("body").evaluate(SIZES)
+    assert len(sizes) > 15 and min(sizes) > PIXELS - 0.1
+    wider = "html => html.scrollWidth - html.clientWidth", "html => html.scrollHeight - html.clientHeight"
+    assert max(frame.locator("html").evaluate(script) for script in wider) <= 0
+    frame.locator(".salon-reset").press("Enter")
+    assert face.get_attribute("src") == before
+
+
+@pytest.mark.browser
+def test_what_runs_out_of_its_slide_would_be_noticed(deck) -> None:
+    go_to(deck.page, 2)
+    add = "document.querySelector('svg.bespoke-marp-active section').insertAdjacentHTML('beforeend', '<p>{}</p>')"
+    deck.page.evaluate(add.format("high<br>" * 20))
+    assert any(box.startswith("P ") for box in deck.page.evaluate(LOOK)["outside"])
+    deck.page.evaluate("document.querySelector('svg.bespoke-marp-active section > p:last-of-type').remove()")
+    assert deck.page.evaluate(LOOK)["outside"] == []
+    deck.page.evaluate(add.format('<small style="font-size: 14px">wide</small>'))
+    assert ["wide", 14] in deck.page.evaluate(LOOK)["words"]
+    deck.page.evaluate("document.querySelector('svg.bespoke-marp-active section > p:last-of-type').remove()")
