@@ -46,8 +46,11 @@ check: env
 notebooks: env
 	$(NBVAL)
 
-class instructor: env
-	$(RUN) -m salon notebooks $@
+class: env
+	$(RUN) -m salon notebooks class
+
+instructor: env
+	$(RUN) -m salon notebooks instructor
 
 test: check
 	$(RUN) -m pytest -q -n 2 --dist loadfile --durations=10

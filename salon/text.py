@@ -142,6 +142,13 @@ TEXTS: dict[str, dict[str, str]] = {
         "zh": "在 {root} 下路径含 {name!r} 的人脸文件夹：{found}。应当恰好有一个，其中每人一个图片文件夹。"
         "请用 `name` 给出路径中的一部分。",
     },
+    # the conditions of a test, in words
+    "condition.clean": {"en": "clean", "zh": "清晰"},
+    "condition.low_resolution": {"en": "low resolution", "zh": "低分辨率"},
+    "condition.occlusion": {"en": "occlusion", "zh": "遮挡"},
+    "condition.pose": {"en": "pose", "zh": "姿态"},
+    "condition.mixed": {"en": "mixed", "zh": "混合质量"},
+    "condition.templates": {"en": "templates", "zh": "模板"},
     # the table of notebook 03 (lecture/verdicts.py); ° marks what is recalled, not verified
     "verdict.paper": {"en": "the paper says", "zh": "论文说"},
     "verdict.measured": {"en": "we measured", "zh": "我们测得"},
@@ -191,8 +198,8 @@ TEXTS: dict[str, dict[str, str]] = {
     },
     "verdict.aggregation.why": {
         "en": "Same direction: little for single images of one quality, much for mixed quality and templates. "
-        "A model without a confidence gains as much by it.",
-        "zh": "方向相同：单张图像、质量一致时作用不大，混合质量和模板上作用明显。没有置信度的模型也同样受益。",
+        "The best model without a confidence gains half as much in mixed quality, and nearly as much with templates.",
+        "zh": "方向相同：单张图像、质量一致时作用不大，混合质量和模板上作用明显。没有置信度的最好模型，在混合质量上受益约一半，在模板上几乎一样多。",
     },
     "verdict.whole.paper": {
         "en": "° All parts together are better than the baseline, most of all on low quality.",
@@ -549,7 +556,7 @@ TEXTS: dict[str, dict[str, str]] = {
     "slides.questions": {"en": "questions {n} min", "zh": "提问 {n} 分钟"},
     "slides.break": {"en": "break {n} min", "zh": "休息 {n} 分钟"},
     "slides.keep": {"en": "keep, even if late", "zh": "时间紧也要讲"},
-    "slides.skip": {"en": "if late, skip to {slide}", "zh": "时间紧可跳到 {slide}"},
+    "slides.skip": {"en": "if late, skip to slide {n}, {slide}", "zh": "时间紧可跳到第 {n} 页 {slide}"},
 }
 
 

@@ -59,7 +59,9 @@ def test_every_row_is_tuned_with_the_same_number_of_tries():
 def test_a_scale_has_the_same_rows_and_its_own_size():
     gpu = row_recipe(SCALES["gpu"], "D", 1, CHOSEN | {"D": {"K": 16}})
     assert (gpu.K, gpu.d, gpu.size, gpu.start, gpu.seed) == (16, 32, 112, "", 1)
-    assert ["start", *rows_at(SCALES["gpu"], 1.0)] == rows_at(SCALES["lecture"], 1.0)  # no clean start of its own
+    assert ["start", *rows_at(SCALES["gpu"], 1.0)] == rows_at(
+        SCALES["lecture"], 1.0
+    )  # no clean start of its own
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -123,7 +125,9 @@ def test_the_stored_ablation_is_whole(table):
 def test_b_is_the_best_of_its_tries_and_stands_on_or_beside_the_curve(table):
     chosen = read_provenance("ablation_lecture")["chosen"]["B"]
     if chosen["margin"] == 0.35 and chosen["scale"] in CURVE:
-        one, other = (by_seed(table, (row, False), "mixed") for row in ("B", f"CosFace s={chosen['scale']:g}"))
+        one, other = (
+            by_seed(table, (row, False), "mixed") for row in ("B", f"CosFace s={chosen['scale']:g}")
+        )
         assert (one == other).all()
 
 
@@ -181,9 +185,20 @@ def test_the_words_about_the_ablation_are_what_the_table_says(table):
         assert 1.5 < difference(table, ("E", True), ("B", True), condition)[0] < 2.5
     low, mixed = (difference(table, ("E-λ2", False), ("D", False), c)[0] for c in ("low_resolution", "mixed"))
     assert -11 < low < -9 and low - 4 < mixed < low - 1
-    gain = [difference(table, ("B", False), ("A", False), c)[0] for c in ("low_resolution", "defocus", "pose")]
+    matching = {
+        (row, c): difference(table, (row, True), (row, False), c)[0]
+        for row in "BE"
+        for c in ("mixed", "templates")
+    }
+    assert 0.4 < matching["B", "mixed"] / matching["E", "mixed"] < 0.6  # "half as much"
+    assert 0.8 < matching["B", "templates"] / matching["E", "templates"] < 1  # "nearly as much"
+    gain = [
+        difference(table, ("B", False), ("A", False), c)[0] for c in ("low_resolution", "defocus", "pose")
+    ]
     assert min(gain) > 14.5
-    occluded = {row: by_seed(table, (row, False), "occlusion").mean() for row in rows_at(SCALES["lecture"], 1.0)}
+    occluded = {
+        row: by_seed(table, (row, False), "occlusion").mean() for row in rows_at(SCALES["lecture"], 1.0)
+    }
     assert max(occluded, key=lambda row: occluded[row]) == "E-λ2"
     for condition, other in ((c, o) for c in ("clean", "mixed") for o in ("C0", "C0*")):
         assert judged(difference(weak, ("C", False), (other, False), condition)) == "open"

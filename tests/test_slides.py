@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -126,6 +126,7 @@ SPOILT = [
     ("01_background#people", "01_background#nobody", "cell differ between the languages"),
     ("figures/angle.png", "figures/masks.png", "figures differ between the languages"),
     (r"\sum_{j=1}^{N}", r"\sum_{j=0}^{N}", "formulas differ between the languages"),
+    ("**猜一猜：哪里会变好", "**请看：哪里会变好", "what waits for a guess differ between the languages"),
     ("{{by ablation_lecture: C - B, clean}}", "1.9", "numbers differ between the languages"),
     ("![四个渲染的人", "![](figures/people.jpg)\n![四个渲染的人", "figures differ between the languages"),
     ("| 23 |", "| 24 |", "does not add up"),
@@ -197,6 +198,25 @@ def test_marp_gets_numbers_pictures_marks_and_cells(lang: str) -> None:
         "zh": "讲解 1 分钟 · 演示 3 分钟 · 提问 1 分钟",
     }
     assert first[lang] in still
+    skip = {"en": "if late, skip to slide 5, pixels", "zh": "时间紧可跳到第 5 页 pixels"}
+    assert skip[lang] in still and deck[4].id == "pixels"
+
+
+@languages
+def test_what_answers_a_guess_comes_after_it(lang: str) -> None:
+    _, deck = read(lang)
+    asked = [slide for slide in deck if re.search(r"^\*\*.*(Guess|猜)", slide.shown, re.M)]
+    for slide in asked:
+        answer = slide.figures or "|---" in slide.shown
+        assert bool(slide.answer) == bool(answer and slide.id != LIVE), slide.id
+    pictures = dict.fromkeys(slides.figure_names(), "data:")
+    moving = prepare(lang, pictures, "<p>").split("\n\n---\n\n")
+    assert [slide for slide, text in zip(deck, moving, strict=True) if "data-marpit-fragment" in text] == [
+        slide for slide in deck if slide.answer
+    ]
+    hole = next(text for slide, text in zip(deck, moving, strict=True) if slide.id == "black-hole")
+    assert re.search(r'\*\*\n\n<div data-marpit-fragment="1">\n\n!\[.*\n\n.*C.*\n\n</div>\n\n<!--', hole)
+    assert "data-marpit-fragment" not in prepare(lang, pictures)  # the PDF
 
 
 # --- what is missing says so
@@ -279,8 +299,9 @@ LOOK = """() => {
     .map((svg) => svg.getBoundingClientRect().width / svg.viewBox.baseVal.width * 1000);
   const figures = [...section.querySelectorAll('img')].map((img) =>
     Math.min(img.clientWidth / img.naturalWidth, img.clientHeight / img.naturalHeight));
+  const all = [...section.querySelectorAll(':scope > :not(div), :scope > div > *')];
   const outside = [], foot = section.querySelector('footer').getBoundingClientRect().top;
-  for (const one of section.querySelectorAll(':scope > :not(header, footer)')) {
+  for (const one of all.filter((one) => !one.matches('header, footer'))) {
     for (const part of [one, ...one.querySelectorAll('*')]) {
       if (part.closest('mjx-assistive-mml, svg svg, defs')) continue;
       const box = part.getBoundingClientRect();
@@ -288,7 +309,7 @@ LOOK = """() => {
         outside.push(part.tagName + ' ' + [box.left, box.top, box.right, box.bottom].map(Math.round));
     }
   }
-  const boxes = [...section.querySelectorAll(':scope > *')].map((one) => one.getBoundingClientRect());
+  const boxes = all.map((one) => one.getBoundingClientRect());
   const over = boxes.slice(1).some((box, i) => boxes.slice(0, i + 1).some((other) =>
     box.width && other.width && box.top < other.bottom - 1 && other.top < box.bottom - 1
     && box.left < other.right - 1 && other.left < box.right - 1));
@@ -306,11 +327,15 @@ def go_to(page, number: int) -> None:
 
 
 def look_through(page) -> list[dict]:
-    """Go through the whole deck once, as a presenter does."""
+    """Go through the whole deck once, as a presenter does; of each slide, what is shown at last."""
     seen = []
     for n in range(1, page.locator("svg.bespoke-marp-slide").count() + 1):
         go_to(page, n)
-        seen.append(page.evaluate(LOOK))
+        guess = page.evaluate(LOOK)["shown"]
+        if page.locator("svg.bespoke-marp-active [data-marpit-fragment]").count():
+            page.keyboard.press("PageDown")
+            page.wait_for_selector("svg.bespoke-marp-active [data-bespoke-marp-fragment=active] > *")
+        seen.append({**page.evaluate(LOOK), "guess": guess})
     return seen
 
 
@@ -344,6 +369,24 @@ def test_nothing_raw_is_shown(deck) -> None:
         assert slide.cell in seen["shown"], slide.id
         assert slide.id == LIVE or len(seen["figures"]) == len(slide.figures), slide.id
     assert [slide.id for slide, seen in zip(deck.slides, deck.seen, strict=True) if seen["iframes"]] == [LIVE]
+
+
+@pytest.mark.browser
+def test_the_answer_comes_with_the_next_key(deck) -> None:
+    hidden = "svg.bespoke-marp-active [data-marpit-fragment] > *"
+    for number, slide in enumerate(deck.slides, 1):
+        if slide.answer:
+            go_to(deck.page, number)
+            assert not deck.page.locator(hidden).first.is_visible(), slide.id
+            deck.page.keyboard.press("PageDown")
+            deck.page.wait_for_selector(hidden)
+            assert all(one.is_visible() for one in deck.page.locator(hidden).all()), slide.id
+    tables = [
+        (slide, seen) for slide, seen in zip(deck.slides, deck.seen, strict=True) if "|---" in slide.answer
+    ]
+    assert len(tables) > 2
+    for slide, seen in tables:
+        assert len(seen["shown"]) > len(seen["guess"]) + 40, slide.id
 
 
 @pytest.mark.browser
@@ -387,6 +430,30 @@ def test_the_explorer_moves_on_its_slide(deck) -> None:
     assert max(frame.locator("html").evaluate(script) for script in wider) <= 0
     frame.locator(".salon-reset").press("Enter")
     assert face.get_attribute("src") == before
+
+
+@pytest.mark.browser
+def test_the_keys_go_back_to_the_deck_after_the_explorer(deck) -> None:
+    number = next(n for n, slide in enumerate(deck.slides, 1) if slide.id == LIVE)
+    page, frame = deck.page, deck.page.frame_locator("svg.bespoke-marp-active iframe")
+    slider, in_deck = frame.locator("input[name=blur]"), "document.activeElement === document.body"
+
+    def turns(press: Callable[[], None]) -> None:
+        press()
+        page.wait_for_function(f"location.hash === '#{number + 1}'")
+        go_to(page, number)
+
+    go_to(page, number)
+    for press in (slider.click, frame.locator(".salon-reset").click):  # the mouse, then any key of the deck
+        for key in ("ArrowRight", "PageDown"):
+            press()
+            page.wait_for_function(in_deck)
+            turns(lambda key=key: page.keyboard.press(key))
+    slider.focus()
+    page.keyboard.press("ArrowRight")  # the keyboard alone: arrows move the slider
+    assert float(slider.input_value()) > 0 and page.evaluate("location.hash") == f"#{number}"
+    turns(lambda: page.keyboard.press("PageDown"))
+    frame.locator(".salon-reset").click()
 
 
 @pytest.mark.browser

@@ -1,6 +1,7 @@
 """The Chinese edition: built from the English and the catalogue, and every kind of drift is named with its cell."""
 
 import copy
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -145,7 +146,7 @@ def test_check_on_a_copy_names_the_edited_cell(
     """The command itself, on a copy of the first notebook: English text, formula and code in turn."""
     from salon import cli
 
-    lab.copy_notebooks(lab.originals(), tmp_path)
+    shutil.copytree(lab.originals(), tmp_path, dirs_exist_ok=True)
     for module in (notebooks, translation):
         monkeypatch.setattr(module, "originals", lambda: tmp_path)
     path = tmp_path / "00_start_here.ipynb"

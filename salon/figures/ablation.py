@@ -97,7 +97,7 @@ def _draw_degradation(axis: Axes, table: pd.DataFrame, what: str, names: Sequenc
     means = chosen.assign(strength=strengths).groupby(["condition", "strength"]).value.agg(["mean", "std"])
     for i, name in enumerate(names):
         line = means.loc[name]
-        colour, style = COLOURS[i % len(COLOURS)], "-" if i < len(COLOURS) else "--"
+        colour, style = COLOURS[i % len(COLOURS)], ("-", "--", ":")[i // len(COLOURS)]
         axis.errorbar(line.index, line["mean"], yerr=line["std"], fmt="o" + style, color=colour,
                       markersize=4, capsize=2, label=readable(name))  # fmt: skip
     axis.set(xlabel="strength", ylabel={"confidence": "confidence s", "variance": "fitted variance σ²"}[what])

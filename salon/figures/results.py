@@ -11,6 +11,9 @@ from torch import Tensor
 from salon.figures.style import BLUE, COLOURS, GREEN, GREY, ORANGE, PINK, panels, readable
 
 TAR = "TAR@FAR=1e-3, %"
+# Where a point's name stands, in points from it: neighbours on the curve do not share a place.
+_PLACES = {"CosFace s=8": (9, -7), "CosFace s=12": (9, -12), "CosFace s=16": (-10, -18), "CosFace s=20": (-14, 9),
+           "C": (8, 6), "C0": (-26, 2), "C0*": (-14, 9)}  # fmt: skip
 _MARKS = {"C0": (PINK, "^"), "C0*": (GREEN, "v"), "C": (ORANGE, "D")}  # the others are fixed scales
 
 
@@ -42,15 +45,14 @@ def draw_trade_off(axis: Axes, table: pd.DataFrame, pa: bool, x: str = "mixed", 
     fixed = [name for name in means.index if name.startswith("CosFace s=")]
     means = means.loc[[*fixed, *(name for name in _MARKS if name in means.index)]]
     axis.plot(means.loc[fixed, x], means.loc[fixed, y], color=BLUE, label="CosFace, one fixed scale s")
-    for i, name in enumerate(means.index):
-        _point(axis, name, tars.loc[name, [x, y]].to_numpy(), means.loc[name, [x, y]].to_numpy(), i)
+    for name in means.index:
+        _point(axis, name, tars.loc[name, [x, y]].to_numpy(), means.loc[name, [x, y]].to_numpy())
     axis.set(xlabel=f"{readable(x)}: {TAR}", ylabel=f"{readable(y)}: {TAR}")
     axis.grid(alpha=0.3)
 
 
-def _point(axis: Axes, name: str, seeds: np.ndarray, mean: np.ndarray, number: int) -> None:
-    places = ((7, -14), (-12, 9), (-34, -14), (-34, 5))  # so that neighbours do not share a place
-    place = (8, 6) if name == "C" else places[number % 4]
+def _point(axis: Axes, name: str, seeds: np.ndarray, mean: np.ndarray) -> None:
+    place = _PLACES.get(name, (8, -14))
     colour, marker = _MARKS.get(name, (BLUE, "o"))
     label = {"C": "C: confidence learned", "C0": "C0: frozen at C's mean", "C0*": "C0*: frozen, tuned"}.get(
         name

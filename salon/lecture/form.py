@@ -34,7 +34,7 @@ _FOLDED = re.compile(r"<details>.*?</details>", re.DOTALL)
 FENCED = re.compile(r"```.*?```", re.DOTALL)
 _FORMULA = re.compile(r"\$\$.+?\$\$|(?<!\$)\$[^$\n]+\$(?!\$)", re.DOTALL)
 _CODE = re.compile(r"`[^`\n]+`")
-_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_LINK = re.compile(r"\]\(((?:[^()\s]|\([^()\s]*\))+)\)")
 _MEASURED = re.compile(r"(?<![\w.])(\d+\.\d+)|(?<![\w.])(\d+)(?= ?(?:%|points|percent|个百分点))")
 _SOURCE = re.compile(r"\]\(http|\bSources?:|来源：")
 
@@ -97,7 +97,7 @@ def shown(cell: Any) -> str:
         [o.get("text", ""), *(v for k, v in o.get("data", {}).items() if k.startswith("text/"))]
         for o in outputs
     ]
-    return "\n".join(text for found in texts for text in found)
+    return "".join(text for found in texts for text in found)
 
 
 def _code_is_short_and_plain(notebook: Any, path: Path) -> Iterator[str]:

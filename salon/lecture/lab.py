@@ -36,9 +36,9 @@ def own_folder() -> Path:
 
 
 def copy_notebooks(source: Path, target: Path) -> list[Path]:
-    """Copy into `target` what is not there yet; nothing is overwritten. Returns the new files."""
+    """Copy into `target` the notebooks that are not there yet; nothing is overwritten. Returns the new files."""
     new = []
-    for path in sorted(source.rglob("*")):
+    for path in sorted(source.rglob("*.ipynb")):
         copy = target / path.relative_to(source)
         if path.is_file() and ".ipynb_checkpoints" not in path.parts and not copy.exists():
             copy.parent.mkdir(parents=True, exist_ok=True)

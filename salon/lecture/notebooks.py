@@ -96,14 +96,31 @@ def write(path: Path, notebook: Any) -> None:
 
 
 def tidy(notebook: Any) -> None:
-    """Strip widget state, times and versions, in place; progress bars are left full."""
+    """Strip widget state, times and versions, in place; progress bars are left full, pieces of a stream are joined."""
     notebook.metadata = form.KEPT
     for cell in notebook.cells:
         cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+        if "outputs" in cell:
+            cell.outputs = _joined(cell.outputs)
         for data in (output.data for output in cell.get("outputs", ()) if "data" in output):
             data.pop(form.WIDGET, None)
             if "text/plain" in data:
                 data["text/plain"] = _BAR.sub(r"100%|██████████| \1/\1", data["text/plain"])
+
+
+def _joined(outputs: list) -> list:
+    """What is printed comes in as many pieces as the moment makes of it: one a stream is kept."""
+    joined: list = []
+    for output in outputs:
+        if (
+            joined
+            and output.output_type == "stream" == joined[-1].output_type
+            and output.name == joined[-1].name
+        ):
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def build() -> list[Path]:

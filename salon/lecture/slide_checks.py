@@ -47,6 +47,7 @@ def _shared(one: Slide, other: Slide) -> Iterator[tuple[str, object, object]]:
         yield name, getattr(one, name), getattr(other, name)
     yield "figures", _files(one), _files(other)
     yield "numbers", _numbers(one), _numbers(other)
+    yield "what waits for a guess", bool(one.answer), bool(other.answer)
 
 
 def _files(slide: Slide) -> list[str]:

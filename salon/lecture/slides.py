@@ -2,6 +2,7 @@
 
 A slide begins with its marks, `<!-- minutes: talk 2, demo 0, questions 1 | late: keep | cell: 01_background#top |
 id: wild -->`, and ends with a comment that is spoken. `{{…}}` is a stored number (`salon.lecture.slide_numbers`).
+What stands below a guess comes with the next key press in the HTML; the PDF shows everything.
 """
 
 import base64
@@ -30,8 +31,9 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 LIVE = "explorer"  # the figure that moves in the HTML deck
 # What is in a deck beside its Markdown; `salon slides check` says which of them changed since it was built.
 SOURCES = (
-    "slides/theme.css", "slides/explorer.css", "slides/package-lock.json", "salon/lecture/slides.py", "salon/lecture/slide_figures.py",
-    "salon/figures/*.py", "data/results/ablation_lecture.csv", "data/results/features_lecture.csv",
+    "slides/theme.css", "slides/explorer.*", "slides/package-lock.json",
+    "salon/lecture/slides.py", "salon/lecture/slide_figures.py", "salon/figures/*.py",
+    "data/results/ablation_lecture.csv", "data/results/features_lecture.csv",
     "data/models/start.safetensors", "data/models/lecture.safetensors", "data/views/explorer.npz",
 )  # fmt: skip
 _BETWEEN = "\n\n---\n\n"
@@ -42,6 +44,7 @@ _MARKS = re.compile(
 _COMMENT = re.compile(r"<!--(.*?)-->", re.S)
 _DIRECTIVE = re.compile(r" _?(?:class|header|backgroundColor): ")
 _FIGURE = re.compile(r"!\[([^\]]*)\]\(figures/([\w-]+)(\.png|\.jpg)\)")
+_GUESS = re.compile(r"^\*\*[^*\n]*(?:Guess|猜).*?\n\n", re.M | re.S)  # its paragraph, if something follows
 _FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$]+\$", re.S)
 
 
@@ -74,6 +77,12 @@ class Slide:
     def figures(self) -> list[tuple[str, str]]:
         """Alternative text and file name of each figure."""
         return [(alt, name + suffix) for alt, name, suffix in _FIGURE.findall(self.shown)]
+
+    @property
+    def answer(self) -> str:
+        """What stands below the guess, or nothing."""
+        found = _GUESS.search(self.shown)
+        return self.shown[found.end() :] if found else ""
 
     @property
     def formulas(self) -> list[str]:
@@ -132,10 +141,11 @@ def prepare(lang: str, pictures: dict[str, str], live: str = "") -> str:
     """
     settings, slides = read(lang)
     title = slides[0].shown.split("\n")[0].lstrip("# ")
-    ready = []
+    numbers, ready = {slide.id: n for n, slide in enumerate(slides, 1)}, []
     for slide in slides:
-        shown = _FIGURE.sub(lambda found: _placed(found, pictures, live), fill(slide.shown, slide.id))
-        notes = f"{_marks_in_words(slide, lang)}\n\n{fill(slide.notes, slide.id)}"
+        shown = fill(_guess_first(slide) if live else slide.shown, slide.id)
+        shown = _FIGURE.sub(lambda found: _placed(found, pictures, live), shown)
+        notes = f"{_marks_in_words(slide, lang, numbers)}\n\n{fill(slide.notes, slide.id)}"
         head = [*slide.directives, f' _footer: "{slide.cell}" ']
         ready.append("\n".join([*(f"<!--{one}-->" for one in head), "", shown, "", f"<!--\n{notes}\n-->"]))
     return (
@@ -143,6 +153,14 @@ def prepare(lang: str, pictures: dict[str, str], live: str = "") -> str:
         + _BETWEEN.join(ready)
         + "\n"
     )
+
+
+def _guess_first(slide: Slide) -> str:
+    """What is shown, the answer to its guess as one of Marp's fragments."""
+    if not slide.answer:
+        return slide.shown
+    question = slide.shown.removesuffix(slide.answer)
+    return f'{question}<div data-marpit-fragment="1">\n\n{slide.answer}\n\n</div>'
 
 
 def _placed(found: re.Match, pictures: dict[str, str], live: str) -> str:
@@ -153,21 +171,21 @@ def _placed(found: re.Match, pictures: dict[str, str], live: str) -> str:
     return f"![{alt}]({pictures[name + suffix]})"
 
 
-def _marks_in_words(slide: Slide, lang: str) -> str:
+def _marks_in_words(slide: Slide, lang: str, numbers: dict[str, int]) -> str:
     """For the presenter, at the head of the notes; without a colon, or Marp would take it for a setting."""
     minutes = {"talk": slide.talk, "demo": slide.demo, "questions": slide.questions, "break": slide.pause}
     parts = [say(f"slides.{name}", lang, n=n) for name, n in minutes.items() if n]
     late = slide.late.removeprefix("skip to ")
-    parts.append(say("slides.keep", lang) if late == "keep" else say("slides.skip", lang, slide=late))
+    skip = {} if late == "keep" else {"slide": late, "n": numbers.get(late, "?")}
+    parts.append(say("slides.skip", lang, **skip) if skip else say("slides.keep", lang))
     return " · ".join([*parts, slide.cell])
 
 
 def live_page(lang: str) -> str:
-    """The confidence explorer as a page of its own, with letters for a room."""
+    """The confidence explorer as a page of its own, with letters for a room, and its keys for the deck."""
     page = explorer_page(ConfidenceTable.load(data_path("views", "explorer.npz")), lang)
-    return page.replace(
-        "<body>", f"<style>{folder().joinpath('explorer.css').read_text('utf-8')}</style>\n<body>"
-    )
+    style, script = (folder().joinpath(f"explorer.{kind}").read_text("utf-8") for kind in ("css", "js"))
+    return page.replace("<body>", f"<style>{style}</style>\n<script>{script}</script>\n<body>")
 
 
 def figure_names() -> list[str]:

@@ -48,7 +48,7 @@ def step_sentences(conditions: tuple[str, ...] = ("clean", "mixed")) -> list[str
             found = difference(ablation(), one, other, condition)
             words = {
                 "step": say(f"step.{step}"),
-                "condition": condition.replace("_", " "),
+                "condition": say(f"condition.{condition}"),
                 "points": points(found),
             }
             sentences.append(say(f"step.{judged(found)}", **words))
@@ -64,9 +64,10 @@ def verdicts() -> list[list[str]]:
 
 def measured() -> dict[str, str]:
     """For each claim our numbers as text: differences of TAR@FAR=1e-3 in points, mean and 95 % interval over seeds."""
+    learned = f"C − C0: {say('condition.mixed')} {points(_between('learning', 'mixed'))}"
     claims = {step: _step(step) for step in CLAIMS if step in STEPS}
     return claims | {
-        "confidence": f"{_step('confidence')}; C − C0: mixed {points(_between('learning', 'mixed'))}",
+        "confidence": f"{_step('confidence')}; {learned}",
         "decorrelation": f"{_step('decorrelation')}; {say('verdict.probes')} {_separation()}",
         "whole": f"{_step('whole')}; {say('verdict.rejected')} {points(_error_after_rejection())}",
         "universal": _real_faces(),
@@ -82,7 +83,7 @@ def _between(step: str, condition: str) -> Interval:
 def _step(step: str) -> str:
     (one, pa), (other, _) = STEPS[step]
     label = f"{one}{' (16)' if pa else ''} − {other}"
-    parts = [f"{condition.replace('_', ' ')} {points(_between(step, condition))}" for condition in TOLD]
+    parts = [f"{say(f'condition.{condition}')} {points(_between(step, condition))}" for condition in TOLD]
     return f"{label}: {', '.join(parts)}"
 
 
@@ -90,7 +91,9 @@ def _error_after_rejection(share: float = 0.2) -> Interval:
     """The whole method's error less B's, the worst fifth of the mixed images rejected, each by its own quality."""
     metric = f"error_at_reject_{share:g}_by_"
     whole = by_seed(ablation(), ("E", True), "mixed", metric + "variance")
-    return t_interval(whole - by_seed(ablation(), ("B", False), "mixed", metric + "norm"))  # B has nothing else
+    return t_interval(
+        whole - by_seed(ablation(), ("B", False), "mixed", metric + "norm")
+    )  # B has nothing else
 
 
 def _separation() -> str:
@@ -102,7 +105,7 @@ def _separation() -> str:
             by_seed(table, ("E-λ2", False), variation, f"probe_{group}")
             for group in ("assigned", "unassigned")
         )
-        found.append(f"{variation.replace('_', ' ')} {points(t_interval(own - other))}")
+        found.append(f"{say(f'condition.{variation}')} {points(t_interval(own - other))}")
     return ", ".join(found)
 
 
@@ -119,6 +122,6 @@ def _glyphs() -> str:
     for one, other in (("C", "B"), ("E", "B")):
         for condition in ("clean", "mixed"):
             parts.append(
-                f"{one} − {other}, {condition} {points(difference(test, (one, False), (other, False), condition))}"
+                f"{one} − {other}, {say(f'condition.{condition}')} {points(difference(test, (one, False), (other, False), condition))}"
             )
     return "; ".join(parts)
