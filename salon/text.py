@@ -198,8 +198,9 @@ TEXTS: dict[str, dict[str, str]] = {
     },
     "verdict.aggregation.why": {
         "en": "Same direction: little for single images of one quality, much for mixed quality and templates. "
-        "The best model without a confidence gains half as much in mixed quality, and nearly as much with templates.",
-        "zh": "方向相同：单张图像、质量一致时作用不大，混合质量和模板上作用明显。没有置信度的最好模型，在混合质量上受益约一半，在模板上几乎一样多。",
+        "The best model without a confidence gains half as much in mixed, and nearly as much with templates.",
+        "zh": "方向相同：单张图像、质量一致时作用不大，混合质量和模板上作用明显。"
+        "没有置信度的最好模型，在混合质量上受益约一半，在模板上几乎一样多。",
     },
     "verdict.whole.paper": {
         "en": "° All parts together are better than the baseline, most of all on low quality.",

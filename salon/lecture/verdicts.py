@@ -121,7 +121,6 @@ def _glyphs() -> str:
     parts = []
     for one, other in (("C", "B"), ("E", "B")):
         for condition in ("clean", "mixed"):
-            parts.append(
-                f"{one} − {other}, {say(f'condition.{condition}')} {points(difference(test, (one, False), (other, False), condition))}"
-            )
+            found = points(difference(test, (one, False), (other, False), condition))
+            parts.append(f"{one} − {other}, {say(f'condition.{condition}')} {found}")
     return "; ".join(parts)
