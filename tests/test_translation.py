@@ -113,6 +113,7 @@ def test_an_unfaithful_translation_is_named(
         (lambda nb: nb.cells[3].outputs[0].update(text="2"), "cell numbers shows something else"),
         (lambda nb: nb.cells[3].outputs.clear(), "cell numbers shows something else"),
         (lambda nb: nb.cells[1].outputs[0].update(text="已就绪"), ""),
+        (lambda nb: nb.cells[3].outputs[0].update(text="得到 2.5"), "cell numbers shows something else"),
     ],
 )
 def test_a_chinese_notebook_that_drifted_is_named(
