@@ -8,7 +8,7 @@ from pathlib import Path
 
 from salon import __version__
 from salon.paths import mo_folder, runs_path
-from salon.text import SalonError
+from salon.words import SalonError
 
 Command = Callable[[argparse.Namespace], int | None]
 
@@ -28,12 +28,12 @@ def main(argv: list[str] | None = None) -> int:
 
 def train(arguments: argparse.Namespace) -> None:
     """train a recipe; stopped at any moment, --resume goes on from its last checkpoint"""
-    from salon.experiments.fabric import speaks
-    from salon.experiments.metrics import Log
-    from salon.experiments.photographs import train_on_folder
-    from salon.experiments.recipes import recipe
-    from salon.experiments.training import train
-    from salon.model.search import memory_estimate
+    from salon.evaluation.search import memory_estimate
+    from salon.training.fabric import speaks
+    from salon.training.folders import train_on_folder
+    from salon.training.log import Log
+    from salon.training.loop import train
+    from salon.training.recipes import recipe
 
     given = {name: getattr(arguments, name) for name in ("seed", "steps")}
     chosen = recipe(arguments.recipe, **{name: value for name, value in given.items() if value is not None})
@@ -58,7 +58,7 @@ def train(arguments: argparse.Namespace) -> None:
 
 
 def _hardware(arguments: argparse.Namespace) -> dict:
-    from salon.experiments.fabric import best_device, best_precision
+    from salon.training.fabric import best_device, best_precision
 
     device = arguments.device or best_device()
     precision = arguments.precision or best_precision(device)
@@ -67,7 +67,7 @@ def _hardware(arguments: argparse.Namespace) -> dict:
 
 def evaluate(arguments: argparse.Namespace) -> None:
     """measure a model on the shipped benchmark, or on your own faces with --faces and --pairs"""
-    from salon.experiments.checkpoints import load
+    from salon.training.checkpoints import load
 
     packed = arguments.pairs is not None and arguments.pairs.suffix == ".bin"  # InsightFace's, images and all
     if not packed and (arguments.faces is None) != (arguments.pairs is None):
@@ -80,7 +80,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _on_pairs(recogniser, arguments: argparse.Namespace) -> dict:
-    from salon.experiments.evaluation import evaluate_insightface, evaluate_pairs, write_scores
+    from salon.evaluation.pairs import evaluate_insightface, evaluate_pairs, write_scores
     from salon.faces.collections import read_pairs
 
     if arguments.faces is None:
@@ -93,8 +93,8 @@ def _on_pairs(recogniser, arguments: argparse.Namespace) -> dict:
 
 
 def _on_benchmark(recogniser, arguments: argparse.Namespace) -> dict:
-    from salon.experiments.benchmark import evaluate_benchmark
-    from salon.experiments.data import test_benchmark
+    from salon.evaluation.benchmark import evaluate_benchmark
+    from salon.training.data import test_benchmark
 
     rows = evaluate_benchmark(recogniser, test_benchmark(), matchings=(arguments.matching,))
     return {f"{row['condition']}_{row['metric']}": row["value"] for row in rows}
@@ -117,7 +117,7 @@ def lab(arguments: argparse.Namespace) -> None:
 
 def bundle(arguments: argparse.Namespace) -> None:
     """write one zip with notebooks, package and data, to be unpacked on Colab or Mo"""
-    from salon.lecture.bundle import write_bundle
+    from authoring.bundle import write_bundle
 
     out = write_bundle(arguments.out, arguments.lang)
     print(f"saved {out}, {out.stat().st_size / 1e6:.0f} MB")
@@ -125,8 +125,8 @@ def bundle(arguments: argparse.Namespace) -> None:
 
 def script(arguments: argparse.Namespace) -> None:
     """write a notebook as a .py for a job: pictures go into files, progress into lines of JSON"""
-    from salon.lecture.notebooks import find
-    from salon.lecture.script import as_script
+    from authoring.notebooks import find
+    from authoring.script import as_script
 
     path = find([arguments.notebook])[0]
     out = arguments.out or Path(f"{path.stem}.py")
@@ -136,10 +136,10 @@ def script(arguments: argparse.Namespace) -> None:
 
 def notebooks(arguments: argparse.Namespace) -> int:
     """build the Chinese edition, run the notebooks in place, check them, or write an edition into --out"""
-    from salon.lecture.notebooks import build, complaints, find, name_of, run
+    from authoring.notebooks import build, complaints, find, name_of, run
 
     if arguments.what in ("class", "instructor"):
-        from salon.lecture.editions import write_edition
+        from authoring.editions import write_edition
 
         print(*write_edition(arguments.what, arguments.out, arguments.names), sep="\n")
         return 0
@@ -156,8 +156,8 @@ def notebooks(arguments: argparse.Namespace) -> int:
 
 def slides(arguments: argparse.Namespace) -> int:
     """build the deck (HTML and PDF, needs Node and Chromium), or check it"""
-    from salon.lecture.slide_checks import complaints
-    from salon.lecture.slides import build
+    from authoring.slide_checks import complaints
+    from authoring.slides import build
 
     if arguments.what == "build":
         for path in build():
@@ -186,7 +186,7 @@ def doctor(arguments: argparse.Namespace) -> int:
 
 def reproduce(arguments: argparse.Namespace) -> None:
     """measure an experiment again and write its table to data/results (without a name: all)"""
-    from salon.experiments.reproduce import EXPERIMENTS, reproduce
+    from experiments.reproduce import EXPERIMENTS, reproduce
 
     for name in _chosen(EXPERIMENTS, arguments.name, "experiment"):
         print(f"{name}: {_first_line(EXPERIMENTS[name])}")
@@ -196,7 +196,7 @@ def reproduce(arguments: argparse.Namespace) -> None:
 
 def bench(arguments: argparse.Namespace) -> None:
     """time one part of the package"""
-    from salon.experiments.bench import run
+    from experiments.bench import run
 
     _report(run(arguments.name), arguments.json)
 
@@ -212,7 +212,7 @@ def faces(arguments: argparse.Namespace) -> None:
 
 def picture(arguments: argparse.Namespace) -> None:
     """draw the README's picture from the stored table of the confidence experiment"""
-    from salon.lecture.refresh import draw_picture
+    from authoring.refresh import draw_picture
 
     print(f"saved {draw_picture()}")
 
@@ -227,7 +227,7 @@ def page(arguments: argparse.Namespace) -> None:
 
 def refresh(arguments: argparse.Namespace) -> None:
     """make everything under data/ and the notebooks' outputs again, in order (about four hours)"""
-    from salon.lecture.refresh import refresh
+    from authoring.refresh import refresh
 
     refresh()
 
@@ -255,7 +255,7 @@ def _report(measured: dict, out: Path | None) -> None:
     for name, value in measured.items():
         print(f"{name:>{width}}  {value:.4f}" if isinstance(value, float) else f"{name:>{width}}  {value}")
     if out is not None:
-        from salon.experiments.checkpoints import write_whole
+        from salon.training.checkpoints import write_whole
 
         write_whole(out, (json.dumps(measured, indent=2) + "\n").encode())
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from salon.text import SalonError
+from salon.words import SalonError
 
 _PACKAGE = Path(__file__).resolve().parent
 

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import torch
 
-from salon.experiments import ablation, data
-from salon.experiments.ablation import (
+from experiments import ablation
+from experiments.ablation import (
     CANDIDATES,
     CURVE,
     NEIGHBOURS,
@@ -20,15 +20,16 @@ from salon.experiments.ablation import (
     rows_at,
     workers,
 )
-from salon.experiments.benchmark import evaluate_benchmark, evaluate_rejection, remembering
-from salon.experiments.checkpoints import load
-from salon.experiments.data import CONDITIONS, UNSEEN, render_benchmark
-from salon.experiments.intervals import t_interval
-from salon.experiments.results import by_seed, difference, judged, read_provenance, read_table
+from salon.evaluation.benchmark import evaluate_benchmark, evaluate_rejection, remembering
+from salon.evaluation.intervals import t_interval
+from salon.evaluation.results import by_seed, difference, judged, read_provenance, read_table
 from salon.model.embedding import InputSpec
 from salon.model.network import Recogniser
 from salon.paths import data_path
-from salon.text import SalonError
+from salon.training import data
+from salon.training.checkpoints import load
+from salon.training.data import CONDITIONS, UNSEEN, render_benchmark
+from salon.words import SalonError
 
 CHOSEN = {row: tries[0] for row, tries in CANDIDATES.items()}
 
@@ -76,7 +77,7 @@ def test_workers_keep_the_order_and_hand_on_what_goes_wrong(jobs):
 def test_an_interrupted_ablation_goes_on_where_it_was(tmp_path, monkeypatch):
     """Everything, made tiny: interrupted on purpose, then run to the end; nothing is trained twice."""
     monkeypatch.setenv("SALON_CACHE", str(tmp_path))
-    monkeypatch.setattr("salon.experiments.results.data_root", lambda: tmp_path)
+    monkeypatch.setattr("salon.evaluation.results.data_root", lambda: tmp_path)
     monkeypatch.setattr(ablation, "UNSEEN", ())  # and fewer people, who are too few for two of the measures
     monkeypatch.setitem(SCALES, "tiny", replace(SCALES["tiny"], people=(24, 24), seeds=(0,)))
     for name in ("evaluate_rejection", "evaluate_identification"):

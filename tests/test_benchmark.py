@@ -10,9 +10,15 @@ import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import save_file
 
-from salon.experiments import data
-from salon.experiments.benchmark import POLICIES, evaluate_benchmark, evaluate_templates, measures, tar
-from salon.experiments.data import (
+from salon.evaluation.benchmark import POLICIES, evaluate_benchmark, evaluate_templates, measures, tar
+from salon.faces.nuisances import NUISANCES
+from salon.faces.people import split_people
+from salon.faces.variations import DEGRADE, VARIATIONS, degrade
+from salon.model.embedding import Embedding, InputSpec
+from salon.model.matching import fuse
+from salon.model.network import Recogniser
+from salon.training import data
+from salon.training.data import (
     BY_CAMERA,
     BY_FACE,
     CONDITIONS,
@@ -21,15 +27,9 @@ from salon.experiments.data import (
     Benchmark,
     read_benchmark,
 )
-from salon.experiments.scenes import KINDS, sample_scenes
-from salon.experiments.sheets import digest, fingerprint, read_sheet, write_sheet
-from salon.faces.nuisances import NUISANCES
-from salon.faces.people import split_people
-from salon.faces.variations import DEGRADE, VARIATIONS, degrade
-from salon.model.embedding import Embedding, InputSpec
-from salon.model.matching import fuse
-from salon.model.network import Recogniser
-from salon.text import SalonError
+from salon.training.scenes import KINDS, sample_scenes
+from salon.training.sheets import digest, fingerprint, read_sheet, write_sheet
+from salon.words import SalonError
 
 DRAWN, PEOPLE = 6, 24  # to look at; to measure with: 24 x 23 impostors are enough for FAR = 1e-3
 
@@ -272,7 +272,7 @@ def test_policies_weigh_as_they_are_called():
 
 @pytest.mark.parametrize(("lang", "word"), [("en", "about"), ("zh", "约")])
 def test_whoever_waits_is_told_for_how_long(capsys, lang, word):
-    from salon.text import set_language
+    from salon.words import set_language
 
     set_language(lang)
     try:

@@ -10,10 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from salon.experiments.checkpoints import load, load_training, read_card, save, write_whole
 from salon.model.embedding import InputSpec
 from salon.model.network import Recogniser, embed
-from salon.text import SalonError
+from salon.training.checkpoints import load, load_training, read_card, save, write_whole
+from salon.words import SalonError
 
 CARD = {"recipe": {"name": "tiny", "loss": "cosface"}, "seed": 3, "step": 40, "licence": "MIT"}
 

@@ -17,13 +17,13 @@ from conftest import ROOT
 from PIL import Image
 
 from salon import __version__, cli
-from salon.experiments import checkpoints
 from salon.faces.people import sample_people
 from salon.faces.render import render, sample_views
 from salon.lecture import doctor, lab, setup
 from salon.model.embedding import InputSpec
 from salon.model.network import Recogniser
-from salon.text import SalonError, set_language
+from salon.training import checkpoints
+from salon.words import SalonError, set_language
 
 Capture = pytest.CaptureFixture
 COMMAND = [sys.executable, "-m", "salon"]

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from salon.faces.collections import list_people, read_image, read_images, read_pairs, write_pairs
-from salon.text import SalonError
+from salon.words import SalonError
 
 RAMP = np.linspace(0, 1, 20 * 24).reshape(24, 20)  # [H, W], taller than wide, every value once
 STEP = 1 / 255  # one step of 8 bits

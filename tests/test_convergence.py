@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from salon.experiments import convergence
-from salon.experiments.benchmark import clean_and_mixed
-from salon.experiments.data import render_benchmark
-from salon.experiments.recipes import recipe
-from salon.experiments.training import begin, train_data
+from experiments import convergence
+from salon.evaluation.benchmark import clean_and_mixed
 from salon.model.network import embed
+from salon.training.data import render_benchmark
+from salon.training.loop import begin, train_data
+from salon.training.recipes import recipe
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_watching_measures_at_each_mark_and_ends_where_training_ends(tiny, monke
     assert [(row["split"], row["condition"]) for row in rows[:4]] == [
         ("train", "clean"), ("train", "augmented"), ("test", "clean"), ("test", "mixed"),
     ]  # fmt: skip
-    from salon.experiments.training import train
+    from salon.training.loop import train
 
     trained = train(made, data=data, variances=False, progress=False).recogniser
     assert 100 * sum(row["value"] for row in rows[-2:]) == pytest.approx(clean_and_mixed(trained, benchmark))

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from salon.experiments import checkpoints, data
-from salon.experiments.bench import LIVE_IMAGES, LIVE_PEOPLE, live_pair
-from salon.experiments.benchmark import black_hole
-from salon.experiments.data import TEST_IMAGES, TEST_PEOPLE, fingerprints, render_scenes, stored_fingerprints
-from salon.experiments.mining import load_attributes
-from salon.experiments.results import read_provenance, read_table, write_table
-from salon.experiments.scenes import KINDS, Scenes, sample_scenes
+from experiments.bench import LIVE_IMAGES, LIVE_PEOPLE, live_pair
+from salon.evaluation.benchmark import black_hole
+from salon.evaluation.results import read_provenance, read_table, write_table
 from salon.faces.people import GENERATOR_VERSION
 from salon.lecture.views import lecture_model, write_page
 from salon.model.network import embed
 from salon.paths import data_path, data_root
-from salon.text import SalonError
+from salon.training import checkpoints, data
+from salon.training.attributes import load_attributes
+from salon.training.data import TEST_IMAGES, TEST_PEOPLE, fingerprints, render_scenes, stored_fingerprints
+from salon.training.scenes import KINDS, Scenes, sample_scenes
+from salon.words import SalonError
 
 MODELS = sorted(path.stem for path in (data_root() / "models").glob("*.safetensors"))
 TABLES = sorted(path.stem for path in (data_root() / "results").glob("*.csv"))
@@ -118,7 +118,7 @@ def test_the_stored_views_make_small_pages(tmp_path, lang):
 
 def test_a_table_of_other_faces_is_refused(tmp_path, monkeypatch):
     (tmp_path / "results").mkdir()
-    monkeypatch.setattr("salon.experiments.results.data_root", lambda: tmp_path)
+    monkeypatch.setattr("salon.evaluation.results.data_root", lambda: tmp_path)
     monkeypatch.setattr("salon.paths.data_root", lambda: tmp_path)
     row = {
         "experiment": "x",

@@ -15,7 +15,7 @@ from salon.lecture.equations import LEDGER
 from salon.model import decorrelation, losses, matching, mining
 from salon.model.embedding import Embedding, InputSpec
 from salon.model.network import Recogniser
-from salon.text import SalonError
+from salon.words import SalonError
 
 B, K, D, N, M = 4, 4, 3, 5, 3  # images, sub-embeddings, numbers of each, identities, variations
 EXACT = {"rtol": 1e-9, "atol": 1e-12}  # float64: only the order of the sums differs

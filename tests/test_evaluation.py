@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from salon.experiments import evaluation
-from salon.experiments.evaluation import evaluate_pairs, raw_pixel_scores, verification, write_scores
-from salon.experiments.protocols import equal_error_rate, tar_at_far, ten_fold_accuracy
+from salon.evaluation import pairs as evaluation
+from salon.evaluation.pairs import evaluate_pairs, raw_pixel_scores, verification, write_scores
+from salon.evaluation.protocols import equal_error_rate, tar_at_far, ten_fold_accuracy
 from salon.faces.collections import read_image, read_pairs, write_pairs
 from salon.model.embedding import InputSpec
 from salon.model.matching import cosine_pairs, likelihood_pairs
 from salon.model.network import Recogniser, embed
-from salon.text import SalonError
+from salon.words import SalonError
 
 
 @pytest.fixture

@@ -12,14 +12,15 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from torch.nn.functional import one_hot
 
+from authoring import editions
 from salon import cli
-from salon.experiments.protocols import tar_at_far
-from salon.lecture import check, editions, exercises
+from salon.evaluation.protocols import tar_at_far
+from salon.lecture import check, exercises
 from salon.lecture.lab import originals
 from salon.model.embedding import Embedding
 from salon.model.losses import margin_loss
 from salon.model.matching import likelihood_scores
-from salon.text import LANGUAGES, TEXTS, say, set_language
+from salon.words import LANGUAGES, TEXTS, say, set_language
 
 NAMES = list(exercises.EXERCISES)
 MISTAKES = [(name, key) for name, task in check.TASKS.items() for key in task.wrong]

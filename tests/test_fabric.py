@@ -15,15 +15,17 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from salon import cli
-from salon.experiments import checkpoints, fabric, metrics, training
-from salon.experiments.data import TrainSet
-from salon.experiments.fabric import launch, processes
-from salon.experiments.metrics import Log
-from salon.experiments.recipes import recipe
-from salon.experiments.training import Run, begin, draw_batch, train
 from salon.model.decorrelation import adversarial_loss, classification_loss, discriminator_loss
 from salon.model.network import Recogniser
-from salon.text import SalonError
+from salon.training import checkpoints, fabric
+from salon.training import log as metrics
+from salon.training import loop as training
+from salon.training.data import TrainSet
+from salon.training.fabric import launch, processes
+from salon.training.log import Log
+from salon.training.loop import Run, begin, draw_batch, train
+from salon.training.recipes import recipe
+from salon.words import SalonError
 
 STEPS, STOP, PATIENCE = 20, 10, 300.0  # seconds until processes that hang are ended
 PLAIN = recipe("tiny", loss="confidence", margin=7.0, people=6, size=24, K=4, d=4, steps=STEPS, batch=8, frozen=0.2,
@@ -107,7 +109,7 @@ def in_halves(run: Run, data: TrainSet) -> dict[str, float]:
 def server() -> multiprocessing.context.BaseContext:
     """Processes forked from one that has imported torch, once: to import it in each takes most of a test's time."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["lightning_fabric", "salon.experiments.training"])
+    context.set_forkserver_preload(["lightning_fabric", "salon.training.loop"])
     return context
 
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from salon.faces.people import TRAITS, People, sample_people, split_people
 from salon.faces.render import frontal_views, render, sample_views
 from salon.faces.variations import degrade
-from salon.text import SalonError
+from salon.words import SalonError
 
 
 def test_people_are_the_same_for_the_same_seed_and_splits_share_nobody():

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 import torch
 
-from salon.experiments.intervals import t_interval
-from salon.experiments.results import by_seed, judged, read_table
+from salon.evaluation.intervals import t_interval
+from salon.evaluation.results import by_seed, judged, read_table
 from salon.figures.faces import face_sheet
 from salon.figures.losses import angle_figure, confidence_figure, mask_figure
 from salon.figures.results import (
@@ -17,7 +17,7 @@ from salon.figures.results import (
     trade_off_figure,
 )
 from salon.lecture.verdicts import CLAIMS, STEPS, measured, step_sentences, verdicts
-from salon.text import set_language
+from salon.words import set_language
 
 TARS = {"A": 0.9, "CosFace s=8": 0.3, "CosFace s=28": 0.1, "C0": 0.2, "C": 0.4}
 

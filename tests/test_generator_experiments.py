@@ -12,17 +12,18 @@ from scipy import stats
 from sklearn.model_selection import permutation_test_score
 from sklearn.naive_bayes import GaussianNB
 
-from salon.experiments import bench, checkpoints, data, gap, generator, real_faces
-from salon.experiments.benchmark import evaluate_benchmark
-from salon.experiments.evaluation import evaluate_pairs
-from salon.experiments.intervals import bootstrap_interval, permutation_p, t_interval, t_quantile
-from salon.experiments.protocols import best_threshold, rank_k
+from experiments import bench, gap, generator, real_faces
+from salon.evaluation.benchmark import evaluate_benchmark
+from salon.evaluation.intervals import bootstrap_interval, permutation_p, t_interval, t_quantile
+from salon.evaluation.pairs import evaluate_pairs
+from salon.evaluation.protocols import best_threshold, rank_k
 from salon.faces.people import TRAITS, sample_people
 from salon.faces.render import render, sample_views
 from salon.model.embedding import InputSpec
 from salon.model.network import Recogniser
 from salon.paths import data_path
-from salon.text import SalonError
+from salon.training import checkpoints, data
+from salon.words import SalonError
 
 # --- how sure a number is
 
@@ -158,7 +159,7 @@ def test_the_hits_of_all_people_are_the_benchmarks_rank_1(benchmark):
 def test_the_tables_hold_what_they_promise(benchmark, tmp_path, monkeypatch):
     """The whole of both experiments on twelve people, with nine permutations."""
     model, _ = checkpoints.load(data_path("models", "start.safetensors"))
-    monkeypatch.setattr("salon.experiments.results.data_root", lambda: tmp_path)
+    monkeypatch.setattr("salon.evaluation.results.data_root", lambda: tmp_path)
     few = {"test_benchmark": lambda: benchmark, "trained": lambda *_: (model, None), "TEST_PEOPLE": 12,
            "leakage": partial(generator.leakage, permutations=9), "PROBED_PEOPLE": 3, "PROBED_PICTURES": 6,
            "MIRRORED_PEOPLE": 3, "SEEDS": (0, 1), "data_path": lambda *_: None}  # fmt: skip
@@ -227,7 +228,7 @@ def cache(tmp_path, monkeypatch):
 def test_a_run_of_the_gap_is_kept(cache, monkeypatch):
     first = gap.train_without("shadow", 1, "tiny")
     monkeypatch.setattr(gap, "render_grey", lambda *_: pytest.fail("drawn again"))
-    monkeypatch.setattr("salon.experiments.training.train_step", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr("salon.training.loop.train_step", lambda *_: pytest.fail("trained again"))
     again = gap.train_without("shadow", 1, "tiny")
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
     assert not bool(first.variances_fitted)

@@ -7,10 +7,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from salon.experiments import glyphs, results
-from salon.experiments.data import CONDITIONS
-from salon.experiments.intervals import t_interval
-from salon.experiments.results import read_provenance, read_table
+from experiments import glyphs
+from salon.evaluation import results
+from salon.evaluation.intervals import t_interval
+from salon.evaluation.results import read_provenance, read_table
+from salon.training.data import CONDITIONS
 
 NONE = torch.zeros(1)
 

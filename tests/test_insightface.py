@@ -11,7 +11,7 @@ from PIL import Image
 
 from salon.faces import insightface
 from salon.faces.insightface import read_insightface
-from salon.text import SalonError
+from salon.words import SalonError
 
 
 def encoded(colour, size=(10, 8), kind="PNG", mode="RGB"):

@@ -12,25 +12,20 @@ from typing import Any, get_type_hints
 import pytest
 from conftest import ROOT
 
+from authoring.slides import read
 from salon import cli
 from salon.lecture.equations import FOR_ALL, LEDGER, Equation, markdown, rows
 from salon.lecture.lab import originals
-from salon.lecture.slides import read
-from salon.text import set_language
+from salon.words import set_language
 
 MODULES = [
     importlib.import_module(f"salon.model.{name}")
-    for name in ("losses", "decorrelation", "matching", "mining", "search")
+    for name in ("losses", "decorrelation", "matching", "mining")
 ]
 # What is public there and yet no equation of the paper, with the reason.
 NO_EQUATION = {
     "decorrelation.impostor_cosine": "our own watch for constant sub-embeddings",
     "matching.variance_floor": "our own remedy for constant sub-embeddings",
-    "search.score_blocks": "cuts a score into blocks",
-    "search.mate_ranks": "counts scores",
-    "search.rank_k": "counts ranks",
-    "search.tar_at_far_streamed": "counts scores",
-    "search.memory_estimate": "bytes",
 }
 each_entry = pytest.mark.parametrize("entry", LEDGER, ids=lambda entry: entry.number)
 
@@ -136,7 +131,7 @@ def test_all_sixteen_equations_are_there_once_and_in_order() -> None:
 
 
 def test_no_public_loss_or_score_is_without_an_entry() -> None:
-    assert unnamed(MODULES) == set(), "give it an entry in salon/lecture/equations.py, or a reason here"
+    assert unnamed(MODULES) == set(), "give it an entry in authoring/equations.py, or a reason here"
 
 
 def test_exceptions_still_exist() -> None:

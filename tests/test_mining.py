@@ -7,18 +7,15 @@ import pytest
 import torch
 from PIL import Image
 
-from salon.experiments import checkpoints, mining
-from salon.experiments.mining import (
+from experiments import mining
+from experiments.celeba import ALIGNED, COLUMNS, read_celeba, template_box
+from experiments.mining import (
     AttributeSet,
     accuracies,
     celeba_attributes,
     identity_hits,
-    load_attributes,
-    mined_labels,
-    save_attributes,
     train_attributes,
 )
-from salon.faces.celeba import ALIGNED, COLUMNS, read_celeba, template_box
 from salon.faces.people import split_people
 from salon.model.embedding import InputSpec
 from salon.model.mining import (
@@ -28,7 +25,9 @@ from salon.model.mining import (
     identity_confusion_loss,
     identity_loss,
 )
-from salon.text import SalonError
+from salon.training import checkpoints
+from salon.training.attributes import load_attributes, mined_labels, save_attributes
+from salon.words import SalonError
 
 B, T, N = 5, 3, 7
 

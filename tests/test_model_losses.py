@@ -21,7 +21,7 @@ from salon.model.losses import (
     identification_logits,
     margin_loss,
 )
-from salon.text import SalonError
+from salon.words import SalonError
 
 B, K, D, N, M = 5, 4, 3, 6, 3
 EXACT = {"rtol": 1e-9, "atol": 1e-12}  # float64: only the order of the sums differs; atol for sums that are zero

@@ -19,7 +19,7 @@ from salon.model.matching import (
     variance_floor,
 )
 from salon.model.network import Recogniser, embed
-from salon.text import SalonError
+from salon.words import SalonError
 
 EXACT = {"rtol": 1e-9, "atol": 1e-12}  # float64: only the order of the sums differs; atol for sums that are zero
 compiler = pytest.mark.skipif(

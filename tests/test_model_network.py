@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from salon.model.embedding import Embedding, InputSpec
 from salon.model.losses import ConfidenceLoss
 from salon.model.network import Recogniser, embed
-from salon.text import SalonError
+from salon.words import SalonError
 
 
 def tiny(**changes):

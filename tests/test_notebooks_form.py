@@ -11,9 +11,10 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
+from authoring import form, notebooks
 from salon import cli
-from salon.lecture import form, notebooks, rounded, show, table
-from salon.text import SalonError
+from salon.lecture import rounded, show, table
+from salon.words import SalonError
 
 PATHS = notebooks.find([])
 SETUP = 'from salon import lecture\nlecture.setup("en")'

@@ -13,7 +13,7 @@ from salon.faces.nuisances import NUISANCES, ROOMS, label, seen_under, views_und
 from salon.faces.people import TRAITS, sample_people
 from salon.faces.render import LIMITS, Views, frontal_views, render, sample_views
 from salon.faces.variations import DEGRADE
-from salon.text import SalonError
+from salon.words import SalonError
 
 # What a view holds that is no nuisance of its own: part of another one, of the person's own look, or a seed.
 NO_NUISANCE = {"light_elevation", "ambient", "exposure", "gaze", "haircut", "shave", "background"}

@@ -9,24 +9,20 @@ import pytest
 import torch
 from PIL import Image
 
-from salon.experiments import checkpoints, photographs
-from salon.experiments.benchmark import evaluate_benchmark
-from salon.experiments.data import CONDITIONS, TrainSet
-from salon.experiments.intervals import t_interval
-from salon.experiments.photographs import (
-    folder_benchmark,
-    folder_set,
-    split_names,
-    train_on_folder,
-    unseen_pairs,
-)
-from salon.experiments.real_faces import att_pairs
-from salon.experiments.recipes import recipe
-from salon.experiments.training import train
+from experiments import photographs
+from experiments.photographs import folder_benchmark, unseen_pairs
+from experiments.real_faces import att_pairs
+from salon.evaluation.benchmark import evaluate_benchmark
+from salon.evaluation.intervals import t_interval
 from salon.faces.collections import read_image, read_pairs
 from salon.model.embedding import LUMA
 from salon.model.network import Recogniser
-from salon.text import SalonError
+from salon.training import checkpoints
+from salon.training.data import CONDITIONS, TrainSet
+from salon.training.folders import folder_set, split_names, train_on_folder
+from salon.training.loop import train
+from salon.training.recipes import recipe
+from salon.words import SalonError
 
 PEOPLE = 32
 

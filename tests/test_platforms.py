@@ -18,13 +18,14 @@ from conftest import ROOT
 from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from authoring import bundle, script
 from salon import paths
-from salon.lecture import bundle, doctor, lab, platforms, script, setup
+from salon.lecture import doctor, job, lab, platforms, setup
 from salon.lecture.platforms import HELD, SERVER, Place, Requirement
 from salon.lecture.views import feature_map
-from salon.text import SalonError, say, set_language
 from salon.widgets import host
 from salon.widgets.explorer import ConfidenceExplorer
+from salon.words import SalonError, say, set_language
 
 Capture = pytest.CaptureFixture
 Patch = pytest.MonkeyPatch
@@ -368,7 +369,7 @@ runpy.run_path("job.py", run_name="__main__")
 """
 CELLS = {
     "setup": 'from salon import lecture\nlecture.setup("zh")',
-    "bundle": "from pathlib import Path\n\nimport salon\nfrom salon.lecture import doctor, lab, platforms\n"
+    "bundle": "from pathlib import Path\n\nimport salon\nfrom salon.lecture import job, doctor, lab, platforms\n"
     "from salon.paths import data_path\n\n"
     'found = [salon.__file__, data_path("models", "lecture.safetensors"), lab.originals()]\n'
     "print(*(Path(path).relative_to(Path.cwd()).as_posix() for path in found))\n"
@@ -495,11 +496,11 @@ def test_the_documents_show_cell_zero_and_the_oldest_versions() -> None:
 
 def test_a_training_in_a_script_tells_its_losses(tmp_path: Path, capsys: Capture) -> None:
     cell = new_code_cell(
-        "from salon.experiments.training import train\nrun = train(fixed, data=data)", id="live"
+        "from salon.training.loop import train\nrun = train(fixed, data=data)", id="live"
     )
     nbformat.write(new_notebook(cells=[new_markdown_cell("# Top"), cell]), tmp_path / "one.ipynb")
     assert "\nrun = train(fixed, data=data, log=part.log)\n" in script.as_script(tmp_path / "one.ipynb")
-    losses = script._Losses(types.SimpleNamespace(part="live"))  # type: ignore[arg-type]
+    losses = job._Losses(types.SimpleNamespace(part="live"))  # type: ignore[arg-type]
     losses({"step": 10, "loss": 2.25})
     assert json.loads(capsys.readouterr().out) == {"metric": "live loss", "value": 2.25, "step": 10}
 

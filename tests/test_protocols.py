@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from sklearn.metrics import roc_curve, top_k_accuracy_score
 
-from salon.experiments import identification, intervals, protocols
-from salon.experiments.identification import ijbs_closed, ijbs_open, megaface_rank_1, tinyface_ranks
-from salon.experiments.intervals import bootstrap_people, bootstrap_tar_at_far, percentile_interval
-from salon.experiments.protocols import (
+from salon.evaluation import identification, intervals, protocols
+from salon.evaluation.identification import ijbs_closed, ijbs_open, megaface_rank_1, tinyface_ranks
+from salon.evaluation.intervals import bootstrap_people, bootstrap_tar_at_far, percentile_interval
+from salon.evaluation.protocols import (
     best_threshold,
     cmc,
     detection_identification_rate,
@@ -30,7 +30,7 @@ from salon.experiments.protocols import (
     ten_fold_accuracy,
     tpir_at_fpir,
 )
-from salon.text import SalonError
+from salon.words import SalonError
 
 REFERENCE = json.loads((Path(__file__).parent / "data" / "reference_scores.json").read_text())
 

@@ -11,7 +11,7 @@ import torch
 from salon.faces.anatomy import uniform
 from salon.faces.people import TRAITS, People, sample_people
 from salon.faces.render import LIMITS, frontal_views, render, sample_views, truth
-from salon.text import SalonError
+from salon.words import SalonError
 
 SCRIPT = """
 import hashlib, torch

@@ -8,13 +8,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from salon.experiments import protocols
+from salon.evaluation import protocols
+from salon.evaluation.search import mate_ranks, memory_estimate, rank_k, score_blocks, tar_at_far_streamed
 from salon.model.embedding import Embedding
 from salon.model.losses import ConfidenceLoss
 from salon.model.matching import cosine_scores, likelihood_scores
 from salon.model.network import Recogniser
-from salon.model.search import mate_ranks, memory_estimate, rank_k, score_blocks, tar_at_far_streamed
-from salon.text import SalonError
+from salon.words import SalonError
 
 BLOCKS = [(100, 100), (4, 7), (1, 1)]
 SCORES = [cosine_scores, likelihood_scores]

@@ -12,13 +12,13 @@ import pytest
 from conftest import ROOT
 from matplotlib.text import Text
 
+from authoring import slide_checks, slides
+from authoring.slide_figures import FIGURES, LEAST, draw
+from authoring.slide_numbers import fill
+from authoring.slides import LIVE, prepare, read, spoken_minutes
 from salon import cli
-from salon.experiments.results import by_seed, read_table
-from salon.lecture import slide_checks, slides
-from salon.lecture.slide_figures import FIGURES, LEAST, draw
-from salon.lecture.slide_numbers import fill
-from salon.lecture.slides import LIVE, prepare, read, spoken_minutes
-from salon.text import SalonError
+from salon.evaluation.results import by_seed, read_table
+from salon.words import SalonError
 
 PIXELS = LEAST * 4 / 3  # of 1280, which are 13.33 inches: 20 points are 26.67
 languages = pytest.mark.parametrize("lang", ["en", "zh"])

@@ -10,14 +10,14 @@ import time
 import pytest
 import torch
 
-from salon.experiments import checkpoints
-from salon.experiments.data import Benchmark, TrainSet, digest, train_set
-from salon.experiments.probes import linear_probe
-from salon.experiments.recipes import RECIPES, recipe
-from salon.experiments.training import begin, learning_rate, train, train_step
+from salon.evaluation.probes import linear_probe
 from salon.model.decorrelation import impostor_cosine
 from salon.model.embedding import Embedding
-from salon.text import SalonError
+from salon.training import checkpoints
+from salon.training.data import Benchmark, TrainSet, digest, train_set
+from salon.training.loop import begin, learning_rate, train, train_step
+from salon.training.recipes import RECIPES, recipe
+from salon.words import SalonError
 
 LONG = os.environ.get("SALON_LONG") == "1"
 
@@ -58,10 +58,10 @@ def test_the_same_seed_gives_the_same_weights(data):
 
 @pytest.mark.parametrize("decorrelate", [0.0, 0.5])
 def test_a_resumed_run_ends_as_the_unbroken_one(data, tmp_path, monkeypatch, decorrelate):
-    monkeypatch.setattr("salon.experiments.training.SAVE_EVERY", 4)
+    monkeypatch.setattr("salon.training.loop.SAVE_EVERY", 4)
     made = recipe("tiny", loss="confidence", margin=7.0, K=4, d=4, frozen=0.3, decorrelate=decorrelate)
     whole = train(made, data=data, progress=False)
-    from salon.experiments import training
+    from salon.training import loop as training
 
     def stop(run, images):
         if run.step == 9:
@@ -99,7 +99,7 @@ def test_a_killed_run_leaves_a_whole_checkpoint(cache, data, tmp_path):
     """Killed at random moments, over and over: the file is always whole, and the steps never go back."""
     code = (
         "import torch; torch.set_num_threads(1)\n"
-        "import salon.experiments.training as t\nfrom salon.experiments.recipes import recipe\n"
+        "import salon.training.loop as t\nfrom salon.training.recipes import recipe\n"
         f"t.SAVE_EVERY = 1\nt.train(recipe('tiny', steps=100000), out={str(tmp_path)!r}, resume=True, progress=False)"
     )
     path, g, last = tmp_path / "model.safetensors", torch.Generator().manual_seed(0), 0
@@ -225,7 +225,7 @@ def test_a_confidence_cannot_outgrow_the_margin(data):
 
 
 def test_a_constant_sub_embedding_is_noticed_said_and_kept_in_the_card(data, tmp_path, capsys):
-    from salon.experiments.training import watch
+    from salon.training.loop import watch
 
     run = train(recipe("tiny", K=4, d=4), data=data, out=tmp_path, progress=False, variances=False)
     assert checkpoints.read_card(tmp_path / "model.safetensors")["impostor_cosine"] == run.impostor_cosine
@@ -262,7 +262,7 @@ def test_a_gradient_that_is_not_finite_stops_before_the_weights_change(data, mon
 
 def test_the_recipe_of_the_paper_runs_when_it_is_made_small(cache):
     """Everything of it but its size: colour, borders, recalled variations, 16 x 32 sub-embeddings, m = 30."""
-    from salon.experiments.training import draw_batch, train_data
+    from salon.training.loop import draw_batch, train_data
 
     made = recipe("paper", people=6, images=2, size=32, border=4, backbone="resnet18", steps=2, batch=6)
     data = train_data(made, progress=False)
@@ -277,7 +277,7 @@ def test_the_recipe_of_the_paper_runs_when_it_is_made_small(cache):
 def test_every_setting_of_the_paper_s_recipe_says_where_it_is_from():
     from dataclasses import fields
 
-    from salon.experiments.recipes import PAPER, Recipe
+    from salon.training.recipes import PAPER, Recipe
 
     ours = {"name", "start", "width", "scale", "seed"}  # these the paper's recipe does not use, or cannot have
     assert set(PAPER) | ours == {f.name for f in fields(Recipe)}
@@ -288,7 +288,7 @@ def test_a_new_field_leaves_old_runs_as_they_are(tmp_path):
     """What a run is known by counts only what differs from the defaults."""
     from dataclasses import fields, make_dataclass
 
-    from salon.experiments.training import fingerprint
+    from salon.training.loop import fingerprint
 
     made = recipe("tiny", lr=0.2)
     later = make_dataclass("Later", [(f.name, f.type, f) for f in fields(made)] + [("new", int, 1)], frozen=True)
@@ -311,7 +311,7 @@ def test_the_adversary_may_weigh_otherwise_and_its_opponent_step_more_often(data
 def test_labels_that_were_mined_join_the_variations(data):
     from dataclasses import replace
 
-    from salon.experiments.training import draw_batch
+    from salon.training.loop import draw_batch
 
     mined = torch.rand(len(data), 2, generator=torch.Generator().manual_seed(0))
     made = recipe("tiny", probability=0.3)

@@ -10,7 +10,8 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from salon.lecture import form, lab, notebooks, translation
+from authoring import form, notebooks, translation
+from salon.lecture import lab
 
 ENGLISH = {
     "top": "# Title\n\nLasts **3 min**; see [the readme](../README.md).",

@@ -18,10 +18,10 @@ from salon.figures.sprite import pack, unpack
 from salon.figures.umap import FeatureViews, feature_views, kinds, to_plane, umap_figure
 from salon.model.embedding import Embedding
 from salon.model.network import Recogniser
-from salon.text import TEXTS, set_language
 from salon.widgets.explorer import ConfidenceExplorer, explorer_page
 from salon.widgets.feature_map import FeatureMap
 from salon.widgets.host import words
+from salon.words import TEXTS, set_language
 
 K = 4
 MOST = 400_000  # bytes of a page

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from salon.text import SalonError
+from salon.words import SalonError
 
 # What a pickle may raise that is broken, cut short or made to do harm
 BROKEN = (

@@ -14,7 +14,7 @@ from salon.faces import variations
 from salon.faces.people import People
 from salon.faces.render import Views, render
 from salon.faces.variations import as_strengths, degrade, random_sides
-from salon.text import SalonError, say
+from salon.words import SalonError, say
 
 ROOMS = ("pose", "light", "expression", "worn", "scene", "camera")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from salon.text import SalonError
+from salon.words import SalonError
 
 GENERATOR_VERSION = "2"  # stands in every card and table; raise it whenever a pixel could change
 

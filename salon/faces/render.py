@@ -15,7 +15,7 @@ from salon.faces import chart as charts
 from salon.faces.anatomy import Head, Surface, bell, col, soft, uniform
 from salon.faces.chart import Y_TOP, Spots, from_axis, sample
 from salon.faces.people import People
-from salon.text import SalonError
+from salon.words import SalonError
 
 # The field's five-point template, in units of half the picture: eyes at y, mouth at y (of 112 px: 52 and 92).
 EYES_Y, MOUTH_Y = 52 / 56 - 1, 92 / 56 - 1

@@ -13,7 +13,7 @@ from torchvision.utils import make_grid
 from salon.faces.nuisances import NUISANCES, label, seen_under
 from salon.faces.people import People, sample_people
 from salon.faces.render import frontal_views, render, sample_views
-from salon.text import SalonError
+from salon.words import SalonError
 
 ACROSS, GAP = 8, 2  # tiles in a row of people, white pixels around each
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)

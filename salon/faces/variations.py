@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from salon.text import SalonError
+from salon.words import SalonError
 
 VARIATIONS = ("low_resolution", "occlusion", "pose")
 # At strength 1: pixels left; blocks a side and the share of them; degrees.

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from salon.experiments.results import Row, by_seed, difference, mean_interval
+from salon.evaluation.results import Row, by_seed, difference, mean_interval
 from salon.figures.results import TAR, draw_trade_off
 from salon.figures.style import BLUE, COLOURS, GREY, ORANGE, panels, readable
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from salon.experiments.probes import linear_probe
+from salon.evaluation.probes import linear_probe
 from salon.faces.variations import VARIATIONS
 from salon.figures.sprite import pack
 from salon.figures.style import BLUE, GREEN, ORANGE, PINK, panels, readable

@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 from torch.nn.functional import normalize
 
 from salon.lecture import exercises
-from salon.text import say
+from salon.words import say
 
 Arguments = dict[str, Any]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from salon.lecture import platforms
 from salon.paths import cache_path, data_path, data_root
-from salon.text import SalonError
+from salon.words import SalonError
 
 OLDEST_PYTHON = (3, 11)
 MEMORY_GB = 2.0  # notebook 03's live pair stays below it
@@ -124,7 +124,7 @@ def check_files() -> str:
 def check_model() -> str:
     import torch
 
-    from salon.experiments.checkpoints import load
+    from salon.training.checkpoints import load
 
     recogniser, _ = load(data_path("models", "lecture.safetensors"))
     recogniser.eval()

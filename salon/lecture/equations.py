@@ -5,7 +5,7 @@
 
 from dataclasses import dataclass
 
-from salon.text import say
+from salon.words import say
 
 Symbol = tuple[str, str, str]  # LaTeX, the variable in our code, its shape
 

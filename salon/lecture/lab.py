@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import salon
-from salon.text import SalonError
+from salon.words import SalonError
 
 START = {"en": "00_start_here.ipynb", "zh": "zh/00_start_here.ipynb"}
 _PACKAGE = Path(salon.__file__).resolve().parent

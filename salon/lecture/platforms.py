@@ -22,7 +22,7 @@ from typing import Any
 
 import salon
 from salon.paths import mo_folder
-from salon.text import SalonError, say
+from salon.words import SalonError, say
 
 NAMES = ("colab", "mo", "jupyter", "python")
 HOSTED = ("colab", "mo")  # machines of somebody else, fresh each time: here what is missing is put in

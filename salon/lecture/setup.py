@@ -6,7 +6,7 @@ import warnings
 
 import salon
 from salon.lecture import platforms
-from salon.text import set_language
+from salon.words import set_language
 
 SEED = 0
 

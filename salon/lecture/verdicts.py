@@ -4,9 +4,9 @@ from functools import cache
 
 import pandas as pd
 
-from salon.experiments.intervals import Interval, t_interval
-from salon.experiments.results import Row, by_seed, difference, judged, read_table
-from salon.text import say
+from salon.evaluation.intervals import Interval, t_interval
+from salon.evaluation.results import Row, by_seed, difference, judged, read_table
+from salon.words import say
 
 CLAIMS = (
     "augmentation",

@@ -2,21 +2,15 @@
 
 from pathlib import Path
 
-import torch
-
-from salon.experiments import checkpoints
-from salon.experiments.data import TEST_IMAGES, test_benchmark
-from salon.experiments.probes import varied_embedding
 from salon.faces.people import People, split_people
 from salon.figures.explorer import ConfidenceTable
-from salon.figures.umap import FeatureViews, feature_views
+from salon.figures.umap import FeatureViews
 from salon.model.network import Recogniser
-from salon.paths import data_path, data_root
-from salon.text import SalonError
+from salon.paths import data_path
+from salon.training import checkpoints
 from salon.widgets.explorer import ConfidenceExplorer, explorer_page
 from salon.widgets.feature_map import FeatureMap
-
-SHOWN_PEOPLE = 120  # of the map: 480 points
+from salon.words import SalonError
 
 
 def lecture_model() -> Recogniser:
@@ -32,27 +26,6 @@ def explorer_person() -> People:
 def live_explorer(lang: str | None = None) -> ConfidenceExplorer:
     """The confidence explorer of the shipped model, alive."""
     return ConfidenceExplorer.live(lecture_model(), explorer_person(), lang=lang)
-
-
-def write_explorer_table() -> Path:
-    """Compute the explorer's 7 × 7 × 7 states and store them."""
-    path = data_root() / "views" / "explorer.npz"
-    path.parent.mkdir(exist_ok=True)
-    ConfidenceTable.of(live_explorer().look).save(path)
-    return path
-
-
-def write_feature_views() -> Path:
-    """Embed some test people under random variations, lay them out by UMAP, probe each sub-embedding; store it."""
-    model, benchmark = lecture_model(), test_benchmark()
-    embedding, variations, images = varied_embedding(model, benchmark)
-    masks = checkpoints.load_training(data_path("models", "lecture.safetensors"))["masks"]
-    rows = torch.arange(SHOWN_PEOPLE * TEST_IMAGES)
-    views = feature_views(embedding[rows], variations[rows], benchmark.labels[rows], images[rows], masks)
-    path = data_root() / "views" / "features.npz"
-    path.parent.mkdir(exist_ok=True)
-    views.save(path)
-    return path
 
 
 def feature_map(lang: str | None = None) -> FeatureMap:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from salon.model.embedding import Embedding, at_least_float32, expect_shape
 from salon.model.losses import unit_prototypes
-from salon.text import SalonError
+from salon.words import SalonError
 
 CONSTANT = 0.7  # a mean cosine of different people above this: the sub-embedding hardly tells anybody apart
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from salon.text import SalonError
+from salon.words import SalonError
 
 LUMA = (0.299, 0.587, 0.114)  # Rec. 601: the brightness of red, green and blue
 FLAT = 0.01  # a deviation below this is noise of the file format: do not blow it up

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from salon.model.embedding import Embedding, at_least_float32, expect_shape
-from salon.text import SalonError
+from salon.words import SalonError
 
 # Which parts of the model each term of (14), and the discriminator's own loss (11), moves.
 _NETWORK = ("backbone", "embedding_head")

@@ -12,7 +12,7 @@ from torch import Tensor
 from salon.model.decorrelation import CONSTANT, impostor_cosine
 from salon.model.embedding import Embedding, expect_shape
 from salon.model.network import Recogniser, evaluating
-from salon.text import SalonError
+from salon.words import SalonError
 
 TILE = (250, 500)  # rows and columns whose scores stay near the processor
 PEOPLE, IMAGES = 24, 4  # of a batch of `fit_variances`

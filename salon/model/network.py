@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from salon.model.embedding import Embedding, InputSpec, at_least_float32
-from salon.text import SalonError
+from salon.words import SalonError
 
 HIDDEN = 64
 

@@ -17,7 +17,7 @@ from typing import Any
 import traitlets
 from matplotlib.figure import Figure
 
-from salon.text import TEXTS, language, say
+from salon.words import TEXTS, language, say
 
 try:
     import anywidget

@@ -1,0 +1,268 @@
+"""The deck's pictures: the notebooks' figures, from the same functions and stored tables, in the size of a slide."""
+
+import io
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from matplotlib.text import Annotation, Text
+from matplotlib.ticker import MaxNLocator
+from PIL import Image
+
+from authoring.picture import people_and_variations
+from salon.evaluation.benchmark import REJECTED, black_hole, evaluate_benchmark
+from salon.evaluation.results import read_provenance, read_table
+from salon.faces.people import sample_people, split_people
+from salon.faces.render import frontal_views, render, sample_views
+from salon.faces.variations import DEGRADE, VARIATIONS, degrade, pose_yaw
+from salon.figures.ablation import ablation_figure, degradation_figure, difference_figure, rejection_figure
+from salon.figures.explorer import ConfidenceTable, explorer_figure
+from salon.figures.faces import face_sheet
+from salon.figures.losses import angle_figure, confidence_figure, mask_figure
+from salon.figures.results import black_hole_figure, condition_figure, probe_figure, trade_off_figure
+from salon.figures.style import panels
+from salon.model.decorrelation import variation_masks
+from salon.paths import cache_path, data_path
+from salon.training.checkpoints import load
+from salon.training.data import CONDITIONS, test_benchmark, train_set
+from salon.training.loop import train
+from salon.training.recipes import recipe
+from salon.words import SalonError
+
+# Points of any text. A slide of 1280 × 720 CSS pixels is 13.33 × 7.5 inches, as in any slide program.
+LEAST = 20
+DPI = 144
+
+
+def draw(name: str) -> Figure:
+    """A figure of the deck by its name, its texts at least `LEAST` points; raises `SalonError` for no such figure."""
+    if name not in FIGURES:
+        raise SalonError(f"A slide asks for the figure {name!r}; expected one of {', '.join(FIGURES)}.")
+    make, width, height = FIGURES[name]
+    sizes: Any = {
+        "font.size": LEAST,
+        "axes.titlesize": "medium",
+        "lines.linewidth": 2.5,
+        "lines.markersize": 9,
+    }
+    with mpl.rc_context(sizes):
+        figure = make()
+        figure.set_size_inches(width, height)
+        _enlarge(figure)
+        figure.draw_without_rendering()  # the layout, under the same sizes
+    return figure
+
+
+def _enlarge(figure: Figure) -> None:
+    """What a figure sets itself, smaller than a room can read: letters, dots, and labels that run over their axis."""
+    for text in figure.findobj(Text):
+        text.set_fontsize(max(LEAST, text.get_fontsize()))
+    for note in figure.findobj(Annotation):
+        x, y = note.xyann
+        note.xyann = (1.7 * x, 1.7 * y)
+    for axis in figure.axes:
+        for line in axis.lines:
+            line.set_markersize(max(8, line.get_markersize()))
+        axis.yaxis.label.set_text(textwrap.fill(axis.get_ylabel(), 24))
+        axis.xaxis.label.set_text(textwrap.fill(axis.get_xlabel(), 34))
+
+
+def save(name: str, path: Path) -> None:
+    """Draw a figure into a file; the suffix says how: `.jpg` for faces, `.png` for lines and words."""
+    file = io.BytesIO()
+    draw(name).savefig(file, dpi=DPI)
+    picture = Image.open(file).convert("RGB")
+    if path.suffix == ".jpg":
+        picture.save(path, quality=88)
+    else:
+        picture.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def cover() -> Figure:
+    """People in rows, their variations in columns, nothing else."""
+    return _sheet_alone(people_and_variations(3, seed=12, size=160))
+
+
+def _sheet_alone(picture: np.ndarray) -> Figure:
+    figure, axes = panels(1, 1, 8, 6)
+    axes[0, 0].imshow(picture)
+    axes[0, 0].axis("off")
+    return figure
+
+
+def explorer() -> Figure:
+    """The explorer's five telling states, for a page that does not move (00, `explorer`)."""
+    return explorer_figure(ConfidenceTable.load(data_path("views", "explorer.npz")).look)
+
+
+def people() -> Figure:
+    """Four people, five views (01, `people`)."""
+    who = split_people("test", 4)
+    looks = {"plain": {}, "turned": {"yaw": 50.0}, "side light": {"light_azimuth": 80.0, "ambient": 0.15},
+             "laughing": {"smile": 1.0, "mouth_open": 0.7}, "glasses": {"glasses": 1.0}}  # fmt: skip
+    faces = torch.stack([render(who, frontal_views(1, **look), 160) for look in looks.values()], dim=1)
+    return face_sheet(faces.flatten(0, 1), [f"person {n}" for n in (1, 2, 3, 4)], [*looks])
+
+
+def variations() -> Figure:
+    """The three trained variations at six strengths (01, `variations`)."""
+    strengths, person = torch.linspace(0, 1, 6), split_people("test", 4)[0]
+    same = render(person, frontal_views(1), 160).expand(6, -1, -1, -1)
+    rows = [degrade(same, name, strengths, seed=3) for name in VARIATIONS[:2]]
+    rows.append(render(person, frontal_views(6, yaw=pose_yaw(strengths)), 160))
+    return face_sheet(torch.cat(rows), VARIATIONS, [f"{strength:.1f}" for strength in strengths.tolist()])
+
+
+def augment() -> Figure:
+    """What augmentation changes under each condition (01, `augment-table`)."""
+    stored = read_table("ablation_lecture")
+    names = {"A": "A: clean images only", "B": "B: augmented"}
+    return _room_for_words(condition_figure(stored[stored.condition.isin(CONDITIONS)], names))
+
+
+def live() -> Figure:
+    """A pair that is trained now, as in the notebook (03, `live-figure`); about a minute and a half, once."""
+    chosen = read_provenance("ablation_lecture")["chosen"]
+    small = {"start": "start", "people": 200, "images": 8, "steps": 300}
+    recipes = {"fixed scale": recipe("cosface", **chosen["B"], **small),
+               "C": recipe("confidence", **chosen["C"], **small)}  # fmt: skip
+    data, benchmark = train_set(people=200, images=8, size=48, progress=False), test_benchmark()
+    rows: list[dict] = []
+    for name, each in recipes.items():
+        kept = cache_path("slides", f"{each.loss}-{each.steps}")
+        recogniser = train(each, kept, resume=True, data=data, variances=False, progress=False).recogniser
+        told = {"configuration": name, "seed": 0, "split": "test", "pa": False}
+        rows += [row | told for row in evaluate_benchmark(recogniser, benchmark)]
+    return _room_for_words(condition_figure(pd.DataFrame(rows), {name: name for name in recipes}))
+
+
+def _room_for_words(
+    figure: Figure, columns: int = 4, axis: int = 0, place: Any = "outside upper center"
+) -> Figure:
+    """The legend of one of the axes outside all of them, where it hides nothing."""
+    handles, legend = figure.axes[axis].get_legend_handles_labels(), figure.axes[axis].get_legend()
+    if legend is not None:
+        legend.remove()
+    figure.legend(*handles, loc=place, ncols=columns, frameon=False, columnspacing=1.2, handletextpad=0.4)
+    return figure
+
+
+def confidence_loss() -> Figure:
+    """An easy and a hard image: which confidence is best? (02, `loss-figure`)."""
+    others = 0.15 * torch.randn(99, generator=torch.Generator().manual_seed(0))
+    images = {f"{name}: cosine {own}": torch.cat([torch.tensor([own]), others])
+              for name, own in (("easy", 0.8), ("hard", 0.1))}  # fmt: skip
+    return confidence_figure(images, margin=8.0, regularise=0.002)
+
+
+def masks() -> Figure:
+    """Which part is to keep which variation (02, `masks`)."""
+    return mask_figure(variation_masks(M=3, K=8, generator=torch.Generator().manual_seed(1)), VARIATIONS)
+
+
+def protocol() -> Figure:
+    """One person in the mixed set (03, `protocol`)."""
+    benchmark = test_benchmark()
+    which, _ = benchmark.mixture()
+    return face_sheet(benchmark.images("mixed")[:4], [""], [CONDITIONS[i] for i in which[:4]])
+
+
+def trade_off() -> Figure:
+    """Clean against mixed quality (03, `stored-figure`); of the scales only some are named."""
+    figure = trade_off_figure(read_table("ablation_lecture"))
+    names = ("one fixed scale s", "C0: frozen", "C0*: frozen, tuned", "C: learned")
+    for mark, name in zip(figure.axes[0].get_legend_handles_labels()[0], names, strict=True):
+        mark.set_label(name)
+    for axis in figure.axes:
+        for note in axis.texts:
+            note.set_visible(note.get_text() in ("s=40", "s=20", "s=8", "C"))
+            if note.get_text() == "s=40" and isinstance(note, Annotation):
+                note.xyann = (10, -4)
+    return _room_for_words(figure)
+
+
+def probes() -> Figure:
+    """What single parts know of each variation, without and with the game (03, `split`)."""
+    figure = probe_figure(read_table("features_lecture"))
+    for axis in figure.axes:
+        axis.margins(x=0.25)
+    return _room_for_words(figure)
+
+
+def rivals() -> Figure:
+    """C against its rivals, condition by condition (03, `stored-conditions`)."""
+    pairs = {f"C − {other}": (("C", False), (other, False)) for other in ("B", "C0", "C0*")}
+    conditions = ("clean", "low_resolution", "occlusion", "pose", "mixed")
+    figure = difference_figure(read_table("ablation_lecture"), pairs, conditions)
+    figure.axes[0].margins(y=0.3)
+    for axis in figure.axes:
+        axis.xaxis.set_major_locator(MaxNLocator(3, integer=True))
+    return figure
+
+
+def ablation() -> Figure:
+    """Every row on clean and mixed images and on templates (03, `steps`)."""
+    return ablation_figure(read_table("ablation_lecture"), ("clean", "mixed", "templates"))
+
+
+def black_holes() -> Figure:
+    """Which conditions the highest false matches of the lecture's model join (03, `hole`)."""
+    recogniser, _ = load(data_path("models", "lecture.safetensors"))
+    figure = black_hole_figure({"": black_hole(recogniser, test_benchmark())}, CONDITIONS[:4])
+    axis = figure.axes[0]
+    axis.set_aspect("auto")
+    axis.set_xticklabels([label.get_text() for label in axis.get_xticklabels()], rotation=0, ha="center")
+    return figure
+
+
+def degrades() -> Figure:
+    """What lowers the confidence of E, and raises its variance (03, `degrade`)."""
+    figure = degradation_figure(read_table("features_lecture"), "E", list(DEGRADE))
+    for axis in figure.axes:
+        axis.containers[8][0].set_linestyle(":")  # four colours, solid and broken, tell eight apart
+    return _room_for_words(figure, 1, axis=1, place="outside right center")
+
+
+def rejection() -> Figure:
+    """The error of the mixed set as its worst images are left out (03, `reject`)."""
+    curves = {
+        "B, length of the feature": (("B", False), "norm"), "B, variance": (("B", False), "variance"),
+        "E, confidence": (("E", False), "confidence"), "E, variance and (16)": (("E", True), "variance"),
+        "E, by chance": (("E", False), "chance"),
+    }  # fmt: skip
+    return rejection_figure(read_table("ablation_lecture"), curves, REJECTED)
+
+
+def rendered_people() -> Figure:
+    """Twelve people, drawn at random (04, `limits`)."""
+    faces = render(sample_people(12, seed=2), sample_views(12, seed=3), size=200)
+    return face_sheet(faces, ["", ""], [""] * 6)
+
+
+# Of each figure: how it is made, and its width and height on the slide in inches (of 13.33 × 7.5).
+FIGURES: dict[str, tuple[Callable[[], Figure], float, float]] = {
+    "cover": (cover, 6.2, 4.7),
+    "explorer": (explorer, 12.2, 4.6),
+    "people": (people, 8.4, 5.2),
+    "variations": (variations, 10.0, 5.2),
+    "angle": (lambda: angle_figure(scales=(4, 12, 28), margin=0.35), 12.2, 4.5),
+    "augment": (augment, 12.2, 4.4),
+    "confidence_loss": (confidence_loss, 12.2, 4.6),
+    "masks": (masks, 9.0, 3.4),
+    "protocol": (protocol, 11.0, 3.2),
+    "trade_off": (trade_off, 12.2, 4.8),
+    "live": (live, 12.2, 4.6),
+    "rivals": (rivals, 12.2, 4.3),
+    "ablation": (ablation, 12.2, 4.8),
+    "black_hole": (black_holes, 10.8, 4.4),
+    "degrade": (degrades, 12.2, 4.8),
+    "probes": (probes, 12.2, 4.7),
+    "rejection": (rejection, 9.5, 4.4),
+    "rendered_people": (rendered_people, 10.4, 3.9),
+}

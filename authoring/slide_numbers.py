@@ -1,0 +1,74 @@
+"""The numbers of the deck: what stands in `{{…}}` is read from the stored tables, never typed.
+
+{{ablation_lecture: C, mixed}}           24.7                mean over seeds, percent; TAR@FAR=1e-3
+{{ablation_lecture: C+16, mixed}}                            matched by (16)
+{{ablation_lecture: C - B, mixed}}       +1.3 [0.6, 2.0]     points, 95 % interval over seeds
+{{by ablation_lecture: C - B, mixed}}    1.3                 the same to be spoken: by how much
+{{lfw: E, LFW-a unseen, accuracy}}                           another metric
+{{features_lecture: E, pose, probe_assigned - probe_unassigned}}    two metrics of one row
+"""
+
+import re
+from functools import cache
+
+import pandas as pd
+
+from salon.evaluation.intervals import Interval, t_interval
+from salon.evaluation.results import TAR, Row, by_seed, difference, read_table
+from salon.lecture.verdicts import points
+from salon.words import SalonError
+
+PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}")
+_NUMBER = re.compile(
+    r"(?P<by>by )?(?P<table>\w+): (?P<one>[^,]+?)(?: - (?P<other>[^,]+))?, (?P<condition>[^,]+?)"
+    r"(?:, (?P<metric>[^,]+?)(?: - (?P<less>[^,]+))?)?"
+)
+
+
+def fill(text: str, where: str) -> str:
+    """Markdown with a number for each `{{…}}`; raises `SalonError` that names the slide and the placeholder."""
+
+    def number(found: re.Match) -> str:
+        try:
+            return value(found[1].strip())
+        except (SalonError, OSError) as error:
+            raise SalonError(f"The slide {where!r} asks for {found[0]}: {error}") from error
+
+    return PLACEHOLDER.sub(number, text)
+
+
+@cache
+def value(asked: str) -> str:
+    """The number that a placeholder asks for, as text; raises `SalonError` where no stored row is meant."""
+    found = _NUMBER.fullmatch(asked)
+    if found is None:
+        raise SalonError(
+            "it has no known form; expected `table: row, condition` or `table: row - other, condition`."
+        )
+    told = _measured(found)
+    if isinstance(told, float):
+        return f"{told:.1f}"
+    return f"{abs(told[0]):.1f}" if found["by"] else points(told).replace("-", "−")
+
+
+def _measured(found: re.Match) -> float | Interval:
+    """The mean of one row, or the interval of a difference: of two rows, or of two metrics of one."""
+    table = _tested(found["table"])
+    one, condition, metric = _row(found["one"]), found["condition"], found["metric"] or TAR
+    if found["other"]:
+        return difference(table, one, _row(found["other"]), condition, metric)
+    values = by_seed(table, one, condition, metric)
+    if found["less"]:
+        return t_interval(values - by_seed(table, one, condition, found["less"]))
+    return float(values.mean())
+
+
+@cache
+def _tested(name: str) -> pd.DataFrame:
+    """A stored table, its test rows; read once, for a deck asks a hundred times."""
+    table = read_table(name)
+    return table[table.split == "test"]
+
+
+def _row(name: str) -> Row:
+    return name.removesuffix("+16"), name.endswith("+16")

@@ -1,0 +1,170 @@
+"""The gap to real faces, ingredient by ingredient: the same recipe on people that lack one of them.
+
+Eighteen runs of about 200 s on one thread. Each is kept and goes on after a kill; two processes may share them:
+
+    python -m experiments.gap full age shadow &
+    python -m experiments.gap hair texture camera
+    salon reproduce gap
+"""
+
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+
+from experiments.real_faces import att_pairs, development_pairs, faces_folder
+from salon.evaluation.intervals import t_interval
+from salon.evaluation.pairs import evaluate_pairs
+from salon.evaluation.results import write_table
+from salon.faces.collections import Pairs
+from salon.faces.people import GENERATOR_VERSION, TRAITS, People, split_people
+from salon.faces.render import Views, sample_views
+from salon.model.network import Recogniser
+from salon.training.data import TrainSet, kept, render_grey
+from salon.training.recipes import Recipe, recipe
+from salon.training.runs import trained
+from salon.words import SalonError
+
+SEEDS = (0, 1, 2)
+NONE = -3.0  # of a trait that grows from nothing: freckles, moles, roughness, wrinkles, beard, moustache
+HAIR = (*(name for name in TRAITS if name.startswith("hair")), "temples", "fringe", "parting")
+METRICS = ("auc", "eer", "accuracy")
+
+
+def _with(people: People, value: float, *names: str) -> People:
+    for name in names:
+        people = people.with_trait(name, value)
+    return people
+
+
+def one_age(people: People, views: Views) -> tuple[People, Views]:
+    """Everybody is 49 years old."""
+    return _with(people, 0.0, "age"), views
+
+
+def no_shadow(people: People, views: Views) -> tuple[People, Views]:
+    """No light casts a shadow."""
+    return people, replace(views, hardness=torch.zeros_like(views.hardness))
+
+
+def one_hair(people: People, views: Views) -> tuple[People, Views]:
+    """Everybody has the same hair, at its usual length, and neither beard nor moustache."""
+    people = _with(_with(people, 0.0, *HAIR), NONE, "beard", "moustache")
+    return people, replace(views, haircut=torch.zeros_like(views.haircut))
+
+
+def even_skin(people: People, views: Views) -> tuple[People, Views]:
+    """Skin without pores, freckles, moles and wrinkles."""
+    return _with(people, NONE, "roughness", "freckles", "moles", "wrinkles"), views
+
+
+def as_drawn(people: People, views: Views) -> tuple[People, Views]:
+    """Nothing is left out of the faces (the camera is part of the recipe)."""
+    return people, views
+
+
+LEFT_OUT: dict[str, Callable[[People, Views], tuple[People, Views]]] = {
+    "full": as_drawn, "age": one_age, "shadow": no_shadow, "hair": one_hair, "texture": even_skin, "camera": as_drawn,
+}  # fmt: skip
+
+
+def gap_recipe(left_out: str, seed: int, name: str = "gap") -> Recipe:
+    """The recipe of one run, named after what it lacks; raises `SalonError` for an unknown ingredient."""
+    if left_out not in LEFT_OUT:
+        raise SalonError(f"The ingredient {left_out!r} is not known; expected one of {', '.join(LEFT_OUT)}.")
+    made = recipe(name, seed=seed, **({"camera": False} if left_out == "camera" else {}))
+    return made if left_out == "full" else replace(made, name=f"{name} without {left_out}")
+
+
+def faces_without(left_out: str, made: Recipe, progress: bool = True) -> TrainSet:
+    """Pictures of a recipe's people without one ingredient, from the cache or rendered now and kept there.
+
+    People and views are the same for all ingredients but for what is left out.
+    """
+    what = "full" if LEFT_OUT[left_out] is as_drawn else f"without-{left_out}"
+    name = f"gap-{what}-v{GENERATOR_VERSION}-{made.people}x{made.images}-{made.size}px-{made.yaw:g}"
+    labels = torch.arange(made.people).repeat_interleave(made.images)
+
+    def draw() -> dict[str, Tensor]:
+        people, views = split_people("train", made.people)[labels], sample_views(len(labels), 7, made.yaw)
+        return {"pictures": render_grey(*LEFT_OUT[left_out](people, views), made.size, progress)}
+
+    pictures = kept(name, draw)["pictures"]
+    return TrainSet(
+        pictures, pictures, labels
+    )  # the recipe asks for no variation: nobody is seen turned away
+
+
+def train_without(left_out: str, seed: int, name: str = "gap") -> Recogniser:
+    """One run of the leave-one-out, from the cache or trained now; killed, it goes on from its last checkpoint."""
+    made = gap_recipe(left_out, seed, name)
+    data = faces_without(left_out, made)
+    return trained(made, f"{name}-{left_out}", data, variances=False)[0]
+
+
+def pair_measures(recogniser: Recogniser, pairs: Pairs) -> dict[str, float]:
+    """AUC and EER over all pairs, and the mean accuracy of the folds, each by the threshold of the others."""
+    measured, scores = evaluate_pairs(recogniser, pairs)
+    return {"auc": float(roc_auc_score(pairs.same, scores))} | {k: measured[k] for k in METRICS[1:]}
+
+
+def reproduce_gap() -> Path:
+    """Rendered faces without one ingredient: what each is worth on LFW's development pairs and AT&T, three seeds."""
+    faces = faces_folder()
+    collections = {
+        "LFW-a development": ("validation", development_pairs(faces)),
+        "AT&T": ("test", att_pairs(faces)),
+    }
+    rows = []
+    for left_out in LEFT_OUT:
+        for seed in SEEDS:
+            model = train_without(left_out, seed)
+            for condition, (split, pairs) in collections.items():
+                common = {"experiment": "gap", "configuration": left_out, "pa": False, "seed": seed, "split": split,
+                          "condition": condition, "n": len(pairs)}  # fmt: skip
+                rows += [common | {"metric": k, "value": v} for k, v in pair_measures(model, pairs).items()]
+    return write_table(
+        "gap", rows, "salon reproduce gap", recipe=str(recipe("gap")), intervals=leave_one_out(rows),
+        configuration_is="the ingredient left out", interval_is="mean, lower and upper end: Student's 95 % over seeds",
+        left_out={name: change.__doc__ for name, change in LEFT_OUT.items()},
+    )  # fmt: skip
+
+
+def leave_one_out(rows: list[dict]) -> list[dict]:
+    """Each configuration's mean over seeds, and its difference to "full" seed by seed, both with intervals.
+
+    A difference below 0 in AUC or accuracy, above 0 in EER, says that the ingredient helps.
+    """
+    values: dict[tuple, dict[int, float]] = {}
+    for row in rows:
+        key = row["condition"], row["metric"], row["configuration"]
+        values.setdefault(key, {})[row["seed"]] = row["value"]
+    found = []
+    for (condition, metric, left_out), by_seed in values.items():
+        full = values[condition, metric, "full"]
+        lost = [value - full[seed] for seed, value in by_seed.items()]
+        intervals = {"value": t_interval(list(by_seed.values())), "difference": t_interval(lost)}
+        found.append({"condition": condition, "metric": metric, "left_out": left_out}
+                     | {name: _rounded(interval) for name, interval in intervals.items()})  # fmt: skip
+    return found
+
+
+def _rounded(numbers: Iterable[float]) -> list[float]:
+    return [round(x, 4) for x in numbers]
+
+
+def main(names: list[str]) -> None:
+    """Train all seeds of the named ingredients (all without a name) that the cache does not hold yet."""
+    torch.set_num_threads(1)
+    for left_out in names or LEFT_OUT:
+        for seed in SEEDS:
+            train_without(left_out, seed)
+            print(f"{left_out}, seed {seed}: done", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,82 @@
+"""Real faces as a yardstick, never to train on: LFW-a's development and test pairs, and AT&T; numbers only."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from salon.evaluation.pairs import MATCHING, evaluate_pairs, raw_pixel_scores, verification
+from salon.evaluation.results import write_table
+from salon.faces.collections import Pairs, read_pairs, write_pairs
+from salon.paths import cache_path, data_path
+from salon.training import checkpoints
+from salon.words import SalonError
+
+REPORTED = {"lecture model": "lecture", "photo": "photo"}  # configuration -> shipped model
+MEASURES = ("accuracy", "accuracy_std", "eer", "tar_at_far_0.01", "tar_at_far_0.001")
+
+
+def faces_folder() -> Path:
+    """The folder that SALON_REAL_FACES names; raises `SalonError` where it is not set."""
+    faces = os.environ.get("SALON_REAL_FACES")
+    if not faces:
+        raise SalonError(
+            "SALON_REAL_FACES is not set; set it to a folder with lfw_a, lfw_protocol and att_faces."
+        )
+    return Path(faces)
+
+
+def development_pairs(faces: Path) -> Pairs:
+    """LFW's View 1 to tune on, as two folds: pairsDevTrain and pairsDevTest, each judged by the other's threshold."""
+    both = [
+        read_pairs(faces / "lfw_protocol" / f"pairsDev{part}.txt", faces / "lfw_a")
+        for part in ("Train", "Test")
+    ]
+    fold = np.repeat([0, 1], [len(pairs) for pairs in both])
+    first, second = (
+        [file for pairs in both for file in getattr(pairs, kind)] for kind in ("first", "second")
+    )
+    return Pairs(first, second, np.concatenate([pairs.same for pairs in both]), fold)
+
+
+def att_pairs(faces: Path) -> Pairs:
+    """Pairs of AT&T's forty people, drawn by a seed, in ten folds."""
+    file = cache_path("att_pairs.txt")
+    write_pairs(faces / "att_faces", file)
+    return read_pairs(file, faces / "att_faces")
+
+
+def _collections(faces: Path) -> Iterator[tuple[str, str, Pairs]]:
+    """Condition, split and pairs of every collection."""
+    yield "LFW-a", "test", read_pairs(faces / "lfw_protocol" / "pairs.txt", faces / "lfw_a")
+    yield "LFW-a development", "validation", development_pairs(faces)
+    yield "AT&T", "test", att_pairs(faces)
+
+
+def reproduce_real_faces() -> Path:
+    """The reported models and raw pixels on LFW-a (ten folds; development pairs) and AT&T; numbers only."""
+    faces = faces_folder()
+    models = {
+        name: checkpoints.load(data_path("models", f"{file}.safetensors"))[0]
+        for name, file in REPORTED.items()
+    }
+    rows = []
+    for condition, split, pairs in _collections(faces):
+        where = {"split": split, "condition": condition}
+        for name, model in models.items():
+            for way in MATCHING if model.variances_fitted else ("cosine",):
+                measured, _ = evaluate_pairs(model, pairs, way)
+                rows += _rows(measured, configuration=name, pa=way == "likelihood", **where)
+        pixels = verification(raw_pixel_scores(pairs), pairs.same, pairs.fold)
+        rows += _rows(pixels, configuration="raw pixels", pa=False, **where)
+    return write_table(
+        "real_faces", rows, "salon reproduce real_faces", trained_on="rendered people only",
+        development="pairsDevTrain and pairsDevTest, each by the threshold of the other",
+    )  # fmt: skip
+
+
+def _rows(measured: dict, **common: object) -> list[dict]:
+    n = measured["genuine_pairs"] + measured["impostor_pairs"]
+    common = {"experiment": "real_faces", "seed": 0, "n": n} | common
+    return [common | {"metric": k, "value": measured[k]} for k in MEASURES if measured[k] is not None]

@@ -1,0 +1,51 @@
+"""The stored experiments, each by one command, `salon reproduce NAME`; what was trained once is kept."""
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+
+from experiments.ablation import SCALES, reproduce_ablation
+from experiments.convergence import reproduce_convergence
+from experiments.features import reproduce_features
+from experiments.gap import reproduce_gap
+from experiments.generator import reproduce_fairness, reproduce_generator
+from experiments.glyphs import reproduce_glyphs
+from experiments.mining import reproduce_mining
+from experiments.photographs import reproduce_lfw
+from experiments.real_faces import reproduce_real_faces
+from salon.paths import data_root
+from salon.training.loop import save, train
+from salon.training.recipes import recipe
+from salon.training.runs import run_path
+from salon.words import SalonError
+
+
+def ship_model(name: str) -> Path:
+    """Train a model by its recipe, or take it from the cache; write it to data/models without the optimiser."""
+    made = recipe(name)
+    run = train(made, out=run_path(made, name).parent, resume=True)
+    path = data_root() / "models" / f"{name}.safetensors"
+    save(run, path, training=False, made_by=f"salon refresh (recipe {name})")
+    return path
+
+
+EXPERIMENTS: dict[str, Callable[..., Path]] = {
+    "ablation": reproduce_ablation, "features": reproduce_features, "real_faces": reproduce_real_faces,
+    "lfw": reproduce_lfw, "glyphs": reproduce_glyphs, "generator": reproduce_generator,
+    "fairness": reproduce_fairness, "gap": reproduce_gap, "mining": reproduce_mining,
+    "convergence": reproduce_convergence,
+}  # fmt: skip
+
+
+def reproduce(name: str, scale: str | None = None, jobs: int | None = None) -> Path:
+    """Measure an experiment again and write its table; `scale` and `jobs` only where it comes in several sizes.
+
+    Raises `SalonError` for a scale that is not known, and for an option that the experiment does not have.
+    """
+    given = {key: x for key, x in (("size", scale), ("jobs", jobs)) if x is not None}
+    extra = given.keys() - inspect.signature(EXPERIMENTS[name]).parameters.keys()
+    if extra:
+        raise SalonError(f"{name} comes in one size and one process; leave --scale and --jobs out.")
+    if scale is not None and scale not in SCALES:
+        raise SalonError(f"The scale {scale!r} is not known; expected one of {', '.join(SCALES)}.")
+    return EXPERIMENTS[name](**given)

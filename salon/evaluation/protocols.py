@@ -1,0 +1,357 @@
+"""The field's measures of verification (1:1) and identification (1:N), exact, in a few lines of numpy each.
+
+Scores: higher is more alike.  Genuine scores compare two images of one person, impostor scores two people.
+Ties never help: no measure can gain from scores that are all the same.  Rates come with the number of impostors
+that they were counted on, unless the caller handed in just these.
+TAR and FAR of the face papers are TMR and FMR in ISO/IEC 19795.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from salon.words import SalonError
+
+Array = NDArray[np.float64]
+
+
+def _scores(name: str, values: ArrayLike, like: ArrayLike | None = None) -> Array:
+    """`values` as a vector of at least one number; raises `SalonError` if not finite or as long as `like`."""
+    scores = np.asarray(values, float)
+    if scores.ndim != 1 or not len(scores):
+        raise SalonError(f"{name} has shape {list(scores.shape)}; expected a list of at least one number.")
+    if not np.isfinite(scores).all():
+        raise SalonError(
+            f"{np.sum(~np.isfinite(scores))} of the {len(scores)} {name} are NaN or infinite; expected "
+            "numbers. Look for images or weights that are not finite."
+        )
+    if like is not None and len(scores) != len(np.asarray(like)):
+        raise SalonError(f"{len(scores)} {name} came for {len(np.asarray(like))} scores; expected one each.")
+    return scores
+
+
+def roc(genuine: ArrayLike, impostor: ArrayLike) -> tuple[Array, Array, Array]:
+    """The receiver operating characteristic: (FAR, TAR, thresholds), each [T], from strict to lax.
+
+    A pair is accepted at a score ≥ threshold; the thresholds are all scores that occur, after +∞ (nobody).
+    Raises `SalonError` for empty scores or NaN.
+
+    >>> far, tar, thresholds = roc([3, 2], [2, 1])
+    >>> print(far, tar, thresholds)
+    [0.  0.  0.5 1. ] [0.  0.5 1.  1. ] [inf  3.  2.  1.]
+    """
+    genuine, impostor = _scores("genuine scores", genuine), _scores("impostor scores", impostor)
+    thresholds = np.append(np.inf, np.unique(np.concatenate([genuine, impostor]))[::-1])
+    far, tar = (
+        (len(scores) - np.searchsorted(np.sort(scores), thresholds)) / len(scores)
+        for scores in (impostor, genuine)
+    )
+    return far, tar, thresholds
+
+
+def tar_at_far(genuine: ArrayLike, impostor: ArrayLike, far: float) -> float:
+    """True accept rate at a false accept rate: the share of genuine scores above the strictest impostors.
+
+    n = round(far · impostors) false accepts are allowed; a pair is accepted strictly above the (n+1)-th
+    highest impostor score, so with ties fewer impostors pass, never more.  (The authors' code accepts at
+    and above the n-th highest: the same but for genuine scores between the two, and for ties, which there
+    let more than n pass.)  Raises `SalonError` for empty scores or NaN, and where `far` allows less than
+    one false accept of so few impostors.
+
+    >>> tar_at_far(genuine=[.9, .8, .3, .2], impostor=[.7, .3, .1, .0], far=.25)
+    0.5
+    """
+    genuine, impostor = _scores("genuine scores", genuine), _scores("impostor scores", impostor)
+    allowed = round(far * len(impostor)) if np.isfinite(far) else 0
+    return float((genuine > _exceeded_by(allowed, impostor, f"FAR = {far:g}", "impostor score")).mean())
+
+
+def _exceeded_by(allowed: int, scores: Array, rate: str, what: str) -> float:
+    """The threshold that `allowed` scores exceed, fewer with ties; `SalonError` unless that is 1 to all of them."""
+    if not 1 <= allowed <= len(scores):
+        raise SalonError(
+            f"{rate} was asked of {len(scores)} {what}s, that is {allowed} false accepts; expected 1 at least, "
+            f"all at most. Use more of them, or a {rate.split()[0]} ≥ {1 / max(len(scores), 1):.2g}."
+        )
+    return -np.inf if allowed == len(scores) else float(np.sort(scores)[-allowed - 1])
+
+
+def equal_error_rate(genuine: ArrayLike, impostor: ArrayLike, hull: bool = False) -> float:
+    """The rate at which false accepts and false rejects are equal, where 1 - TAR crosses FAR.
+
+    Between two neighbouring points of the ROC it lies on the straight line, as if ties were drawn by lot.
+    With `hull` the ROC is its convex hull, as if a lot could choose between any two thresholds: never higher.
+    Raises `SalonError` for empty scores or NaN.
+
+    >>> equal_error_rate([4, 3, 1], [2, 0, 0])
+    0.3333333333333333
+    >>> equal_error_rate([4, 3, 1], [2, 0, 0], hull=True)
+    0.16666666666666666
+    >>> equal_error_rate([1, 1], [1, 1, 1])
+    0.5
+    """
+    far, tar, _ = roc(genuine, impostor)
+    frr = 1 - tar
+    if hull:
+        far, frr = _lower_hull(far, frr)
+    gap = far - frr  # grows from -1 (nobody is accepted) to 1 (everybody)
+    after = int(np.argmax(gap >= 0))
+    share = -gap[after - 1] / (gap[after] - gap[after - 1])
+    return float(far[after - 1] + share * (far[after] - far[after - 1]))
+
+
+def _lower_hull(x: Array, y: Array) -> tuple[Array, Array]:
+    """The corners of the lower convex hull of points from left to right: it turns left at each of them."""
+    corners: list[tuple[float, float]] = []
+    for c, d in zip(x.tolist(), y.tolist(), strict=True):
+        while len(corners) > 1:
+            (o, p), (a, b) = corners[-2:]
+            if (a - o) * (d - p) > (b - p) * (c - o):
+                break
+            corners.pop()
+        corners.append((c, d))
+    across, up = np.array(corners).T
+    return across, up
+
+
+def best_threshold(scores: ArrayLike, same: ArrayLike) -> float:
+    """The threshold of the highest accuracy if pairs at or above it are called the same person.
+
+    Midway between two neighbouring scores, or ∓∞ to accept or reject all; the highest of equally good ones.
+
+    >>> best_threshold([.9, .6, .4, .1], [True, True, False, False])
+    0.5
+    """
+    order = np.argsort(-np.asarray(scores, float), kind="stable")
+    ranked, genuine = np.asarray(scores, float)[order], np.asarray(same, bool)[order]
+    gain = np.append(0, np.cumsum(np.where(genuine, 1, -1)))  # right answers above minus rejecting all
+    cut = np.append(True, np.append(ranked[1:] < ranked[:-1], True))  # only between scores that differ
+    best = int(np.argmax(np.where(cut, gain, -len(gain))))
+    padded = np.concatenate([[np.inf], ranked, [-np.inf]])
+    return float((padded[best] + padded[best + 1]) / 2)
+
+
+def ten_fold_accuracy(scores: ArrayLike, same: ArrayLike, fold: ArrayLike) -> tuple[float, float]:
+    """LFW's measure: (mean, standard deviation) of the folds' accuracies, fractions.
+
+    Each fold is judged with the threshold that is best on all the others together.  The deviation is that
+    of the folds, not the standard error of their mean (which is √folds smaller).
+    Raises `SalonError` for NaN, empty or uneven input and for fewer than two folds.
+
+    >>> ten_fold_accuracy([.9, .1, .8, .6], [True, False, True, False], fold=[0, 0, 1, 1])
+    (0.75, 0.25)
+    """
+    scores = _scores("scores", scores)
+    same, fold = _scores("labels", same, scores).astype(bool), _scores("fold numbers", fold, scores)
+    if len(np.unique(fold)) < 2:
+        raise SalonError("All pairs stand in one fold; expected two or more. Number the folds of the pairs.")
+    right = []
+    for number in np.unique(fold):
+        test = fold == number
+        accepted = scores[test] >= best_threshold(scores[~test], same[~test])
+        right.append((accepted == same[test]).mean())
+    return float(np.mean(right)), float(np.std(right))
+
+
+def tar_over_splits(
+    scores: ArrayLike, same: ArrayLike, split: ArrayLike, far: float
+) -> tuple[float, float, int]:
+    """IJB-A's measure: (mean, standard deviation) of the splits' TAR@FAR, and the fewest impostors of a split.
+
+    `scores` [n] compare two templates each; a split has people, pairs and so a threshold of its own.  The
+    deviation is that of the splits.  Raises `SalonError` as `tar_at_far`, and for fewer than two splits.
+
+    >>> tar_over_splits([.9, .2, .3, .1, .8, .7, .3, .1], [1, 1, 0, 0] * 2, split=[1] * 4 + [2] * 4, far=.5)
+    (1.0, 0.0, 2)
+    """
+    scores = _scores("scores", scores)
+    same, split = _scores("labels", same, scores).astype(bool), _scores("split numbers", split, scores)
+    numbers = np.unique(split)
+    if len(numbers) < 2:
+        raise SalonError(
+            "All pairs stand in one split; expected two or more. Number the splits of the pairs."
+        )
+    tars = [tar_at_far(scores[same & (split == i)], scores[~same & (split == i)], far) for i in numbers]
+    return float(np.mean(tars)), float(np.std(tars)), min(int(np.sum(~same & (split == i))) for i in numbers)
+
+
+def error_versus_reject(
+    scores: ArrayLike, same: ArrayLike, qualities: Sequence[ArrayLike], shares: ArrayLike, far: float
+) -> tuple[Array, Array, NDArray[np.int64]]:
+    """1 - TAR@FAR of the pairs that remain as the images of lowest quality are rejected, at each share of images.
+
+    `scores` and `same` are [n] or [P, G]; `qualities` (higher is better) are one or two arrays that broadcast to
+    them: those of both images of a pair, as (probes[:, None], gallery), or of one alone.  A pair is worth as
+    much as the worse of its images.  At most `shares` (0 ≤ share < 1) of all qualities given are rejected, and none
+    of several that tie unless all: constant qualities reject nobody.  The threshold is set anew on what
+    remains, for unrecognisable faces cause false matches too.  Returns (share that was rejected, error,
+    impostor pairs left), each [S].  Raises `SalonError` as `tar_at_far`, and for uneven or NaN input.
+
+    >>> rejected, error, impostors = error_versus_reject(
+    ...     scores=[.9, .2, .6, .3], same=[1, 1, 0, 0], qualities=[[5, 1, 4, 3]], shares=[0, .25], far=.5)
+    >>> print(rejected, error, impostors)
+    [0.   0.25] [0.5 0. ] [2 2]
+    """
+    scores, same, shares = np.asarray(scores, float), np.asarray(same, bool), _scores("shares", shares)
+    if same.shape != scores.shape or shares.min() < 0 or shares.max() >= 1:
+        raise SalonError(
+            f"Labels {list(same.shape)} came for scores {list(scores.shape)}, and shares of {shares.min():g} to "
+            f"{shares.max():g}; expected a label for each score, and shares from 0 to less than 1."
+        )
+    every, pair = _pair_quality(qualities, scores)
+    limits = every[[_at_most(share, len(every)) for share in shares]]
+    error, impostors = [], []
+    for limit in limits:
+        genuine, impostor = scores[same & (pair >= limit)], scores[~same & (pair >= limit)]
+        error.append(1 - tar_at_far(genuine, impostor, far))
+        impostors.append(len(impostor))
+    return np.searchsorted(every, limits) / len(every), np.array(error), np.array(impostors)
+
+
+def _pair_quality(qualities: Sequence[ArrayLike], scores: Array) -> tuple[Array, Array]:
+    """All qualities in rising order, and of each pair the worse of its images' (the shape of `scores`)."""
+    arrays = [np.asarray(quality, float) for quality in qualities]
+    shapes = [quality.shape for quality in arrays]
+    try:
+        wide = np.broadcast_arrays(*arrays, scores)[:-1]
+    except ValueError:
+        wide = ()
+    if not 1 <= len(wide) <= 2 or wide[0].shape != scores.shape:
+        raise SalonError(
+            f"Qualities {shapes} came for scores {scores.shape}; expected one or two arrays that broadcast to the "
+            "scores, such as (probes[:, None], gallery)."
+        )
+    every = _scores("qualities", np.concatenate([quality.ravel() for quality in arrays]))
+    return np.sort(every), np.minimum(wide[0], wide[-1])
+
+
+def _at_most(share: float, n: int) -> int:
+    """int(share · n), but for the error of rounding that makes 0.29 · 100 less than 29."""
+    return int(share * n + 1e-9)
+
+
+def mate_ranks(scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike) -> NDArray[np.int64]:
+    """The rank of each probe's best mate [P] from scores [P, G]; 0 where nobody of its label is enrolled.
+
+    It is 1 + the number of other people's images that score at least as high (a tie counts against the probe).
+    Raises `SalonError` for NaN and uneven or empty input.
+
+    >>> mate_ranks([[.9, .1], [.8, .7], [.5, .6]], probe_ids=["ann", "bo", "cy"], gallery_ids=["ann", "bo"])
+    array([1, 2, 0])
+    """
+    table, mated = _table(scores, probe_ids, gallery_ids)
+    best = np.where(mated, table, -np.inf).max(1, keepdims=True)
+    return np.where(mated.any(1), 1 + (~mated & (table >= best)).sum(1), 0)
+
+
+def _table(
+    scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Scores and who is mated with whom, both [P, G]."""
+    table, probes, gallery = np.asarray(scores, float), np.asarray(probe_ids), np.asarray(gallery_ids)
+    expected = (*probes.shape, *gallery.shape)
+    if table.ndim != 2 or table.shape != expected or not table.size or np.isnan(table).any():
+        raise SalonError(
+            f"The scores came as {list(table.shape)} with {np.isnan(table).sum()} NaN; expected {list(expected)} "
+            "(probes, gallery), one of each at least, and no NaN. Give a score for each probe and enrolled image."
+        )
+    return table, probes[:, None] == gallery
+
+
+def _closed_ranks(
+    scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike, k: int
+) -> NDArray[np.int64]:
+    """`mate_ranks` where everybody is enrolled and `k` ≥ 1."""
+    ranks = mate_ranks(scores, probe_ids, gallery_ids)
+    if k < 1:
+        raise SalonError(f"Rank k = {k} was asked for; expected k ≥ 1.")
+    if not ranks.all():
+        raise SalonError(
+            f"The probe {np.asarray(probe_ids)[ranks == 0][0]!r} has nobody in the gallery; expected a closed "
+            "set. Leave such probes out."
+        )
+    return ranks
+
+
+def cmc(scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike, k: int) -> Array:
+    """The cumulative match characteristic: the share of probes whose person is among the best 1, 2 … k, [k].
+
+    Ranks are those of `mate_ranks`; `scores` [P, G].  Raises `SalonError` for NaN, uneven input, k < 1 and a probe
+    whose person is not in the gallery (closed set).
+
+    >>> cmc([[.9, .1], [.8, .7]], probe_ids=["ann", "bo"], gallery_ids=["ann", "bo"], k=2)
+    array([0.5, 1. ])
+    """
+    ranks = _closed_ranks(scores, probe_ids, gallery_ids, k)
+    return (ranks[:, None] <= np.arange(1, k + 1)).mean(0)
+
+
+def rank_k(scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike, k: int = 1) -> float:
+    """Closed-set identification: the share of probes whose person is among the k best, the end of `cmc`.
+
+    >>> rank_k([[.9, .1], [.8, .7]], probe_ids=["ann", "bo"], gallery_ids=["ann", "bo"], k=1)
+    0.5
+    """
+    return float((_closed_ranks(scores, probe_ids, gallery_ids, k) <= k).mean())
+
+
+def detection_identification_rate(
+    scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike, threshold: float, k: int = 1
+) -> float:
+    """Open-set identification: the share of mated probes of rank ≤ k whose best mate scores ≥ threshold (TPIR).
+
+    Ranks are those of `mate_ranks`, so a tie with another person is a miss.  Raises `SalonError` for NaN, uneven
+    input, k < 1 and where no probe is mated.
+
+    >>> detection_identification_rate([[.9, .1], [.2, .3], [.5, .6]], ["ann", "bo", "cy"], ["ann", "bo"], .5)
+    0.5
+    """
+    ranks, (table, mated) = mate_ranks(scores, probe_ids, gallery_ids), _table(scores, probe_ids, gallery_ids)
+    if not ranks.any() or k < 1:
+        raise SalonError(
+            f"{np.sum(ranks > 0)} mated probes, k = {k}; expected 1 or more. Enrol their people."
+        )
+    best = np.where(mated, table, -np.inf).max(1)
+    return float(((ranks <= k) & (best >= threshold))[ranks > 0].mean())
+
+
+def _non_mated_best(scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike) -> Array:
+    """The highest gallery score of each probe whose person is not enrolled."""
+    table, mated = _table(scores, probe_ids, gallery_ids)
+    return table[~mated.any(1)].max(1)
+
+
+def false_alarm_rate(
+    scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike, threshold: float
+) -> tuple[float, int]:
+    """The share of non-mated probes that score ≥ threshold against anybody enrolled (FPIR), and their number.
+
+    Raises `SalonError` for NaN, uneven input and where every probe is mated.
+
+    >>> false_alarm_rate([[.9, .1], [.2, .3], [.5, .6]], ["ann", "bo", "cy"], ["ann", "bo"], threshold=.5)
+    (1.0, 1)
+    """
+    best = _non_mated_best(scores, probe_ids, gallery_ids)
+    if not len(best):
+        raise SalonError("Every probe is mated; expected some whose people are not enrolled. Enrol fewer.")
+    return float((best >= threshold).mean()), len(best)
+
+
+def tpir_at_fpir(
+    scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike, fpir: float, k: int = 1
+) -> tuple[float, int]:
+    """Open-set identification at a false positive identification rate: (TPIR, number of non-mated probes).
+
+    n = int(fpir · non-mated probes) false alarms are allowed; accepted is what scores strictly above the (n+1)-th
+    highest of these probes' maximum gallery scores, so with ties fewer pass, never more.  TPIR is the
+    `detection_identification_rate` there.  Raises `SalonError` as that does, and where n is less than one.
+
+    >>> tpir_at_fpir([[.9, .1], [.2, .3], [.5, .1], [.1, .4]], ["ann", "bo", "cy", "di"], ["ann", "bo"], fpir=.5)
+    (0.5, 2)
+    """
+    best = _non_mated_best(scores, probe_ids, gallery_ids)
+    allowed = _at_most(fpir, len(best)) if np.isfinite(fpir) else 0
+    threshold = _exceeded_by(allowed, best, f"FPIR = {fpir:g}", "non-mated probe")
+    above = float(np.nextafter(threshold, np.inf))
+    return detection_identification_rate(scores, probe_ids, gallery_ids, above, k), len(best)

@@ -1,0 +1,148 @@
+"""Weights with their card, in one safetensors file: written whole or not at all, read without pickle.
+
+The card is a dict that says what the weights expect (`input`, an `InputSpec`), how the network is built
+(`network`: K, d, backbone, width) and what its maker adds (recipe, seed, step, generator version, licence,
+how it was made).  It stands as JSON in the file's metadata, so any safetensors reader shows it.
+"""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor
+
+from salon import __version__
+from salon.model.embedding import InputSpec
+from salon.model.network import Recogniser
+from salon.words import SalonError
+
+TRAINING = "training."  # the prefix of the tensors that only a resumed training needs
+
+
+def write_whole(path: str | Path, content: bytes) -> None:
+    """Write `content` to `path` so that a reader finds the old file or the new one, never a part of it."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")  # same folder: os.replace must not cross disks
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # else a power cut may keep the new name and lose the bytes
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def save(
+    path: str | Path, recogniser: Recogniser, card: dict | None = None, extra: dict[str, Tensor] | None = None
+) -> dict:
+    """Save the weights with their card, atomically, and hand back the whole card.
+
+    `card` is what the maker knows (recipe, seed, step, licence, how it was made: anything JSON can say);
+    the input specification, the network's shape and the versions are added here.  `extra` holds tensors
+    that only a resumed training needs (prototypes, optimiser state, masks, random state).
+    """
+    full = {
+        **(card or {}),
+        "input": asdict(recogniser.spec),
+        "network": recogniser.config,
+        "salon": __version__,
+        "torch": str(torch.__version__),
+    }
+    tensors = {**recogniser.state_dict(), **{TRAINING + name: value for name, value in (extra or {}).items()}}
+    # a clone each: safetensors takes no two tensors that share memory
+    whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    write_whole(path, to_bytes(whole, metadata={"card": json.dumps(full)}))
+    return full
+
+
+def load(path: str | Path) -> tuple[Recogniser, dict]:
+    """The recogniser, in evaluation mode on the CPU, rebuilt from its card, and the card.
+
+    Raises `SalonError` where the file is missing, truncated, no safetensors file, without a card, or where
+    its tensors do not fit the card or are not finite.
+    """
+    tensors, card = read_tensors(path, training=False)
+    recogniser = _build(path, card)
+    check_fit(path, tensors, recogniser.state_dict())
+    recogniser.to(tensors["confidence_scale"].dtype)  # the precision that it was trained in
+    recogniser.load_state_dict(tensors)
+    return recogniser.eval(), card
+
+
+def load_training(path: str | Path) -> dict[str, Tensor]:
+    """The `extra` tensors that `save` was given (empty if none); raises `SalonError` as `load` does."""
+    return read_tensors(path, training=True)[0]
+
+
+def read_card(path: str | Path) -> dict:
+    """The card alone, without reading the weights; raises `SalonError` as `load` does."""
+    return read_tensors(path, training=None)[1]
+
+
+def read_tensors(path: str | Path, training: bool | None) -> tuple[dict[str, Tensor], dict]:
+    """Tensors of one kind (weights, training state, or none) and the card."""
+    path = Path(path)
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise SalonError(f"{path} {what}; expected a .safetensors file. `salon train` makes one.")
+    try:
+        with safe_open(path, "pt") as file:
+            names = [name for name in file.keys() if name.startswith(TRAINING) == training]  # noqa: SIM118
+            tensors = {name.removeprefix(TRAINING): file.get_tensor(name) for name in names}
+            return tensors, _card(path, file.metadata())
+    except SafetensorError as error:
+        raise SalonError(f"{path} {_fault(path)} Copy or download it again, or train anew.") from error
+
+
+def _fault(path: Path) -> str:
+    """What is wrong with a file that safetensors refuses: it begins with 8 bytes of length, then JSON."""
+    with path.open("rb") as file:
+        head = file.read(64)
+    if head[8:9] == b"{":
+        return f"is cut short or damaged ({path.stat().st_size:,} bytes); expected a whole safetensors file."
+    return f"is not a safetensors file (it begins with {head[:20]!r}); expected a model of `salon train`."
+
+
+def _card(path: Path, metadata: dict[str, str] | None) -> dict:
+    """The card from the file's metadata; raises `SalonError` where there is none."""
+    try:
+        return dict(json.loads((metadata or {})["card"]))
+    except (KeyError, ValueError, TypeError) as error:
+        raise SalonError(
+            f"{path} holds tensors but no card; expected the JSON card that `salon train` writes into the "
+            "file's metadata. Weights of another program cannot be read: train a model here."
+        ) from error
+
+
+def _build(path: str | Path, card: dict) -> Recogniser:
+    """An untrained network as the card says; the caller's random state is left as it was."""
+    try:
+        with torch.random.fork_rng(devices=[]):
+            return Recogniser(InputSpec(**card["input"]), **card["network"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise SalonError(
+            f"The card of {path} does not describe a network that this version ({__version__}) can build: "
+            f"{error}. It was written by Salon {card.get('salon', '?')}; use that version, or train anew."
+        ) from error
+
+
+def check_fit(path: str | Path, tensors: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    """Raise `SalonError` unless names and shapes are those of the network and all numbers are finite."""
+    came = {name: list(value.shape) for name, value in tensors.items()}
+    asked = {name: list(value.shape) for name, value in expected.items()}
+    mend = "The file was changed after it was saved: get it again, or train anew."
+    if came != asked:
+        name = min(name for name in came.keys() | asked.keys() if came.get(name) != asked.get(name))
+        raise SalonError(
+            f"{path} does not fit its card: {name} is {came.get(name, 'missing')}; "
+            f"expected {asked.get(name, 'no such tensor')}. {mend}"
+        )
+    broken = [name for name, value in tensors.items() if not torch.isfinite(value).all()]
+    if broken:
+        raise SalonError(f"{path} has weights that are not finite in {broken[0]}; expected numbers. {mend}")
