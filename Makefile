@@ -47,10 +47,10 @@ notebooks: env
 	$(NBVAL)
 
 class: env
-	$(RUN) -m salon notebooks class
+	$(RUN) -m authoring notebooks class
 
 instructor: env
-	$(RUN) -m salon notebooks instructor
+	$(RUN) -m authoring notebooks instructor
 
 test: check
 	$(RUN) -m pytest -q -n 2 --dist loadfile --durations=10
@@ -65,14 +65,14 @@ test-long: check
 	ATEN_CPU_CAPABILITY=default $(NBVAL)
 
 slides: env slides/node_modules/.package-lock.json
-	$(RUN) -m salon slides build
+	$(RUN) -m authoring slides build
 
 slides/node_modules/.package-lock.json: slides/package-lock.json
 	@npm --version >/dev/null 2>&1 || { echo "npm is missing; it comes with Node 20 or later: apt install nodejs npm, or brew install node."; exit 1; }
 	npm ci --prefix slides --no-audit --no-fund
 
 refresh: env
-	$(RUN) -m salon refresh
+	$(RUN) -m authoring refresh
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

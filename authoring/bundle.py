@@ -1,4 +1,4 @@
-"""`salon bundle`: one zip that is unpacked where notebooks run, so that `from salon import lecture` needs no pip.
+"""One zip that is unpacked where notebooks run, so that `from salon import lecture` needs no pip.
 
 Side by side lie the notebooks of one language, the package with its data (laid out as in a wheel), what an installer
 would know of it (`salon-….dist-info`, where `setup` reads the oldest versions supported), and `colab/`: the same

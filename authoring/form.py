@@ -1,4 +1,4 @@
-"""The form of a notebook: rules that each name what is wrong in one sentence, for `salon notebooks check`."""
+"""The form of a notebook: rules that each name what is wrong in one sentence."""
 
 import base64
 import io
@@ -121,7 +121,7 @@ def _prose_comes_first(notebook: Any, path: Path) -> Iterator[str]:
 def _run_in_order(notebook: Any, path: Path) -> Iterator[str]:
     counts = [cell.execution_count for cell in codes(notebook)]
     if counts != list(range(1, len(counts) + 1)):
-        yield f"the execution counts are {counts}; run it with `salon notebooks run {path.stem}`"
+        yield f"the execution counts are {counts}; run it with `python -m authoring notebooks run {path.stem}`"
 
 
 def _outputs_are_clean(notebook: Any, path: Path) -> Iterator[str]:
@@ -150,7 +150,7 @@ def _is_blank(png: str) -> bool:
 def _metadata_is_bare(notebook: Any, path: Path) -> Iterator[str]:
     extra = [cell.id for cell in notebook.cells if set(cell.metadata) - {"tags"}]
     if notebook.metadata != KEPT or extra:
-        yield f"metadata are left (cells {extra}); `salon notebooks run` strips them"
+        yield f"metadata are left (cells {extra}); `python -m authoring notebooks run` strips them"
     for cell in notebook.cells:
         tags = set(cell.metadata.get("tags", ()))
         if tags - TAGS:

@@ -1,4 +1,4 @@
-"""`salon notebooks build | run | check`: make the Chinese edition, run the lecture in place, look for faults."""
+"""Make the Chinese edition, run the lecture in place, look for faults."""
 
 import os
 import re
@@ -164,5 +164,5 @@ def complaints(path: Path) -> list[str]:
         chinese = nbformat.read(chinese_of(path), as_version=4)
         found += translation.complaints(translation.read_catalogue(catalogue), path.stem, notebook, chinese)
     elif catalogue.exists():
-        found.append("it has no Chinese edition; build it with `salon notebooks build`")
+        found.append("it has no Chinese edition; build it with `python -m authoring notebooks build`")
     return [f"{path.parent.name}/{path.name}: {text}" for text in found]

@@ -8,7 +8,7 @@ _TRAINS = re.compile(r"(?<![\w.])(train\([^()]*)\)")  # a call that may be told 
 _SAYS_ITSELF = re.compile(r"(?:print|lecture\.\w+)\(")
 _HEAD = '''"""{title}
 
-Notebook {name} as a script, made by `salon script`. Its pictures go to results/{name}/ on Mo,
+Notebook {name} as a script, made by `python -m authoring script`. Its pictures go to results/{name}/ on Mo,
 elsewhere to runs/{name}/, and a line of JSON tells of each part that is done.
 """
 

@@ -1,4 +1,4 @@
-"""`salon slides check`: both decks alike, their minutes add up, what they name exists, what is built is new."""
+"""Both decks alike, their minutes add up, what they name exists, what is built is new."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The deck: Markdown with marks, in two languages, becomes HTML and PDF by Marp: `salon slides build | check`.
+"""The deck: Markdown with marks, in two languages, becomes HTML and PDF by Marp.
 
 A slide begins with its marks, `<!-- minutes: talk 2, demo 0, questions 1 | late: keep | cell: 01_background#top |
 id: wild -->`, and ends with a comment that is spoken. `{{…}}` is a stored number (`authoring.slide_numbers`).
@@ -29,7 +29,7 @@ SPEED = {"en": 130, "zh": 220}  # words, characters a minute
 NODE = 20  # the oldest version that Marp runs on
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 LIVE = "explorer"  # the figure that moves in the HTML deck
-# What is in a deck beside its Markdown; `salon slides check` says which of them changed since it was built.
+# What is in a deck beside its Markdown; `slides check` says which of them changed since it was built.
 SOURCES = (
     "slides/theme.css", "slides/explorer.*", "slides/package-lock.json",
     "authoring/slides.py", "authoring/slide_figures.py", "salon/figures/*.py",

@@ -2,7 +2,7 @@
 
 An entry's context is the cell ("01_background/top"), its id the English text that was translated. Where the
 English has changed since, the entry is stale: `update` keeps the old Chinese and marks it fuzzy, and
-`salon notebooks check` names the cell until somebody has looked at it.
+`python -m authoring notebooks check` names the cell until somebody has looked at it.
 """
 
 import copy
@@ -105,7 +105,7 @@ def complaints(catalogue: Any, name: str, notebook: Any, chinese: Any) -> Iterat
             yield from (f"cell {cell.id} {fault}" for fault in unlike(cell.source, entry.msgstr))
     expected = translated(catalogue, name, notebook)
     if [cell.id for cell in expected.cells] != [cell.id for cell in chinese.cells]:
-        yield "the Chinese notebook has other cells; build it with `salon notebooks build`"
+        yield "the Chinese notebook has other cells; build it with `python -m authoring notebooks build`"
         return
     yield from _differences(expected, notebook, chinese)
 
@@ -113,7 +113,10 @@ def complaints(catalogue: Any, name: str, notebook: Any, chinese: Any) -> Iterat
 def _differences(expected: Any, notebook: Any, chinese: Any) -> Iterator[str]:
     for ours, english, theirs in zip(expected.cells, notebook.cells, chinese.cells, strict=True):
         if (ours.source, ours.metadata) != (theirs.source, theirs.metadata):
-            yield f"cell {ours.id} differs from what is built; edit the English or zh.po, then `salon notebooks build`"
+            yield (
+                f"cell {ours.id} differs from what is built; edit the English or zh.po, "
+                "then `python -m authoring notebooks build`"
+            )
         elif ours.cell_type == "code" and not _shows_the_same(english, theirs):
             yield f"cell {ours.id} shows something else in Chinese than in English"
 

@@ -301,6 +301,6 @@ def ship_attributes() -> Path:
     path = data_root() / "models" / "attributes.safetensors"
     save_attributes(
         path, train_attributes(0), seed=0, generator=GENERATOR_VERSION, trained_on="rendered people only",
-        licence="CC BY 4.0", made_by="salon refresh",
+        licence="CC BY 4.0", made_by="make refresh",
     )  # fmt: skip
     return path

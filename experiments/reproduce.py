@@ -25,7 +25,7 @@ def ship_model(name: str) -> Path:
     made = recipe(name)
     run = train(made, out=run_path(made, name).parent, resume=True)
     path = data_root() / "models" / f"{name}.safetensors"
-    save(run, path, training=False, made_by=f"salon refresh (recipe {name})")
+    save(run, path, training=False, made_by=f"make refresh (recipe {name})")
     return path
 
 

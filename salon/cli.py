@@ -14,8 +14,13 @@ Command = Callable[[argparse.Namespace], int | None]
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; returns its exit status: 0, 1 (the doctor's finding), 2 (an error), 130 (Ctrl-C)."""
-    arguments = parser().parse_args(argv)
+    """Run one command; returns its exit status."""
+    return run(parser(), argv)
+
+
+def run(commands: argparse.ArgumentParser, argv: list[str] | None) -> int:
+    """Run the command that `argv` names; returns 0, 1 (something to mend), 2 (an error) or 130 (Ctrl-C)."""
+    arguments = commands.parse_args(argv)
     try:
         return arguments.command(arguments) or 0
     except (SalonError, OSError) as error:  # OSError: a file that cannot be written, with its name
@@ -115,66 +120,6 @@ def lab(arguments: argparse.Namespace) -> None:
     open_lab(arguments.folder, arguments.reset, not arguments.no_browser, arguments.port, arguments.lang)
 
 
-def bundle(arguments: argparse.Namespace) -> None:
-    """write one zip with notebooks, package and data, to be unpacked on Colab or Mo"""
-    from authoring.bundle import write_bundle
-
-    out = write_bundle(arguments.out, arguments.lang)
-    print(f"saved {out}, {out.stat().st_size / 1e6:.0f} MB")
-
-
-def script(arguments: argparse.Namespace) -> None:
-    """write a notebook as a .py for a job: pictures go into files, progress into lines of JSON"""
-    from authoring.notebooks import find
-    from authoring.script import as_script
-
-    path = find([arguments.notebook])[0]
-    out = arguments.out or Path(f"{path.stem}.py")
-    out.write_text(as_script(path), encoding="utf-8")
-    print(f"saved {out}")
-
-
-def notebooks(arguments: argparse.Namespace) -> int:
-    """build the Chinese edition, run the notebooks in place, check them, or write an edition into --out"""
-    from authoring.notebooks import build, complaints, find, name_of, run
-
-    if arguments.what in ("class", "instructor"):
-        from authoring.editions import write_edition
-
-        print(*write_edition(arguments.what, arguments.out, arguments.names), sep="\n")
-        return 0
-    if arguments.what == "build":
-        print(*(f"built {name_of(path)}" for path in build()), sep="\n")
-    paths = find(arguments.names)
-    if arguments.what == "run":
-        for path in paths:
-            print(f"{name_of(path)}: {run(path)}", flush=True)
-    found = [text for path in paths for text in complaints(path)]
-    print(*found, f"{len(found)} complaints about {len(paths)} notebooks", sep="\n")
-    return int(bool(found))
-
-
-def slides(arguments: argparse.Namespace) -> int:
-    """build the deck (HTML and PDF, needs Node and Chromium), or check it"""
-    from authoring.slide_checks import complaints
-    from authoring.slides import build
-
-    if arguments.what == "build":
-        for path in build():
-            print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)", flush=True)
-    found = complaints()
-    print(*found, f"{len(found)} complaints about the deck", sep="\n")
-    return int(bool(found))
-
-
-def equations(arguments: argparse.Namespace) -> None:
-    """list each equation of the paper with its function, symbols, notebook cell and tests"""
-    from salon.lecture.equations import FOR_ALL, LEDGER, markdown
-
-    for_all = "tests of all losses and scores: " + "; ".join(FOR_ALL)
-    print(markdown() if arguments.markdown else "\n\n".join([*map(str, LEDGER), for_all]))
-
-
 def doctor(arguments: argparse.Namespace) -> int:
     """say OK or the mend for each thing that a lecture needs"""
     from salon.lecture.doctor import examine
@@ -196,9 +141,9 @@ def reproduce(arguments: argparse.Namespace) -> None:
 
 def bench(arguments: argparse.Namespace) -> None:
     """time one part of the package"""
-    from experiments.bench import run
+    from experiments import bench
 
-    _report(run(arguments.name), arguments.json)
+    _report(bench.run(arguments.name), arguments.json)
 
 
 def faces(arguments: argparse.Namespace) -> None:
@@ -210,33 +155,12 @@ def faces(arguments: argparse.Namespace) -> None:
     print(f"saved {arguments.out}")
 
 
-def picture(arguments: argparse.Namespace) -> None:
-    """draw the README's picture from the stored table of the confidence experiment"""
-    from authoring.refresh import draw_picture
-
-    print(f"saved {draw_picture()}")
-
-
 def page(arguments: argparse.Namespace) -> None:
     """write a widget of the lecture as a page without kernel or network"""
     from salon.lecture.views import write_page
 
     write_page(arguments.widget, arguments.out, arguments.lang)
     print(f"saved {arguments.out}")
-
-
-def refresh(arguments: argparse.Namespace) -> None:
-    """make everything under data/ and the notebooks' outputs again, in order (about four hours)"""
-    from authoring.refresh import refresh
-
-    refresh()
-
-
-def checksums(arguments: argparse.Namespace) -> None:
-    """renew the checksums in data/README.md"""
-    from salon.lecture.doctor import write_checksums
-
-    print(f"{write_checksums()} files in data/README.md")
 
 
 def _chosen(table: Mapping[str, Callable], name: str | None, what: str) -> list[str]:
@@ -266,7 +190,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"salon {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND", dest="command_name")
 
-    command = _add(commands, train)
+    command = add(commands, train)
     command.add_argument("recipe", help="name of the recipe; a wrong one lists them")
     command.add_argument("--seed", type=int)
     command.add_argument("--steps", type=int, help="length, instead of the recipe's own")
@@ -288,7 +212,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--tensorboard", action="store_true", help="write for TensorBoard to --log too")
     command.add_argument("--quiet", action="store_true", help="no progress bar")
 
-    command = _add(commands, evaluate)
+    command = add(commands, evaluate)
     command.add_argument("model", type=Path, help="a .safetensors file")
     command.add_argument("--faces", type=Path, metavar="DIR", help="a folder with a folder for each person")
     command.add_argument(
@@ -299,46 +223,23 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--scores", type=Path, metavar="FILE", help="score and label of each pair as CSV")
     command.add_argument("--quiet", action="store_true", help="no progress bar")
 
-    command = _add(commands, pairs)
+    command = add(commands, pairs)
     command.add_argument("folder", type=Path, metavar="DIR")
     command.add_argument("--out", type=Path, metavar="FILE", required=True)
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--folds", type=int, default=10)
     command.add_argument("--pairs-per-fold", type=int, help="of each kind; default: what there is")
 
-    command = _add(commands, lab)
+    command = add(commands, lab)
     command.add_argument("--folder", type=Path, metavar="DIR", help="your copy (default: my-notebooks)")
     command.add_argument("--reset", action="store_true", help="a fresh copy; the old one is put aside")
     command.add_argument("--no-browser", action="store_true", help="serve and print the address")
     command.add_argument("--port", type=int)
     command.add_argument("--lang", choices=("en", "zh"), default="en")
 
-    command = _add(commands, bundle)
-    command.add_argument("out", type=Path, metavar="OUT.zip")
-    command.add_argument("--lang", choices=("en", "zh"), default="en")
+    add(commands, doctor)
 
-    command = _add(commands, script)
-    command.add_argument("notebook", help="its beginning: 03, zh/03")
-    command.add_argument(
-        "--out", type=Path, metavar="OUT.py", help="default: in the current folder, by its name"
-    )
-
-    command = _add(commands, notebooks)
-    command.add_argument("what", choices=("build", "run", "check", "class", "instructor"))
-    command.add_argument("names", nargs="*", metavar="NAME", help="its beginning: 03, zh/03 (default: all)")
-    command.add_argument(
-        "--out", type=Path, metavar="DIR", help="of an edition; default: dist/class or dist/instructor"
-    )
-
-    command = _add(commands, slides)
-    command.add_argument("what", choices=("build", "check"))
-
-    command = _add(commands, equations)
-    command.add_argument("--markdown", action="store_true", help="as a table, with its formulas")
-
-    _add(commands, doctor)
-
-    command = _add(commands, reproduce)
+    command = add(commands, reproduce)
     command.add_argument("name", nargs="?")
     command.add_argument("--list", action="store_true", help="only say what there is")
     command.add_argument("--scale", help="of ablation and features: lecture (default), gpu or tiny")
@@ -346,11 +247,11 @@ def parser() -> argparse.ArgumentParser:
         "--jobs", type=int, metavar="N", help="of ablation and features: processes (default: 2)"
     )
 
-    command = _add(commands, bench)
+    command = add(commands, bench)
     command.add_argument("name")
     command.add_argument("--json", type=Path, metavar="FILE")
 
-    command = _add(commands, faces)
+    command = add(commands, faces)
     command.add_argument("out", type=Path, metavar="OUT.png")
     command.add_argument(
         "--sheet", default="people", metavar="KIND", help="people, person, nuisances or traits"
@@ -362,19 +263,15 @@ def parser() -> argparse.ArgumentParser:
         "--frontal", action="store_true", default=None, help="people from the front, in one light"
     )
 
-    _add(commands, picture)
-
-    command = _add(commands, page)
+    command = add(commands, page)
     command.add_argument("widget", help="explorer or map")
     command.add_argument("out", type=Path, metavar="OUT.html")
     command.add_argument("--lang", choices=("en", "zh"), default="en")
 
-    _add(commands, refresh)
-    _add(commands, checksums)
     return top
 
 
-def _add(commands, function: Command) -> argparse.ArgumentParser:
+def add(commands, function: Command) -> argparse.ArgumentParser:
     command = commands.add_parser(function.__name__, help=function.__doc__, description=function.__doc__)
     command.set_defaults(command=function)
     return command

@@ -20,7 +20,7 @@ def data_path(*parts: str) -> Path:
     if not path.exists():
         raise SalonError(
             f"The shipped file {'/'.join(parts)} is missing from {data_root()}; it comes with the repository. "
-            "Get it back with `git checkout -- data`, or make it again with `salon refresh`."
+            "Get it back with `git checkout -- data`, or make it again with `make refresh`."
         )
     return path
 

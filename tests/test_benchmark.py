@@ -115,13 +115,13 @@ def test_one_other_pixel_is_noticed(copied, kind):
         pixels = np.array(sheet.convert("RGB"))
     pixels[5, 5, 1] ^= 1
     Image.fromarray(pixels).save(path, lossless=True)
-    with pytest.raises(SalonError, match=rf"test_{kind}\.webp.*salon refresh"):
+    with pytest.raises(SalonError, match=rf"test_{kind}\.webp.*make refresh"):
         read_benchmark(copied)
 
 
 def test_faces_of_another_generator_are_refused(copied, monkeypatch):
     monkeypatch.setattr(data, "GENERATOR_VERSION", "another")
-    with pytest.raises(SalonError, match=r"version another.*salon refresh"):
+    with pytest.raises(SalonError, match=r"version another.*make refresh"):
         read_benchmark(copied)
 
 
@@ -129,7 +129,7 @@ def test_missing_and_broken_files_are_named(copied):
     numbers = copied / "test.safetensors"
     whole = numbers.read_bytes()
     numbers.write_bytes(whole[:500])
-    with pytest.raises(SalonError, match="salon refresh"):
+    with pytest.raises(SalonError, match="make refresh"):
         read_benchmark(copied)
     save_file({"people": torch.zeros(1, 2)}, numbers, {"other": json.dumps({})})
     with pytest.raises(SalonError, match="benchmark"):

@@ -67,7 +67,7 @@ def test_help_is_quick_and_lists_every_command() -> None:
         "heavy = {'torch', 'numpy', 'matplotlib', 'pandas'} & set(sys.modules); assert not heavy, heavy"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    for name in ("train", "evaluate", "pairs", "lab", "doctor", "reproduce", "bench", "faces", "refresh"):
+    for name in ("train", "evaluate", "pairs", "lab", "doctor", "reproduce", "bench", "faces", "page"):
         assert name in done.stdout
 
 

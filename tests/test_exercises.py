@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from torch.nn.functional import one_hot
 
 from authoring import editions
-from salon import cli
+from authoring.__main__ import main as authoring_main
 from salon.evaluation.protocols import tar_at_far
 from salon.lecture import check, exercises
 from salon.lecture.lab import originals
@@ -373,7 +373,7 @@ def test_a_changed_cell_is_named_and_written_anew() -> None:
 @pytest.fixture(scope="module", params=["class", "instructor"])
 def edition(request, tmp_path_factory) -> tuple[str, Path]:
     out = tmp_path_factory.mktemp(request.param)
-    assert cli.main(["notebooks", request.param, "--out", str(out)]) == 0
+    assert authoring_main(["notebooks", request.param, "--out", str(out)]) == 0
     return request.param, out
 
 

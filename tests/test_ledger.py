@@ -12,8 +12,8 @@ from typing import Any, get_type_hints
 import pytest
 from conftest import ROOT
 
+from authoring.__main__ import main as authoring_main
 from authoring.slides import read
-from salon import cli
 from salon.lecture.equations import FOR_ALL, LEDGER, Equation, markdown, rows
 from salon.lecture.lab import originals
 from salon.words import set_language
@@ -150,11 +150,11 @@ def test_the_ledger_notices_a_new_loss_a_lost_test_and_a_wrong_variable() -> Non
 
 
 def test_the_command_prints_every_entry(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["equations"]) == 0
+    assert authoring_main(["equations"]) == 0
     printed = capsys.readouterr().out
     for entry in LEDGER:
         assert all(text in printed for text in (entry.title, entry.latex, entry.cell, *entry.functions))
-    assert cli.main(["equations", "--markdown"]) == 0
+    assert authoring_main(["equations", "--markdown"]) == 0
     assert capsys.readouterr().out == markdown() + "\n"
 
 

@@ -1,4 +1,4 @@
-"""The form of the notebooks, and that `salon notebooks` sees what it should and strips what it should."""
+"""The form of the notebooks, and that `python -m authoring notebooks` sees what it should and strips what it should."""
 
 import base64
 import io
@@ -12,7 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 
 from authoring import form, notebooks
-from salon import cli
+from authoring.__main__ import main as authoring_main
 from salon.lecture import rounded, show, table
 from salon.words import SalonError
 
@@ -223,11 +223,11 @@ def test_a_cell_that_fails_leaves_the_file_alone(good: tuple[NotebookNode, Path]
 
 
 def test_the_command_line_says_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["notebooks", "check", "00"]) == 0
+    assert authoring_main(["notebooks", "check", "00"]) == 0
     assert "0 complaints about 1 notebooks" in capsys.readouterr().out
-    assert cli.main(["notebooks", "check", "zh/00"]) == 0
+    assert authoring_main(["notebooks", "check", "zh/00"]) == 0
     assert "0 complaints about 1 notebooks" in capsys.readouterr().out
-    assert cli.main(["notebooks", "check", "99_none"]) == 2
+    assert authoring_main(["notebooks", "check", "99_none"]) == 2
     assert "expected one of 00_start_here" in capsys.readouterr().err
 
 

@@ -20,7 +20,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from authoring import bundle, script
 from salon import paths
-from salon.lecture import doctor, job, lab, platforms, setup
+from salon.lecture import doctor, lab, platforms, setup
+from salon.lecture.job import _Losses
 from salon.lecture.platforms import HELD, SERVER, Place, Requirement
 from salon.lecture.views import feature_map
 from salon.widgets import host
@@ -500,7 +501,7 @@ def test_a_training_in_a_script_tells_its_losses(tmp_path: Path, capsys: Capture
     )
     nbformat.write(new_notebook(cells=[new_markdown_cell("# Top"), cell]), tmp_path / "one.ipynb")
     assert "\nrun = train(fixed, data=data, log=part.log)\n" in script.as_script(tmp_path / "one.ipynb")
-    losses = job._Losses(types.SimpleNamespace(part="live"))  # type: ignore[arg-type]
+    losses = _Losses(types.SimpleNamespace(part="live"))  # type: ignore[arg-type]
     losses({"step": 10, "loss": 2.25})
     assert json.loads(capsys.readouterr().out) == {"metric": "live loss", "value": 2.25, "step": 10}
 
@@ -517,7 +518,7 @@ def test_the_lab_opens_in_either_language(monkeypatch: Patch, tmp_path: Path) ->
     assert "--LabApp.default_url=/lab/tree/00_start_here.ipynb" in lab.lab_arguments(tmp_path)
     assert "--LabApp.default_url=/lab/tree/zh/00_start_here.ipynb" in lab.lab_arguments(tmp_path, lang="zh")
     monkeypatch.setattr(lab, "originals", lambda: tmp_path)
-    with pytest.raises(SalonError, match="salon notebooks build"):
+    with pytest.raises(SalonError, match="git checkout -- notebooks"):
         lab.open_lab(tmp_path / "mine", lang="zh")
 
 

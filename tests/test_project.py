@@ -13,6 +13,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
+from authoring.__main__ import parser as authoring_parser
 from salon import cli
 from salon.lecture import doctor
 
@@ -23,7 +24,7 @@ LIMIT_MB = 60
 
 # A room may import from rooms that stand lower; faces and model stand level and know nothing of each other.
 LEVELS = {"__init__": 0, "words": 1, "paths": 2, "faces": 3, "model": 3, "training": 4, "evaluation": 5, "figures": 6}
-LEVELS |= {"widgets": 7, "lecture": 8, "experiments": 9, "authoring": 10, "cli": 11, "__main__": 12}
+LEVELS |= {"widgets": 7, "lecture": 8, "experiments": 9, "cli": 10, "__main__": 11, "authoring": 12}
 
 
 def pyproject() -> dict:
@@ -133,10 +134,11 @@ def test_no_weights_or_data_by_pickle() -> None:
 def test_commands_that_a_reader_is_told_exist(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL))
-    commands = set(re.findall(r"(?:^|[\s`])salon ([a-z]+)", code))
+    for name, built in (("salon", cli.parser()), ("python -m authoring", authoring_parser())):
+        commands = set(re.findall(rf"(?:^|[\s`]){name} ([a-z]+)", code))
+        known = next(action.choices for action in built._actions if action.dest == "command_name")
+        assert commands <= set(known), commands - set(known)
     targets = set(re.findall(r"\bmake ([a-z][a-z-]*)", code))
-    known = next(action.choices for action in cli.parser()._actions if action.dest == "command_name")
-    assert commands <= set(known), commands - set(known)
     written = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert {"lab", "test"} <= written and targets <= written, targets - written
 
@@ -157,7 +159,7 @@ def test_the_two_readmes_say_the_same_commands() -> None:
 
 
 def test_shipped_files_are_those_of_the_data_sheet() -> None:
-    assert doctor.read_checksums(ROOT / "data") == doctor.checksums(ROOT / "data"), "run `salon checksums`"
+    assert doctor.read_checksums(ROOT / "data") == doctor.checksums(ROOT / "data")
 
 
 def test_notebooks_are_tested_with_the_network_refused() -> None:

@@ -13,10 +13,10 @@ from conftest import ROOT
 from matplotlib.text import Text
 
 from authoring import slide_checks, slides
+from authoring.__main__ import main as authoring_main
 from authoring.slide_figures import FIGURES, LEAST, draw
 from authoring.slide_numbers import fill
 from authoring.slides import LIVE, prepare, read, spoken_minutes
-from salon import cli
 from salon.evaluation.results import by_seed, read_table
 from salon.words import SalonError
 
@@ -29,7 +29,7 @@ languages = pytest.mark.parametrize("lang", ["en", "zh"])
 
 def test_there_is_nothing_to_complain_about(capsys: pytest.CaptureFixture[str]) -> None:
     assert slide_checks.complaints() == []
-    assert cli.main(["slides", "check"]) == 0
+    assert authoring_main(["slides", "check"]) == 0
     assert capsys.readouterr().out == "0 complaints about the deck\n"
 
 
@@ -224,7 +224,7 @@ def test_what_answers_a_guess_comes_after_it(lang: str) -> None:
 
 def test_without_node_it_says_what_to_install(monkeypatch, capsys) -> None:
     monkeypatch.setattr(slides.shutil, "which", lambda name: None)
-    assert cli.main(["slides", "build"]) == 2
+    assert authoring_main(["slides", "build"]) == 2
     assert re.search(
         r"Node none was found.*Node 20 or later.*apt install nodejs npm.*make slides", capsys.readouterr().err
     )

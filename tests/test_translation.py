@@ -11,6 +11,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from authoring import form, notebooks, translation
+from authoring.__main__ import main as authoring_main
 from salon.lecture import lab
 
 ENGLISH = {
@@ -146,7 +147,6 @@ def test_check_on_a_copy_names_the_edited_cell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The command itself, on a copy of the first notebook: English text, formula and code in turn."""
-    from salon import cli
 
     shutil.copytree(lab.originals(), tmp_path, dirs_exist_ok=True)
     for module in (notebooks, translation):
@@ -156,11 +156,11 @@ def test_check_on_a_copy_names_the_edited_cell(
     cell = next(cell for cell in notebook.cells if cell.id == "explorer-after")
     cell.source += " And more."
     nbformat.write(notebook, path)
-    assert cli.main(["notebooks", "check", "00"]) == 1
+    assert authoring_main(["notebooks", "check", "00"]) == 1
     assert "cell explorer-after was changed in English" in capsys.readouterr().out
     chinese = nbformat.read(notebooks.chinese_of(path), as_version=4)
     code = next(cell for cell in chinese.cells if cell.id == "explorer-check")
     code.source += "\n# 多一行"
     nbformat.write(chinese, notebooks.chinese_of(path))
-    assert cli.main(["notebooks", "check", "00"]) == 1
+    assert authoring_main(["notebooks", "check", "00"]) == 1
     assert "cell explorer-check differs from what is built" in capsys.readouterr().out

@@ -112,11 +112,11 @@ def check_files() -> str:
     expected, found = read_checksums(), checksums()
     wrong = [name for name, digest in expected.items() if found.get(name) != digest]
     if not expected:
-        raise SalonError("data/README.md lists no file. Write the list with `salon checksums`.")
+        raise SalonError("data/README.md lists no file. Write the list with `python -m authoring checksums`.")
     if wrong:
         raise SalonError(
             f"{len(wrong)} of {len(expected)} shipped files are missing or changed, first {wrong[0]}. Get "
-            "them back with `git checkout -- data`, or accept what you made yourself with `salon checksums`."
+            "them back with `git checkout -- data`, or accept your own with `python -m authoring checksums`."
         )
     return f"{len(expected)} files are as they were shipped"
 

@@ -1,6 +1,6 @@
 """The exercises, one of each part: the solutions, the stubs made from them, and the notebook cells made from both.
 
-This is the one source: between the marks stands the solution; `salon notebooks build` writes the cells.
+This is the one source: between the marks stands the solution; `python -m authoring notebooks build` writes the cells.
 """
 
 import inspect
@@ -122,7 +122,7 @@ def complaints(notebook: Any, path: Path) -> Iterator[str]:
         missing = [cell for cell in _ids(name) if cell not in ids]
         yield from (f"the exercise cell {cell} is missing" for cell in missing)
     for name, cell, _ in _stale(notebook):
-        yield f"cell {cell.id} differs from {name} in salon/lecture/exercises.py; run `salon notebooks build`"
+        yield f"cell {cell.id} differs from {name} in salon/lecture/exercises.py; build the notebooks"
 
 
 def _ids(name: str) -> tuple[str, str, str]:

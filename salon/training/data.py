@@ -329,7 +329,7 @@ def read_benchmark(folder: Path) -> Benchmark:
     if facts["generator"] != GENERATOR_VERSION:
         raise SalonError(
             f"The test people in {folder} were drawn by version {facts['generator']} of the generator; this is "
-            f"version {GENERATOR_VERSION}. Draw them again, and all that hangs on them: `salon refresh`."
+            f"version {GENERATOR_VERSION}. Draw them again, and all that hangs on them: `make refresh`."
         )
     for kind, pixels in sheets.items():
         if digest(pixels) != facts["digests"][kind]:
@@ -346,7 +346,7 @@ def _of_pixels(pixels: dict[str, Tensor], scenes: Scenes) -> Benchmark:
     return Benchmark(**images, labels=scenes.labels, scenes=scenes)
 
 
-_MEND = "get the files back with `git checkout -- data`, or draw them again with `salon refresh`."
+_MEND = "get the files back with `git checkout -- data`, or draw them again with `make refresh`."
 
 
 def fingerprints(benchmark: Benchmark) -> dict[str, Tensor]:

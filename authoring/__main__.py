@@ -1,0 +1,130 @@
+"""What makes the lecture rather than gives it: `python -m authoring …`, in a checkout."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from salon.cli import add, run
+
+
+def notebooks(arguments: argparse.Namespace) -> int:
+    """build the Chinese edition, run the notebooks in place, check them, or write an edition into --out"""
+    from authoring.notebooks import build, complaints, find, name_of, run
+
+    if arguments.what in ("class", "instructor"):
+        from authoring.editions import write_edition
+
+        print(*write_edition(arguments.what, arguments.out, arguments.names), sep="\n")
+        return 0
+    if arguments.what == "build":
+        print(*(f"built {name_of(path)}" for path in build()), sep="\n")
+    paths = find(arguments.names)
+    if arguments.what == "run":
+        for path in paths:
+            print(f"{name_of(path)}: {run(path)}", flush=True)
+    found = [text for path in paths for text in complaints(path)]
+    print(*found, f"{len(found)} complaints about {len(paths)} notebooks", sep="\n")
+    return int(bool(found))
+
+
+def slides(arguments: argparse.Namespace) -> int:
+    """build the deck (HTML and PDF, needs Node and Chromium), or check it"""
+    from authoring.slide_checks import complaints
+    from authoring.slides import build
+
+    if arguments.what == "build":
+        for path in build():
+            print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)", flush=True)
+    found = complaints()
+    print(*found, f"{len(found)} complaints about the deck", sep="\n")
+    return int(bool(found))
+
+
+def bundle(arguments: argparse.Namespace) -> None:
+    """write one zip with notebooks, package and data, to be unpacked on Colab or Mo"""
+    from authoring.bundle import write_bundle
+
+    out = write_bundle(arguments.out, arguments.lang)
+    print(f"saved {out}, {out.stat().st_size / 1e6:.0f} MB")
+
+
+def script(arguments: argparse.Namespace) -> None:
+    """write a notebook as a .py for a job: pictures go into files, progress into lines of JSON"""
+    from authoring.notebooks import find
+    from authoring.script import as_script
+
+    path = find([arguments.notebook])[0]
+    out = arguments.out or Path(f"{path.stem}.py")
+    out.write_text(as_script(path), encoding="utf-8")
+    print(f"saved {out}")
+
+
+def equations(arguments: argparse.Namespace) -> None:
+    """list each equation of the paper with its function, symbols, notebook cell and tests"""
+    from salon.lecture.equations import FOR_ALL, LEDGER, markdown
+
+    for_all = "tests of all losses and scores: " + "; ".join(FOR_ALL)
+    print(markdown() if arguments.markdown else "\n\n".join([*map(str, LEDGER), for_all]))
+
+
+def picture(arguments: argparse.Namespace) -> None:
+    """draw the README's picture from the stored table of the confidence experiment"""
+    from authoring.refresh import draw_picture
+
+    print(f"saved {draw_picture()}")
+
+
+def refresh(arguments: argparse.Namespace) -> None:
+    """make everything under data/ and the notebooks' outputs again, in order (about four hours)"""
+    from authoring.refresh import refresh
+
+    refresh()
+
+
+def checksums(arguments: argparse.Namespace) -> None:
+    """renew the checksums in data/README.md"""
+    from salon.lecture.doctor import write_checksums
+
+    print(f"{write_checksums()} files in data/README.md")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands; `arguments.command` is the function to call."""
+    top = argparse.ArgumentParser("python -m authoring", description=__doc__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND", dest="command_name")
+
+    command = add(commands, bundle)
+    command.add_argument("out", type=Path, metavar="OUT.zip")
+    command.add_argument("--lang", choices=("en", "zh"), default="en")
+
+    command = add(commands, script)
+    command.add_argument("notebook", help="its beginning: 03, zh/03")
+    command.add_argument(
+        "--out", type=Path, metavar="OUT.py", help="default: in the current folder, by its name"
+    )
+
+    command = add(commands, notebooks)
+    command.add_argument("what", choices=("build", "run", "check", "class", "instructor"))
+    command.add_argument("names", nargs="*", metavar="NAME", help="its beginning: 03, zh/03 (default: all)")
+    command.add_argument(
+        "--out", type=Path, metavar="DIR", help="of an edition; default: dist/class or dist/instructor"
+    )
+
+    command = add(commands, slides)
+    command.add_argument("what", choices=("build", "check"))
+
+    command = add(commands, equations)
+    command.add_argument("--markdown", action="store_true", help="as a table, with its formulas")
+
+    for function in (picture, refresh, checksums):
+        add(commands, function)
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns its exit status."""
+    return run(parser(), argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
