@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from authoring import notebooks
 from authoring.picture import readme_figure
+from authoring.test_people import write_test_sheets
 from authoring.views import write_explorer_table, write_feature_views
 from experiments.ablation import reproduce_ablation
 from experiments.convergence import reproduce_convergence
@@ -19,7 +20,6 @@ from experiments.reproduce import ship_model
 from salon.evaluation.results import read_table
 from salon.lecture.doctor import write_checksums
 from salon.paths import data_root
-from salon.training.data import write_test_sheets
 
 
 def draw_picture() -> str:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from authoring.picture import people_and_variations
 from salon.evaluation.benchmark import REJECTED, black_hole, evaluate_benchmark
+from salon.evaluation.people import CONDITIONS, test_benchmark
 from salon.evaluation.results import read_provenance, read_table
 from salon.faces.people import sample_people, split_people
 from salon.faces.render import frontal_views, render, sample_views
@@ -30,7 +31,7 @@ from salon.figures.style import panels
 from salon.model.decorrelation import variation_masks
 from salon.paths import cache_path, data_path
 from salon.training.checkpoints import load
-from salon.training.data import CONDITIONS, test_benchmark, train_set
+from salon.training.data import train_set
 from salon.training.loop import train
 from salon.training.recipes import recipe
 from salon.words import SalonError

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import torch
 
+from salon.evaluation.people import TEST_IMAGES, test_benchmark
 from salon.evaluation.probes import varied_embedding
 from salon.figures.explorer import ConfidenceTable
 from salon.figures.umap import feature_views
 from salon.lecture.views import lecture_model, live_explorer
 from salon.paths import data_path, data_root
 from salon.training import checkpoints
-from salon.training.data import TEST_IMAGES, test_benchmark
 
 SHOWN_PEOPLE = 120  # of the map: 480 points
 

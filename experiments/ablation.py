@@ -25,18 +25,18 @@ from salon.evaluation.benchmark import (
     scores_of,
 )
 from salon.evaluation.intervals import bootstrap_tar_at_far
-from salon.evaluation.results import write_table
-from salon.model.network import Recogniser, embed
-from salon.training import checkpoints
-from salon.training.data import (
+from salon.evaluation.people import (
     CONDITIONS,
-    RENDERED,
     UNSEEN,
     Benchmark,
     render_benchmark,
     test_benchmark,
     validation_benchmark,
 )
+from salon.evaluation.results import write_table
+from salon.model.network import Recogniser, embed
+from salon.training import checkpoints
+from salon.training.data import RENDERED
 from salon.training.loop import fingerprint
 from salon.training.recipes import Recipe, recipe
 from salon.training.runs import run_path, trained

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from experiments.ablation import workers
 from salon.evaluation.benchmark import evaluate_benchmark
+from salon.evaluation.people import Benchmark, test_benchmark
 from salon.evaluation.results import write_table
 from salon.model.losses import identification_logits
 from salon.model.network import embed
-from salon.training.data import Benchmark, TrainSet, test_benchmark
+from salon.training.data import TrainSet
 from salon.training.loop import Run, begin, draw_batch, fit, train_data
 from salon.training.recipes import Recipe, recipe
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from experiments.ablation import SCALES, Setting, pictures, row_recipe, run_of, train_run, workers
 from salon.evaluation.benchmark import black_hole, evaluate_benchmark
+from salon.evaluation.people import CONDITIONS, Benchmark
 from salon.evaluation.probes import linear_probe, probe_all, varied_embedding
 from salon.evaluation.results import read_provenance, write_table
 from salon.faces.people import TRAITS, split_people
@@ -20,7 +21,6 @@ from salon.model.decorrelation import CONSTANT, impostor_cosine, sub_embedding_c
 from salon.model.matching import fuse
 from salon.model.network import Recogniser, embed
 from salon.training.checkpoints import load_training
-from salon.training.data import CONDITIONS, Benchmark
 from salon.training.recipes import Recipe
 
 # Beside the rows of the ablation: eight sub-embeddings where four were best, since the correlation of few is another

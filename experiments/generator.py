@@ -13,13 +13,13 @@ from torch import Tensor
 
 from salon.evaluation.benchmark import evaluate_benchmark, scores_of, tar
 from salon.evaluation.intervals import bootstrap_interval, permutation_p, t_interval
+from salon.evaluation.people import TEST_PEOPLE, TEST_STRENGTH, Benchmark, test_benchmark
 from salon.evaluation.results import write_table
 from salon.faces.people import People, split_people
 from salon.faces.render import Views, frontal_views, render, sample_views, truth
 from salon.model.network import Recogniser, embed
 from salon.paths import data_path
 from salon.training import checkpoints
-from salon.training.data import TEST_PEOPLE, TEST_STRENGTH, Benchmark, test_benchmark
 from salon.training.recipes import recipe
 from salon.training.runs import trained
 

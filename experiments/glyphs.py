@@ -23,15 +23,15 @@ from torch import Tensor
 
 from salon.evaluation.benchmark import clean_and_mixed, evaluate_benchmark
 from salon.evaluation.intervals import t_interval
+from salon.evaluation.people import CONDITIONS, TEST_IMAGES, Benchmark
 from salon.evaluation.results import TAR, write_table
+from salon.faces.pixels import as_bytes, digest, from_bytes
 from salon.faces.variations import random_sides
 from salon.model.network import Recogniser
-from salon.training.data import CONDITIONS, Benchmark, TrainSet
+from salon.training.data import TrainSet
 from salon.training.loop import begin, fit_variances_afterwards, train, train_step
 from salon.training.recipes import Recipe, recipe
 from salon.training.runs import run_path
-from salon.training.scenes import TEST_IMAGES
-from salon.training.sheets import as_bytes, digest, from_bytes
 from salon.words import SalonError
 
 # --- the characters

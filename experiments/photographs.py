@@ -14,11 +14,13 @@ from torch import Tensor
 from experiments.real_faces import att_pairs, faces_folder
 from salon.evaluation.benchmark import clean_and_mixed, evaluate_benchmark, remembering
 from salon.evaluation.pairs import MATCHING, distinct, raw_pixel_scores, verification
+from salon.evaluation.people import CONDITIONS, TEST_IMAGES, Benchmark
 from salon.evaluation.results import TAR, difference, write_table
 from salon.faces.collections import Pairs, read_pairs
+from salon.faces.pixels import digest, from_bytes
 from salon.model.network import Recogniser, embed
 from salon.training import checkpoints
-from salon.training.data import CONDITIONS, RENDERED, Benchmark, TrainSet
+from salon.training.data import RENDERED, TrainSet
 from salon.training.folders import (
     LEAST,
     MOST,
@@ -32,8 +34,6 @@ from salon.training.folders import (
 from salon.training.loop import fingerprint
 from salon.training.recipes import Recipe, recipe
 from salon.training.runs import trained
-from salon.training.scenes import TEST_IMAGES
-from salon.training.sheets import digest, from_bytes
 
 TEST_TURNED = (30.0, 65.0)  # degrees, as rendered people are tested
 

@@ -99,7 +99,7 @@ def _on_pairs(recogniser, arguments: argparse.Namespace) -> dict:
 
 def _on_benchmark(recogniser, arguments: argparse.Namespace) -> dict:
     from salon.evaluation.benchmark import evaluate_benchmark
-    from salon.training.data import test_benchmark
+    from salon.evaluation.people import test_benchmark
 
     rows = evaluate_benchmark(recogniser, test_benchmark(), matchings=(arguments.matching,))
     return {f"{row['condition']}_{row['metric']}": row["value"] for row in rows}

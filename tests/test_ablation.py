@@ -20,15 +20,15 @@ from experiments.ablation import (
     rows_at,
     workers,
 )
+from salon.evaluation import people
 from salon.evaluation.benchmark import evaluate_benchmark, evaluate_rejection, remembering
 from salon.evaluation.intervals import t_interval
+from salon.evaluation.people import CONDITIONS, UNSEEN, render_benchmark
 from salon.evaluation.results import by_seed, difference, judged, read_provenance, read_table
 from salon.model.embedding import InputSpec
 from salon.model.network import Recogniser
 from salon.paths import data_path
-from salon.training import data
 from salon.training.checkpoints import load
-from salon.training.data import CONDITIONS, UNSEEN, render_benchmark
 from salon.words import SalonError
 
 CHOSEN = {row: tries[0] for row, tries in CANDIDATES.items()}
@@ -136,7 +136,7 @@ def test_a_slice_of_the_stored_ablation_is_measured_again(table):
     """The clean start of seed 0 is shipped; other CPUs round other last bits, which moves a pair or two."""
     model, _ = load(data_path("models", "start.safetensors"))
     full = table[table.seed == 0]
-    for row in evaluate_benchmark(model, data.test_benchmark(), ("clean", "mixed", "glasses")):
+    for row in evaluate_benchmark(model, people.test_benchmark(), ("clean", "mixed", "glasses")):
         stored = by_seed(full, ("start", False), row["condition"], row["metric"])[0]
         assert abs(stored / 100 - row["value"]) < 0.005
 

@@ -10,25 +10,30 @@ import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import save_file
 
+from authoring.test_people import fingerprints, write_benchmark, write_sheet
+from salon.evaluation import people
 from salon.evaluation.benchmark import POLICIES, evaluate_benchmark, evaluate_templates, measures, tar
+from salon.evaluation.people import (
+    BY_CAMERA,
+    BY_FACE,
+    CONDITIONS,
+    KINDS,
+    TEST_STRENGTH,
+    UNSEEN,
+    Benchmark,
+    fingerprint,
+    read_benchmark,
+    read_sheet,
+    sample_scenes,
+)
 from salon.faces.nuisances import NUISANCES
 from salon.faces.people import split_people
+from salon.faces.pixels import digest
 from salon.faces.variations import DEGRADE, VARIATIONS, degrade
 from salon.model.embedding import Embedding, InputSpec
 from salon.model.matching import fuse
 from salon.model.network import Recogniser
 from salon.training import data
-from salon.training.data import (
-    BY_CAMERA,
-    BY_FACE,
-    CONDITIONS,
-    TEST_STRENGTH,
-    UNSEEN,
-    Benchmark,
-    read_benchmark,
-)
-from salon.training.scenes import KINDS, sample_scenes
-from salon.training.sheets import digest, fingerprint, read_sheet, write_sheet
 from salon.words import SalonError
 
 DRAWN, PEOPLE = 6, 24  # to look at; to measure with: 24 x 23 impostors are enough for FAR = 1e-3
@@ -43,7 +48,7 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made():
-    return data.render_benchmark("test", DRAWN, progress=False)
+    return people.render_benchmark("test", DRAWN, progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +62,7 @@ def pictures():
 @pytest.fixture(scope="module")
 def folder(made, tmp_path_factory):
     folder = tmp_path_factory.mktemp("faces")
-    data.write_benchmark(made, folder)
+    write_benchmark(made, folder)
     return folder
 
 
@@ -120,7 +125,7 @@ def test_one_other_pixel_is_noticed(copied, kind):
 
 
 def test_faces_of_another_generator_are_refused(copied, monkeypatch):
-    monkeypatch.setattr(data, "GENERATOR_VERSION", "another")
+    monkeypatch.setattr(people, "GENERATOR_VERSION", "another")
     with pytest.raises(SalonError, match=r"version another.*make refresh"):
         read_benchmark(copied)
 
@@ -157,7 +162,7 @@ def test_the_stored_numbers_draw_the_same_pictures_at_any_size(folder):
 def test_every_condition_has_one_strength_and_a_meaning():
     assert {*CONDITIONS, *UNSEEN} == {*TEST_STRENGTH, "mixed"} and not {*CONDITIONS} & {*UNSEEN}
     assert all(0 < TEST_STRENGTH[name] <= 1 for name in TEST_STRENGTH if name != "clean")
-    assert set(VARIATIONS) == set(data.TRAINED)
+    assert set(VARIATIONS) == set(people.TRAINED)
     assert set(BY_CAMERA) <= set(DEGRADE) and set(BY_FACE) <= set(NUISANCES)
 
 
@@ -181,17 +186,17 @@ def test_another_seed_draws_other_pictures(made, condition):
 
 def test_rendered_conditions_are_kept(made, monkeypatch):
     probes = made.probes("mask")
-    monkeypatch.setattr(data, "seen_under", None)  # whoever calls it now fails
+    monkeypatch.setattr(people, "seen_under", None)  # whoever calls it now fails
     assert torch.equal(made.probes("mask"), probes)
 
 
 def test_the_fingerprints_stored_beside_the_sheets_hold_and_would_show_a_change(made, folder):
     """Other processors round other last bits (1e-6 was seen), other JPEG decoders other bytes (0.001 if one in ten)."""
-    stored = data.stored_fingerprints(folder)
-    assert set(stored) == {*data.DEGRADED, "mixed"}
-    for name, now in data.fingerprints(read_benchmark(folder)).items():
+    stored = people.stored_fingerprints(folder)
+    assert set(stored) == {*people.DEGRADED, "mixed"}
+    for name, now in fingerprints(read_benchmark(folder)).items():
         assert (stored[name] - now).abs().max() < (0.01 if name == "jpeg" else 1e-4)
-    for name in data.DEGRADED:
+    for name in people.DEGRADED:
         other = fingerprint(degrade(made.straight, name, TEST_STRENGTH[name] + 0.1, seed=1))
         assert (stored[name] - other).abs().max() > 0.01
 

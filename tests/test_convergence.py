@@ -7,8 +7,8 @@ import torch
 
 from experiments import convergence
 from salon.evaluation.benchmark import clean_and_mixed
+from salon.evaluation.people import render_benchmark
 from salon.model.network import embed
-from salon.training.data import render_benchmark
 from salon.training.loop import begin, train_data
 from salon.training.recipes import recipe
 

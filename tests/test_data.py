@@ -6,17 +6,26 @@ import numpy as np
 import pytest
 import torch
 
+from authoring.test_people import fingerprints
 from experiments.bench import LIVE_IMAGES, LIVE_PEOPLE, live_pair
+from salon.evaluation import people
 from salon.evaluation.benchmark import black_hole
+from salon.evaluation.people import (
+    KINDS,
+    TEST_IMAGES,
+    TEST_PEOPLE,
+    Scenes,
+    render_scenes,
+    sample_scenes,
+    stored_fingerprints,
+)
 from salon.evaluation.results import read_provenance, read_table, write_table
 from salon.faces.people import GENERATOR_VERSION
 from salon.lecture.views import lecture_model, write_page
 from salon.model.network import embed
 from salon.paths import data_path, data_root
-from salon.training import checkpoints, data
+from salon.training import checkpoints
 from salon.training.attributes import load_attributes
-from salon.training.data import TEST_IMAGES, TEST_PEOPLE, fingerprints, render_scenes, stored_fingerprints
-from salon.training.scenes import KINDS, Scenes, sample_scenes
 from salon.words import SalonError
 
 MODELS = sorted(path.stem for path in (data_root() / "models").glob("*.safetensors"))
@@ -25,7 +34,7 @@ TABLES = sorted(path.stem for path in (data_root() / "results").glob("*.csv"))
 
 @pytest.fixture(scope="module")
 def benchmark():
-    return data.test_benchmark()
+    return people.test_benchmark()
 
 
 @pytest.mark.parametrize("name", MODELS)

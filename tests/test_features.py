@@ -5,12 +5,12 @@ import torch
 import torch.nn.functional as F
 
 from experiments import features
+from salon.evaluation.people import Benchmark, render_benchmark
 from salon.evaluation.results import by_seed, read_table
 from salon.faces.variations import DEGRADE
 from salon.model.decorrelation import CONSTANT
 from salon.model.embedding import Embedding
 from salon.model.network import InputSpec, Recogniser
-from salon.training.data import Benchmark, render_benchmark
 
 
 def test_probes_are_told_apart_by_who_owns_a_sub_embedding(monkeypatch):

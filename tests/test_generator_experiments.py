@@ -13,6 +13,7 @@ from sklearn.model_selection import permutation_test_score
 from sklearn.naive_bayes import GaussianNB
 
 from experiments import bench, gap, generator, real_faces
+from salon.evaluation import people
 from salon.evaluation.benchmark import evaluate_benchmark
 from salon.evaluation.intervals import bootstrap_interval, permutation_p, t_interval, t_quantile
 from salon.evaluation.pairs import evaluate_pairs
@@ -22,7 +23,7 @@ from salon.faces.render import render, sample_views
 from salon.model.embedding import InputSpec
 from salon.model.network import Recogniser
 from salon.paths import data_path
-from salon.training import checkpoints, data
+from salon.training import checkpoints
 from salon.words import SalonError
 
 # --- how sure a number is
@@ -143,7 +144,7 @@ def test_a_hit_is_what_the_protocol_calls_rank_1():
 
 @pytest.fixture(scope="module")
 def benchmark():
-    return data.render_benchmark("test", 12, progress=False)  # 12 people make the 500 impostors of FAR = 1e-3
+    return people.render_benchmark("test", 12, progress=False)  # 12 people make the 500 impostors of FAR = 1e-3
 
 
 def test_the_hits_of_all_people_are_the_benchmarks_rank_1(benchmark):

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from experiments import glyphs
 from salon.evaluation import results
 from salon.evaluation.intervals import t_interval
+from salon.evaluation.people import CONDITIONS
 from salon.evaluation.results import read_provenance, read_table
-from salon.training.data import CONDITIONS
 
 NONE = torch.zeros(1)
 

@@ -14,11 +14,12 @@ from experiments.photographs import folder_benchmark, unseen_pairs
 from experiments.real_faces import att_pairs
 from salon.evaluation.benchmark import evaluate_benchmark
 from salon.evaluation.intervals import t_interval
+from salon.evaluation.people import CONDITIONS
 from salon.faces.collections import read_image, read_pairs
 from salon.model.embedding import LUMA
 from salon.model.network import Recogniser
 from salon.training import checkpoints
-from salon.training.data import CONDITIONS, TrainSet
+from salon.training.data import TrainSet
 from salon.training.folders import folder_set, split_names, train_on_folder
 from salon.training.loop import train
 from salon.training.recipes import recipe

@@ -10,11 +10,13 @@ import time
 import pytest
 import torch
 
+from salon.evaluation.people import Benchmark
 from salon.evaluation.probes import linear_probe
+from salon.faces.pixels import digest
 from salon.model.decorrelation import impostor_cosine
 from salon.model.embedding import Embedding
 from salon.training import checkpoints
-from salon.training.data import Benchmark, TrainSet, digest, train_set
+from salon.training.data import TrainSet, train_set
 from salon.training.loop import begin, learning_rate, train, train_step
 from salon.training.recipes import RECIPES, recipe
 from salon.words import SalonError

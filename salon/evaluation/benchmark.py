@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from salon.evaluation.identification import ijbs_closed, ijbs_open, megaface_rank_1, tinyface_ranks
+from salon.evaluation.people import CONDITIONS, Benchmark
 from salon.evaluation.protocols import equal_error_rate, error_versus_reject, rank_k, tar_at_far
 from salon.model.embedding import Embedding
 from salon.model.matching import cosine_scores, fuse, likelihood_scores
 from salon.model.network import Recogniser, embed, evaluating
-from salon.training.data import CONDITIONS, Benchmark
 from salon.words import SalonError
 
 FAR = 1e-3

@@ -7,10 +7,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from salon.evaluation.people import Benchmark
 from salon.faces.variations import augment
 from salon.model.embedding import Embedding
 from salon.model.network import Recogniser, embed
-from salon.training.data import Benchmark
 from salon.words import SalonError
 
 

@@ -12,12 +12,12 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from salon.faces.collections import list_people, read_images
+from salon.faces.pixels import as_bytes, digest, from_bytes
 from salon.faces.variations import MOST_YAW, degrade
 from salon.model.embedding import LUMA
 from salon.training.data import TURNED, TrainSet
 from salon.training.loop import Run, train
 from salon.training.recipes import Recipe
-from salon.training.sheets import as_bytes, digest, from_bytes
 from salon.words import SalonError
 
 LICENCE = "none: weights trained on photographs of people are not to be shared"
