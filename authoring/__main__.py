@@ -61,10 +61,12 @@ def script(arguments: argparse.Namespace) -> None:
 
 def equations(arguments: argparse.Namespace) -> None:
     """list each equation of the paper with its function, symbols, notebook cell and tests"""
-    from salon.lecture.equations import FOR_ALL, LEDGER, markdown
+    from salon.lecture.equations import equations, rows
+    from salon.lecture.show import markdown
+    from salon.words import entry
 
-    for_all = "tests of all losses and scores: " + "; ".join(FOR_ALL)
-    print(markdown() if arguments.markdown else "\n\n".join([*map(str, LEDGER), for_all]))
+    for_all = "tests of all losses and scores: " + "; ".join(entry("ledger.for_all"))
+    print(markdown(rows()) if arguments.markdown else "\n\n".join([*map(str, equations()), for_all]))
 
 
 def picture(arguments: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.func import functional_call
 
-from salon.lecture.equations import LEDGER
+from salon.lecture.equations import equations
 from salon.model import decorrelation, losses, matching, mining
 from salon.model.embedding import Embedding, InputSpec
 from salon.model.network import Recogniser
@@ -127,7 +127,7 @@ each_case = pytest.mark.parametrize("name", CASES)
 
 
 def test_every_loss_and_score_of_the_ledger_is_a_case():
-    named = {name.removeprefix("salon.model.") for entry in LEDGER for name in entry.functions}
+    named = {name.removeprefix("salon.model.") for entry in equations() for name in entry.functions}
     assert named == CASES.keys() | OTHERS.keys()
 
 

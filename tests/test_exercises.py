@@ -404,8 +404,8 @@ def test_an_edition_leaves_the_language_as_it_was_and_no_link_outside() -> None:
     setup = new_code_cell('from salon import lecture\nlecture.setup("zh")', id="setup")
     assert editions._language_of(new_notebook(cells=[new_markdown_cell("#"), setup])) == "zh"
     with editions._speaking("zh"):
-        assert say("reset") == "重置"
-    assert say("reset") == "Reset"
+        assert say("widget.reset") == "重置"
+    assert say("widget.reset") == "Reset"
     text = "[start](00.ipynb), [English](../00.ipynb), [README](../../README.zh.md)"
     assert editions._without_outside(text, depth=1) == "[start](00.ipynb), [English](../00.ipynb), README"
     assert editions._without_outside("[README](../README.md)", depth=0) == "README"

@@ -21,7 +21,7 @@ from salon.model.network import Recogniser
 from salon.widgets.explorer import ConfidenceExplorer, explorer_page
 from salon.widgets.feature_map import FeatureMap
 from salon.widgets.host import words
-from salon.words import TEXTS, set_language
+from salon.words import set_language
 
 K = 4
 MOST = 400_000  # bytes of a page
@@ -140,9 +140,6 @@ def test_every_text_is_there_in_both_languages():
         english, chinese = words(room, "en"), words(room, "zh")
         assert english.keys() == chinese.keys()
         assert all(english[name] and chinese[name] for name in english)
-    for row in TEXTS.values():
-        fields = [sorted(part.split("}")[0] for part in text.split("{")[1:]) for text in row.values()]
-        assert all(other == fields[0] for other in fields)
 
 
 # ---- a kernel answers

@@ -6,15 +6,10 @@ import warnings
 
 import salon
 from salon.lecture import platforms
-from salon.words import set_language
+from salon.words import say, set_language
 
 SEED = 0
 
-_STATUS = {
-    "en": "Salon {version} is ready: English, one thread, seed {seed}",
-    "zh": "Salon {version} 已就绪：中文，单线程，随机种子 {seed}",
-}
-_OFFLINE = {"en": "; nothing is downloaded.", "zh": "；无需下载任何内容。"}
 # What libraries say about themselves and a reader can do nothing about: (message, category).
 _NOISE: tuple[tuple[str, type[Warning]], ...] = (
     ("n_jobs value .* overridden", UserWarning),  # umap-learn, whenever it is given a seed
@@ -35,8 +30,8 @@ def setup(lang: str = "en") -> None:
     _be_reproducible()
     for message, category in _NOISE:
         warnings.filterwarnings("ignore", message, category)
-    end = {"en": ".", "zh": "。"} if place.installed else _OFFLINE
-    print(_STATUS[lang].format(version=salon.__version__, seed=SEED) + end[lang])
+    end = say("setup.end" if place.installed else "setup.offline")
+    print(say("setup.ready", version=salon.__version__, seed=SEED) + end)
     if not place.usual:
         print(place)
 

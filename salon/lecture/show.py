@@ -30,9 +30,14 @@ def table(rows: Any, digits: int = 1) -> None:
     """Show a pandas table, or a list of rows under their header, as Markdown; numbers are `rounded`."""
     from IPython.display import Markdown, display
 
+    display(Markdown(markdown(rows, digits)))
+
+
+def markdown(rows: Any, digits: int = 1) -> str:
+    """What `table` shows."""
     if hasattr(rows, "columns"):
         flat = rows.reset_index()
         header = [str(name).replace("_", " ") for name in flat.columns]
         rows = [header, *flat.itertuples(index=False)]
     lines = ["| " + " | ".join(rounded(cell, digits) for cell in row) + " |" for row in rows]
-    display(Markdown("\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])))
+    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])

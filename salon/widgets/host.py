@@ -17,7 +17,7 @@ from typing import Any
 import traitlets
 from matplotlib.figure import Figure
 
-from salon.words import TEXTS, language, say
+from salon.words import entry, language, say
 
 try:
     import anywidget
@@ -69,8 +69,8 @@ def source(*names: str) -> str:
 
 def words(room: str, lang: str | None = None) -> dict[str, str]:
     """The rows `room.*` of the language table, by their last name, braces unfilled."""
-    own = {key.removeprefix(f"{room}."): key for key in TEXTS if key.startswith(f"{room}.")}
-    return {name: TEXTS[key][lang or language()] for name, key in own.items()} | {"reset": say("reset", lang)}
+    own = {name: texts[lang or language()] for name, texts in entry(room).items()}
+    return own | {"reset": say("widget.reset", lang)}
 
 
 def page(script: str, title: str, traits: dict[str, Any], lang: str | None = None) -> str:
