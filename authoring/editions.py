@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from authoring import form
+from authoring import exercises, form
 from authoring.notebooks import find, name_of, write
-from salon.lecture import check, exercises
+from salon.lecture import check
+from salon.lecture import exercises as solved
 from salon.words import language, say, set_language
 
 _DETAILS = re.compile(r"<details><summary>(.*?)</summary>(.*?)</details>", re.DOTALL)
@@ -69,9 +70,9 @@ def _solved(cell: Any) -> Iterator[Any]:
     name = cell.id.removeprefix("exercise-").removesuffix("-try")
     if cell.id == f"exercise-{name}-try" and name in exercises.EXERCISES:
         cell.source = exercises.try_cell(name, exercises.solution(name))
-        said = check.verdict(name, getattr(exercises, name))
+        said = check.verdict(name, getattr(solved, name))
         cell.outputs = [new_output("stream", name="stdout", text=said + "\n")]
-        note = [say("edition.note"), *(f"- {text}" for text in check.mistakes(name))]
+        note = [say("edition.note"), *(f"- {say(key)}" for key in check.mistakes(name))]
         yield new_markdown_cell("\n".join(note), id=f"exercise-{name}-note")
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from authoring import form, translation
+from authoring import exercises, form, translation
 from salon.lecture.lab import originals
 from salon.training.checkpoints import write_whole
 from salon.words import SalonError
@@ -130,8 +130,6 @@ def build() -> list[Path]:
     """
     import nbformat
 
-    from salon.lecture import exercises
-
     catalogue, built = translation.read_catalogue(), []
     for path in (path for path in find([]) if path.parent == originals()):
         notebook = nbformat.read(path, as_version=4)
@@ -155,10 +153,8 @@ def complaints(path: Path) -> list[str]:
     """What is wrong with a notebook, one sentence each; an English one answers for its Chinese edition too."""
     import nbformat
 
-    from salon.lecture import exercises
-
     notebook = nbformat.read(path, as_version=4)
-    found = [*form.complaints(notebook, path), *exercises.complaints(notebook, path)]
+    found = [*form.complaints(notebook, path), *exercises.exercise_complaints(notebook, path)]
     catalogue = path.parent / translation.catalogue_path().name
     if catalogue.exists() and chinese_of(path).exists():
         chinese = nbformat.read(chinese_of(path), as_version=4)

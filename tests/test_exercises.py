@@ -12,18 +12,20 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from torch.nn.functional import one_hot
 
-from authoring import editions
+from authoring import editions, exercises
 from authoring.__main__ import main as authoring_main
 from salon.evaluation.protocols import tar_at_far
-from salon.lecture import check, exercises
+from salon.lecture import check
 from salon.lecture.lab import originals
 from salon.model.embedding import Embedding
 from salon.model.losses import margin_loss
 from salon.model.matching import likelihood_scores
-from salon.words import LANGUAGES, TEXTS, say, set_language
+from salon.lecture.exercises import accept_rates, pair_scores, pull, refusals
+from salon.words import LANGUAGES, entry, say, set_language
 
+SOLVED = {function.__name__: function for function in (pull, pair_scores, accept_rates, refusals)}
 NAMES = list(exercises.EXERCISES)
-MISTAKES = [(name, key) for name, task in check.TASKS.items() for key in task.wrong]
+MISTAKES = [(name, key) for name in NAMES for key in check.mistakes(name)]
 # The notebooks in both editions; the Chinese one from the day that it is built.
 NOTEBOOKS = [
     pytest.param(name, lang, folder / f"{stem}.ipynb", id=f"{name}-{lang}")
@@ -51,11 +53,11 @@ def line(name: str, key: str, **values: object) -> str:
 
 def after(name: str, change: Callable) -> Callable:
     """The solution, its result changed."""
-    return lambda *given: change(getattr(exercises, name)(*given))
+    return lambda *given: change(SOLVED[name](*given))
 
 
 def right(name: str) -> str:
-    return line(name, "right", n=len(check.TASKS[name].sizes))
+    return line(name, "right", n=len(check.TASKS[name][1]))
 
 
 # The check.
@@ -73,12 +75,11 @@ def test_the_stub_runs_and_is_not_yet_solved_and_the_solution_is_right(name, lan
 
 @pytest.mark.parametrize(("name", "key"), MISTAKES)
 def test_each_mistake_is_told_by_its_name_and_no_other(name: str, key: str) -> None:
-    old, new = check.TASKS[name].wrong[key]
-    assert exercises.solution(name).count(old) == 1, "the slip must be an edit of the solution"
-    wrong = check.mistaken(name, old, new)
+    assert exercises.solution(name).count(entry(key)["old"]) == 1, "the slip must be an edit of the solution"
+    wrong = check.mistakes(name)[key]
     for lang in LANGUAGES:
         set_language(lang)
-        assert check.verdict(name, wrong) == line(name, f"{name}.{key}")
+        assert check.verdict(name, wrong) == line(name, key.removeprefix("check."))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -100,7 +101,7 @@ def test_each_mistake_is_told_by_its_name_and_no_other(name: str, key: str) -> N
     ],
 )
 def test_general_mistakes_are_told_for_every_exercise(name, change, key, values) -> None:
-    values = {"n": len(check.TASKS[name].sizes)} if "n" in values else values
+    values = {"n": len(check.TASKS[name][1])} if "n" in values else values
     assert check.verdict(name, after(name, change)) == line(name, key, **values)
 
 
@@ -116,7 +117,7 @@ def test_general_mistakes_are_told_for_every_exercise(name, change, key, values)
     ],
 )
 def test_a_wrong_factor_is_given_its_name(name, change, factor) -> None:
-    wrong = lambda *given: change(getattr(exercises, name)(*given), *given)  # noqa: E731
+    wrong = lambda *given: change(SOLVED[name](*given), *given)  # noqa: E731
     assert check.verdict(name, wrong) == line(name, "scale", factor=factor)
 
 
@@ -211,12 +212,12 @@ def test_what_is_no_function_is_told(came: object) -> None:
 def test_a_changed_argument_is_told_although_the_numbers_are_right() -> None:
     def in_place(cosines, labels, scale, margin):
         cosines[torch.arange(len(labels)), labels] -= margin
-        return exercises.pull(cosines, labels, scale, 0.0)
+        return pull(cosines, labels, scale, 0.0)
 
     assert check.verdict("pull", in_place) == line("pull", "changed", argument="cosines")
 
     def sorted_in_place(genuine, impostor, far):
-        result = exercises.accept_rates(genuine, impostor, far)
+        result = accept_rates(genuine, impostor, far)
         impostor.copy_(impostor.sort(dim=1).values)
         return result
 
@@ -289,30 +290,20 @@ def test_another_way_is_right_too(name: str, function: Callable) -> None:
 
 
 def test_the_toys_of_the_text_come_out() -> None:
-    toy = exercises.pull(torch.tensor([[0.8, 0.6, -0.8]]), torch.tensor([0]), 10.0, 0.35)
+    toy = pull(torch.tensor([[0.8, 0.6, -0.8]]), torch.tensor([0]), 10.0, 0.35)
     assert toy.item() == pytest.approx(8.2, abs=0.05)
     f, g, v = torch.tensor([[[1.0, 0.0]]]), torch.tensor([[[0.8, 0.6]]]), torch.tensor([[0.1]])
-    assert exercises.pair_scores(f, v, g, v).item() == pytest.approx(0.61, abs=0.005)
+    assert pair_scores(f, v, g, v).item() == pytest.approx(0.61, abs=0.005)
     genuine, impostor = torch.tensor([[0.9, 0.8, 0.3, 0.2]]), torch.tensor([[0.7, 0.3, 0.1, 0.0]])
-    assert exercises.accept_rates(genuine, impostor, 0.25).tolist() == [0.5]
+    assert accept_rates(genuine, impostor, 0.25).tolist() == [0.5]
     confidences, groups = torch.tensor([[1.0], [2.0], [3.0], [4.0]]), torch.tensor([0, 1, 0, 0])
-    assert exercises.refusals(confidences, groups, 0.5).tolist() == pytest.approx([1 / 3, 1])
+    assert refusals(confidences, groups, 0.5).tolist() == pytest.approx([1 / 3, 1])
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_two_axes_of_a_call_have_one_length(name: str) -> None:
     for case in check._cases(name):
         assert len(set(case.sizes.values())) == len(case.sizes)
-
-
-def test_every_text_is_used_and_every_mistake_has_one() -> None:
-    special = {f"check.{name}.{key}" for name, t in check.TASKS.items() for key in (*t.wrong, *t.edges)}
-    written = {key for key in TEXTS if key.startswith("check.")}
-    source = Path(check.__file__).read_text(encoding="utf-8")
-    general = {key for key in written - special if key.count(".") == 1}
-    assert special <= written
-    assert all(f'"{key.removeprefix("check.")}"' in source or f'"{key}"' in source for key in general)
-    assert written - special - general == {key for key in written if key.startswith("check.shape.")}
 
 
 # The notebooks.
@@ -329,7 +320,7 @@ def cells(notebook: NotebookNode) -> dict[str, NotebookNode]:
 @pytest.mark.parametrize(("name", "lang", "path"), NOTEBOOKS)
 def test_the_notebook_holds_the_stub_and_a_folded_solution_that_passes(name, lang, path) -> None:
     notebook, found = read(path), cells(read(path))
-    assert list(exercises.complaints(notebook, path)) == []
+    assert list(exercises.exercise_complaints(notebook, path)) == []
     assert not exercises.refresh(notebook)
     assert found[f"exercise-{name}-try"].source == exercises.try_cell(name)
     assert len(exercises.try_cell(name).split("\n")) <= 25
@@ -357,14 +348,14 @@ def test_a_changed_cell_is_named_and_written_anew() -> None:
     attempt, answer = (cells(notebook)[f"exercise-{name}-{which}"] for which in ("try", "answer"))
     attempt.source, attempt.execution_count = attempt.source.replace("...", "pass"), 7
     answer.source = answer.source.replace("1 - P", "1 + P")
-    told = list(exercises.complaints(notebook, path))
+    told = list(exercises.exercise_complaints(notebook, path))
     assert len(told) == 2 and attempt.id in told[0] and answer.id in told[1]
     assert exercises.refresh(notebook)
     assert attempt.execution_count is None and not exercises.refresh(notebook)
     assert [cell.source for cell in notebook.cells] == [cell.source for cell in read(path).cells]
     notebook.cells.remove(attempt)
-    assert list(exercises.complaints(notebook, path)) == ["the exercise cell exercise-pull-try is missing"]
-    assert list(exercises.complaints(new_notebook(), Path("other.ipynb"))) == []
+    assert list(exercises.exercise_complaints(notebook, path)) == ["the exercise cell exercise-pull-try is missing"]
+    assert list(exercises.exercise_complaints(new_notebook(), Path("other.ipynb"))) == []
 
 
 # The editions.
@@ -390,14 +381,15 @@ def test_the_editions_hold_no_answer_or_every_answer(edition, name, lang, path, 
     said = capsys.readouterr().out
     if which == "class":
         assert said == line(name, "not_yet") + "\n"
-        assert not [code for code in exercises.solution_lines(name) if code.split("  #")[0] in text]
+        own = exercises.solution(name).split('"""\n')[1].split("\n")
+        assert not [code for code in own if code.split("  #")[0].strip() in text]
         assert "<details>" not in found["recap"].source and found["recap"].source.count("**1.") == 1
         assert found[f"exercise-{name}-answer"].source.count("<details>") == 3
         assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)
     else:
         assert said == right(name) + "\n" == found[f"exercise-{name}-try"].outputs[0].text
         assert "<details>" not in text and "<details open>" in found["recap"].source
-        assert all(mistake in found[f"exercise-{name}-note"].source for mistake in check.mistakes(name))
+        assert all(say(key) in found[f"exercise-{name}-note"].source for key in check.mistakes(name))
 
 
 def test_an_edition_leaves_the_language_as_it_was_and_no_link_outside() -> None:

@@ -3,9 +3,10 @@
 Nothing here raises for a wrong answer. All axes differ in length, so that none is mistaken for another unseen.
 """
 
+import inspect
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from torch import Generator, Tensor
 from torch.nn.functional import normalize
 
 from salon.lecture import exercises
-from salon.words import say
+from salon.words import entry, say
 
 Arguments = dict[str, Any]
 
@@ -44,41 +45,30 @@ def verdict(name: str, function: object) -> str:
         _examine(name, function)
     except _Finding as finding:
         return say("check.line", name=name, text=finding)
-    return say("check.line", name=name, text=say("check.right", n=len(TASKS[name].sizes)))
+    return say("check.line", name=name, text=say("check.right", n=len(TASKS[name][1])))
 
 
-def mistakes(name: str) -> list[str]:
-    """What the check says to each expected mistake of an exercise, for the teacher."""
-    return [say(f"check.{name}.{key}") for key in TASKS[name].wrong]
+def mistakes(name: str) -> dict[str, Callable[..., Tensor]]:
+    """The likely mistakes of an exercise: by the key of what is said of each, our solution with that slip."""
+    return {f"check.{name}.{key}": _slipped(name, slip) for key, slip in _special(name, "old").items()}
 
 
-def mistaken(name: str, old: str, new: str) -> Callable[..., Tensor]:
-    """Our solution of an exercise with one slip: `old`, which stands in it once, replaced by `new`."""
+def _special(name: str, mark: str) -> dict[str, Any]:
+    """Of an exercise's texts those that carry "old" (a slip in our solution) or "given" (an edge)."""
+    return {key: row for key, row in entry(f"check.{name}").items() if mark in row}
+
+
+def _slipped(name: str, slip: dict[str, str]) -> Callable[..., Tensor]:
     scope: dict[str, Any] = {"torch": torch}
-    exec(exercises.solution(name).replace(old, new), scope)
+    exec(inspect.getsource(getattr(exercises, name)).replace(slip["old"], slip["new"]), scope)
     return scope[name]
 
 
 class _Finding(Exception):
-    """What is to be told; its text is ready to be read."""
+    """What is to be told, the text `key`."""
 
-
-def _finding(key: str, **values: Any) -> _Finding:
-    return _Finding(say(f"check.{key}", **values).strip())
-
-
-@dataclass(frozen=True)
-class Task:
-    """How an exercise is examined: by which inputs, and which mistakes have a name.
-
-    `draw` makes the arguments from a generator and the lengths of the axes. The text check.NAME.KEY belongs to
-    `wrong[KEY]`, a slip as an edit of our solution (old, new), and to `edges[KEY]`, what is changed in the inputs.
-    """
-
-    sizes: tuple[dict[str, int], ...]
-    draw: Callable[..., Arguments]
-    wrong: Mapping[str, tuple[str, str]]
-    edges: Mapping[str, Arguments] = field(default_factory=dict)
+    def __init__(self, key: str, **values: Any) -> None:
+        super().__init__(say(key, **values).strip())
 
 
 @dataclass(frozen=True)
@@ -102,32 +92,27 @@ class Case:
 
 
 def _cases(name: str) -> list[Case]:
-    task, cases = TASKS[name], []
-    for seed, sizes in enumerate(task.sizes):
-        arguments = task.draw(Generator().manual_seed(seed), **sizes)
-        cases.append(Case(arguments, sizes, _solved(name, arguments)))
-    return cases
-
-
-def _solved(name: str, arguments: Arguments) -> Tensor:
-    return getattr(exercises, name)(**arguments)
+    draw, lengths = TASKS[name]
+    drawn = [draw(Generator().manual_seed(seed), **sizes) for seed, sizes in enumerate(lengths)]
+    solved = getattr(exercises, name)
+    return [Case(given, sizes, solved(**given)) for given, sizes in zip(drawn, lengths, strict=True)]
 
 
 def _examine(name: str, function: object) -> None:
     """Return if `function` is right, else raise the `_Finding` that helps most."""
     if not callable(function):
-        raise _finding("function", name=name, came=type(function).__name__)
-    task, cases = TASKS[name], _cases(name)
+        raise _Finding("check.function", name=name, came=type(function).__name__)
+    cases = _cases(name)
     results, changed = zip(*(_call(function, case) for case in cases), strict=True)
     if not all(_alike(case.expected, result) for case, result in zip(cases, results, strict=True)):
-        raise _Finding(_diagnosis(name, cases, results))
+        raise _diagnosis(name, list(zip(cases, results, strict=True)))
     if any(changed):
-        raise _finding("changed", argument=next(filter(None, changed)))
-    for key, values in task.edges.items():
-        arguments = cases[0].arguments | values
-        edge = Case(arguments, cases[0].sizes, _solved(name, arguments))
-        if not _survives(function, edge):
-            raise _finding("edge", text=say(f"check.{name}.{key}"))
+        raise _Finding("check.changed", argument=next(filter(None, changed)))
+    for key, edge in _special(name, "given").items():
+        arguments = cases[0].arguments | edge["given"]
+        expected = getattr(exercises, name)(**arguments)
+        if not _survives(function, Case(arguments, cases[0].sizes, expected)):
+            raise _Finding("check.edge", text=say(f"check.{name}.{key}"))
 
 
 def _call(function: Callable, case: Case) -> tuple[Tensor, str]:
@@ -142,7 +127,7 @@ def _call(function: Callable, case: Case) -> tuple[Tensor, str]:
     if result.shape != case.expected.shape:
         raise _wrong_shape(result, case)
     if bad := int((~result.isfinite()).sum()):
-        raise _finding("nan", bad=bad, all=result.numel())
+        raise _Finding("check.nan", bad=bad, all=result.numel())
     before = case.arguments.items()
     return result, next((n for n, x in before if isinstance(x, Tensor) and not x.equal(given[n])), "")
 
@@ -160,24 +145,24 @@ def _raised(error: Exception, function: Callable, case: Case) -> _Finding:
     sizes = ", ".join(f"{name} = {n}" for name, n in case.sizes.items())
     told = {"error": f"{type(error).__name__}: {error}".strip().split("\n")[0].rstrip("."), "sizes": sizes}
     if not own or not own[-1].line:
-        return _finding("raised", **told)
-    return _finding("raised_in_line", line=own[-1].lineno, code=own[-1].line.split("  #")[0], **told)
+        return _Finding("check.raised", **told)
+    return _Finding("check.raised_in_line", line=own[-1].lineno, code=own[-1].line.split("  #")[0], **told)
 
 
 def _expect_floats(result: object, case: Case) -> None:
     if result is None or result is ...:
-        raise _finding("not_yet")
+        raise _Finding("check.not_yet")
     if not isinstance(result, Tensor):
         kind = f"{type(result).__module__}.{type(result).__name__}".removeprefix("builtins.")
-        raise _finding("type", came=kind, expected=case.named(case.expected.shape))
+        raise _Finding("check.type", came=kind, expected=case.named(case.expected.shape))
     if not result.is_floating_point():
-        raise _finding("dtype", came=result.dtype)
+        raise _Finding("check.dtype", came=result.dtype)
 
 
 def _wrong_shape(result: Tensor, case: Case) -> _Finding:
     hint = next(_shape_hints(result, case), "")
     came, expected = case.named(result.shape), case.named(case.expected.shape)
-    return _finding("shape", came=came, expected=expected, hint=hint)
+    return _Finding("check.shape", came=came, expected=expected, hint=hint)
 
 
 def _shape_hints(came: Tensor, case: Case) -> Iterator[str]:
@@ -197,21 +182,20 @@ def _shape_hints(came: Tensor, case: Case) -> Iterator[str]:
                 yield say(f"check.shape.{way}_too_many", axis=names.get(n, n))
 
 
-def _diagnosis(name: str, cases: list[Case], results: tuple[Tensor, ...]) -> str:
+def _diagnosis(name: str, pairs: list[tuple[Case, Tensor]]) -> _Finding:
     """The first explanation that holds in every call, from the most special to the most general."""
-    pairs = list(zip(cases, results, strict=True))
-    for key, slip in TASKS[name].wrong.items():
-        if all(_alike(mistaken(name, *slip)(**case.arguments), result) for case, result in pairs):
-            return say(f"check.{name}.{key}")
+    for key, mistaken in mistakes(name).items():
+        if all(_alike(mistaken(**case.arguments), result) for case, result in pairs):
+            return _Finding(key)
     if all(_alike(-case.expected, result) for case, result in pairs):
-        return say("check.sign")
+        return _Finding("check.sign")
     if all(_alike(1 - case.expected, result) for case, result in pairs):
-        return say("check.complement")
+        return _Finding("check.complement")
     if factor := _factor(pairs):
-        return say("check.scale", factor=factor)
+        return _Finding("check.scale", factor=factor)
     offsets = [result - case.expected for case, result in pairs]
     if all(_alike(offsets[0].flatten()[0].expand_as(offset), offset) for offset in offsets):
-        return say("check.offset", offset=f"{float(offsets[0].flatten()[0]):.3g}")
+        return _Finding("check.offset", offset=f"{float(offsets[0].flatten()[0]):.3g}")
     case, result = next(pair for pair in pairs if not _alike(pair[0].expected, pair[1]))
     return _first_difference(case.expected, result)
 
@@ -233,12 +217,12 @@ def _ratio(expected: Tensor, came: Tensor) -> float:
     return float(ratio) if _alike(ratio * expected, came) else float("nan")
 
 
-def _first_difference(expected: Tensor, came: Tensor) -> str:
+def _first_difference(expected: Tensor, came: Tensor) -> _Finding:
     wrong = ~torch.isclose(came.double(), expected.double(), rtol=1e-3, atol=1e-5)
     where = wrong.nonzero()[0].tolist()
     values = {"came": came[tuple(where)], "expected": expected[tuple(where)]}
     told = {name: f"{float(value):.4g}" for name, value in values.items()}
-    return say("check.differs", right=int((~wrong).sum()), all=came.numel(), where=where, **told)
+    return _Finding("check.differs", right=int((~wrong).sum()), all=came.numel(), where=where, **told)
 
 
 def _alike(expected: Tensor, came: Tensor) -> bool:
@@ -279,64 +263,9 @@ def _draw_refusals(generator: Generator, B: int, K: int, G: int) -> Arguments:
     return {"confidences": confidences, "groups": groups, "share": 0.3}
 
 
-TASKS = {
-    "pull": Task(
-        sizes=({"B": 5, "N": 7}, {"B": 4, "N": 3}, {"B": 2, "N": 9}),
-        draw=_draw_pull,
-        wrong={
-            "no_margin": (" - margin", ""),
-            "margin_unscaled": ("- margin", "- margin / scale"),
-            "margin_added": ("- margin", "+ margin"),
-            "axis": ("softmax(1)", "softmax(0)"),
-            "belief": ("scale * (1 - P.squeeze(1))", "P.squeeze(1)"),
-            "scaled_belief": ("(1 - P.squeeze(1))", "P.squeeze(1)"),
-        },
-        edges={"overflow": {"scale": 1000.0, "margin": 0.0}},
-    ),
-    "pair_scores": Task(
-        sizes=({"A": 5, "B": 4, "K": 3, "d": 2}, {"A": 2, "B": 6, "K": 4, "d": 3}),
-        draw=_draw_pair_scores,
-        wrong={
-            "no_log": (" + f.shape[-1] * both.log()", ""),
-            "log_once": ("f.shape[-1] * ", ""),
-            "log_whole": ("f.shape[-1]", "f[0].numel()"),
-            "log_sign": ("both + f", "both - f"),
-            "half": ("distance / both", "2 * distance / both"),
-            "unsquared": ("square().sum(-1)  #", "square().sum(-1).sqrt()  #"),
-            "mean_d": ("square().sum", "square().mean"),
-            "one_variance": ("u[:, None] + v", "u[:, None] + 0 * v"),
-            "confidences": ("u[:, None] + v", "1 / u[:, None] + 1 / v"),
-        },
-    ),
-    "accept_rates": Task(
-        sizes=({"C": 3, "G": 14, "I": 20}, {"C": 2, "G": 15, "I": 12}),
-        draw=_draw_accept_rates,
-        wrong={
-            "at_least": ("(genuine > ", "(genuine >= "),
-            "nth": ("[:, n]", "[:, n - 1]"),
-            "floor": ("round(", "int("),
-            "one_threshold": (
-                "impostor.sort(dim=1, descending=True).values[:, n]",
-                "impostor.flatten().sort(descending=True).values[[n * len(impostor)] * len(impostor)]",
-            ),
-            "lowest": ("descending=True", "descending=False"),
-            "from_genuine": ("= impostor.sort", "= genuine.sort"),
-            "false_accepts": ("(genuine > ", "(impostor > "),
-            "quantile": ("sort(dim=1, descending=True).values[:, n]", "quantile(1 - far, dim=1)"),
-        },
-    ),
-    "refusals": Task(
-        sizes=({"B": 23, "K": 3, "G": 4}, {"B": 26, "K": 2, "G": 5}),
-        draw=_draw_refusals,
-        wrong={
-            "most": ("argsort()", "argsort(descending=True)"),
-            "of_refused": ("/ sizes", "/ n"),
-            "of_all": ("/ sizes", "/ len(groups)"),
-            "each_group": ("groups[refused].bincount(minlength=len(sizes))", "(share * sizes).round()"),
-            "one_part": ("confidences.mean(1)", "confidences[:, 0]"),
-            "weakest": ("confidences.mean(1)", "confidences.amin(1)"),
-            "floor": ("round(", "int("),
-        },
-        edges={"nobody": {"share": 0.0}},
-    ),
+TASKS: dict[str, tuple[Callable[..., Arguments], tuple[dict[str, int], ...]]] = {
+    "pull": (_draw_pull, ({"B": 5, "N": 7}, {"B": 4, "N": 3}, {"B": 2, "N": 9})),
+    "pair_scores": (_draw_pair_scores, ({"A": 5, "B": 4, "K": 3, "d": 2}, {"A": 2, "B": 6, "K": 4, "d": 3})),
+    "accept_rates": (_draw_accept_rates, ({"C": 3, "G": 14, "I": 20}, {"C": 2, "G": 15, "I": 12})),
+    "refusals": (_draw_refusals, ({"B": 23, "K": 3, "G": 4}, {"B": 26, "K": 2, "G": 5})),
 }
