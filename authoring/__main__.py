@@ -85,7 +85,7 @@ def refresh(arguments: argparse.Namespace) -> None:
 
 def checksums(arguments: argparse.Namespace) -> None:
     """renew the checksums in data/README.md"""
-    from salon.lecture.doctor import write_checksums
+    from authoring.checksums import write_checksums
 
     print(f"{write_checksums()} files in data/README.md")
 

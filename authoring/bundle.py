@@ -88,9 +88,8 @@ def _data_sheet() -> bytes:
 
 
 def _metadata() -> str:
-    rows = [
-        f"Requires-Dist: {one}" + (f"; extra == '{one.extra}'" if one.extra else "") for one in requirements()
-    ]
+    rows = [f"Requires-Dist: {one}" for one in requirements()]
+    rows += [f"Requires-Dist: {one}; extra == 'lab'" for one in requirements("lab")]
     return "\n".join(["Metadata-Version: 2.1", "Name: salon", f"Version: {salon.__version__}", *rows]) + "\n"
 
 

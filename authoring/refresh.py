@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 
 from authoring import notebooks
+from authoring.checksums import write_checksums
 from authoring.picture import readme_figure
 from authoring.test_people import write_test_sheets
 from authoring.views import write_explorer_table, write_feature_views
@@ -18,7 +19,6 @@ from experiments.photographs import reproduce_lfw
 from experiments.real_faces import reproduce_real_faces
 from experiments.reproduce import ship_model
 from salon.evaluation.results import read_table
-from salon.lecture.doctor import write_checksums
 from salon.paths import data_root
 
 

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import torch
 
+import salon
 from salon.evaluation.people import TEST_IMAGES, test_benchmark
 from salon.evaluation.probes import varied_embedding
+from salon.faces.people import split_people
 from salon.figures.explorer import ConfidenceTable
 from salon.figures.umap import feature_views
-from salon.lecture.views import lecture_model, live_explorer
 from salon.paths import data_path, data_root
 from salon.training import checkpoints
+from salon.widgets.explorer import ConfidenceExplorer
 
 SHOWN_PEOPLE = 120  # of the map: 480 points
 
@@ -19,13 +21,14 @@ def write_explorer_table() -> Path:
     """Compute the explorer's 7 × 7 × 7 states and store them."""
     path = data_root() / "views" / "explorer.npz"
     path.parent.mkdir(exist_ok=True)
-    ConfidenceTable.of(live_explorer().look).save(path)
+    explorer = ConfidenceExplorer.live(salon.load("lecture"), split_people("test", 8)[7])
+    ConfidenceTable.of(explorer.look).save(path)
     return path
 
 
 def write_feature_views() -> Path:
     """Embed some test people under random variations, lay them out by UMAP, probe each sub-embedding; store it."""
-    model, benchmark = lecture_model(), test_benchmark()
+    model, benchmark = salon.load("lecture"), test_benchmark()
     embedding, variations, images = varied_embedding(model, benchmark)
     masks = checkpoints.load_training(data_path("models", "lecture.safetensors"))["masks"]
     rows = torch.arange(SHOWN_PEOPLE * TEST_IMAGES)

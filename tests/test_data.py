@@ -21,11 +21,12 @@ from salon.evaluation.people import (
 )
 from salon.evaluation.results import read_provenance, read_table, write_table
 from salon.faces.people import GENERATOR_VERSION
-from salon.lecture.views import lecture_model, write_page
+from salon.lecture.views import write_page
 from salon.model.network import embed
 from salon.paths import data_path, data_root
 from salon.training import checkpoints
 from salon.training.attributes import load_attributes
+from salon.training.shipped import load
 from salon.words import SalonError
 
 MODELS = sorted(path.stem for path in (data_root() / "models").glob("*.safetensors"))
@@ -104,14 +105,14 @@ def test_the_bench_times_the_live_pair_of_notebook_03():
 
 
 def test_confidences_fall_as_a_face_degrades(benchmark):
-    model = lecture_model()
+    model = load("lecture")
     pictures = [benchmark.images(name)[:160] for name in ("clean", "low_resolution", "occlusion")]
     clean, low, hidden = (embed(model, images).confidences.mean() for images in pictures)
     assert clean > low > hidden
 
 
 def test_the_black_hole_adds_up(benchmark):
-    share = black_hole(lecture_model(), benchmark, top=500)
+    share = black_hole(load("lecture"), benchmark, top=500)
     assert share.shape == (4, 4) and share.sum() == pytest.approx(1)
 
 

@@ -16,11 +16,11 @@ from authoring import editions, exercises
 from authoring.__main__ import main as authoring_main
 from salon.evaluation.protocols import tar_at_far
 from salon.lecture import check
+from salon.lecture.exercises import accept_rates, pair_scores, pull, refusals
 from salon.lecture.lab import originals
 from salon.model.embedding import Embedding
 from salon.model.losses import margin_loss
 from salon.model.matching import likelihood_scores
-from salon.lecture.exercises import accept_rates, pair_scores, pull, refusals
 from salon.words import LANGUAGES, entry, say, set_language
 
 SOLVED = {function.__name__: function for function in (pull, pair_scores, accept_rates, refusals)}

@@ -20,12 +20,13 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from authoring import bundle, script
 from salon import paths
+from salon.figures.umap import FeatureViews
 from salon.lecture import doctor, lab, platforms, setup
 from salon.lecture.job import _Losses
 from salon.lecture.platforms import HELD, SERVER, Place, Requirement
-from salon.lecture.views import feature_map
 from salon.widgets import host
 from salon.widgets.explorer import ConfidenceExplorer
+from salon.widgets.feature_map import FeatureMap
 from salon.words import SalonError, say, set_language
 
 Capture = pytest.CaptureFixture
@@ -320,7 +321,8 @@ def test_plain_sliders_move_the_picture() -> None:
     *sliders, image = explorer.plain().children
     before, sliders[1].value = image.value, 1.0
     assert explorer.occlusion == 1.0 and image.value != before and bytes(image.value).startswith(b"\x89PNG")
-    slider, image = feature_map().plain().children
+    stored = FeatureViews.load(paths.data_path("views", "features.npz"))
+    slider, image = FeatureMap(stored).plain().children
     before, slider.value = image.value, 1
     assert len(slider.options) == 9 and image.value != before
 

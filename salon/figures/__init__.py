@@ -1,0 +1,45 @@
+"""Static pictures: one pure function a picture; `figures.NAME_figure(…)` gives a matplotlib figure."""
+
+from salon.figures.ablation import (
+    ablation_figure,
+    curve_figure,
+    degradation_figure,
+    difference_figure,
+    factor_figure,
+    rejection_figure,
+)
+from salon.figures.explorer import confidences
+from salon.figures.faces import face_sheet
+from salon.figures.losses import angle_figure, confidence_figure, mask_figure
+from salon.figures.results import (
+    black_hole_figure,
+    condition_figure,
+    convergence_figure,
+    line_figure,
+    probe_figure,
+    strength_figure,
+    trade_off_figure,
+)
+from salon.figures.umap import FeatureViews
+
+__all__ = [
+    "FeatureViews",
+    "ablation_figure",
+    "angle_figure",
+    "black_hole_figure",
+    "condition_figure",
+    "confidence_figure",
+    "confidences",
+    "convergence_figure",
+    "curve_figure",
+    "degradation_figure",
+    "difference_figure",
+    "face_sheet",
+    "factor_figure",
+    "line_figure",
+    "mask_figure",
+    "probe_figure",
+    "rejection_figure",
+    "strength_figure",
+    "trade_off_figure",
+]

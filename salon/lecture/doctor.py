@@ -1,6 +1,5 @@
 """`salon doctor`: for each thing that a lecture needs, OK or the mend; and the checksums of shipped files."""
 
-import hashlib
 import importlib
 import os
 import platform
@@ -11,20 +10,20 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
+import salon
 from salon.lecture import platforms
-from salon.paths import cache_path, data_path, data_root
+from salon.paths import cache_path, data_root
 from salon.words import SalonError
 
-OLDEST_PYTHON = (3, 11)
 MEMORY_GB = 2.0  # notebook 03's live pair stays below it
 DISK_GB = 0.5  # rendered training faces are kept in the cache
 FORWARD_MS = 20.0  # slower, and the explorer's sliders lag
 _BOTH = "Install both from one index: `pip install --force-reinstall torch torchvision`."
-_INSTALL_LAB = '`pip install -e ".[lab]"` in the environment that runs JupyterLab'
-_CHINESE_FONTS = re.compile(r"CJK|Hei|Song|Kai|PingFang|YaHei|Source Han", re.IGNORECASE)
-_CHECKSUMS = re.compile(r"(<!-- checksums[^>]*-->\n```text\n)(.*?)(```\n)", re.DOTALL)
+_LAB = ("jupyterlab", "ipykernel", "ipywidgets", "anywidget", "umap")  # umap: its numba refuses a newer NumPy
+CHECKSUMS = re.compile(r"(<!-- checksums[^>]*-->\n```text\n)(.*?)(```\n)", re.DOTALL)
 
 
 class Advice(Exception):
@@ -58,8 +57,6 @@ def _examine(name: str, check: Callable[[], str]) -> Finding:
 
 
 def check_python() -> str:
-    if sys.version_info < OLDEST_PYTHON:
-        raise SalonError(f"Python {platform.python_version()} is too old; 3.11 or later is needed.")
     return f"{platform.python_version()} at {sys.executable}"
 
 
@@ -77,35 +74,28 @@ def check_platform() -> str:
     return str(platforms.Place(name, platforms.gpu(), platforms.way(name)))
 
 
-def check_jupyterlab() -> str:
-    return _versions("jupyterlab", "ipykernel")
+def check_packages() -> str:
+    wanted = [*platforms.requirements(), *platforms.requirements("lab")]
+    if wrong := [str(one) for one in wanted if not platforms.is_met(one)]:
+        raise _missing(f"{', '.join(wrong)} missing or too old")
+    return f"{len(wanted)} packages, none too old"
 
 
-def check_widgets() -> str:
-    versions = _versions("ipywidgets", "anywidget")
-    from jupyter_core.paths import jupyter_path
-
-    for extension in ("@jupyter-widgets/jupyterlab-manager", "anywidget"):
-        if not any(Path(folder, extension).is_dir() for folder in jupyter_path("labextensions")):
-            raise _missing(f"JupyterLab's extension {extension} is missing. Install {_INSTALL_LAB}.")
-    return versions
-
-
-def check_umap() -> str:
-    return _versions("umap")  # imported, since its numba refuses a NumPy that it does not know
-
-
-def _versions(*modules: str) -> str:
+def check_lab() -> str:
     try:
-        found = {name: importlib.import_module(name) for name in modules}
+        found = {name: importlib.import_module(name) for name in _LAB}
     except ImportError as error:
-        raise _missing(f"{error}. Install it: {_INSTALL_LAB}.") from error
+        raise _missing(str(error)) from error
+    for extension in ("@jupyter-widgets/jupyterlab-manager", "anywidget"):
+        if not platforms.has_extension(extension):
+            raise _missing(f"JupyterLab's extension {extension} is missing")
     return ", ".join(f"{name} {getattr(module, '__version__', '')}".strip() for name, module in found.items())
 
 
 def _missing(message: str) -> Exception:
     """At home something to mend; on Colab and Mo, whose page is their own, `setup` has found another way."""
-    return (Advice if platforms.recognise() in platforms.HOSTED else SalonError)(message)
+    kind = Advice if platforms.recognise() in platforms.HOSTED else SalonError
+    return kind(f'{message}. `pip install -e ".[lab]"` in the environment that runs JupyterLab.')
 
 
 def check_files() -> str:
@@ -124,10 +114,7 @@ def check_files() -> str:
 def check_model() -> str:
     import torch
 
-    from salon.training.checkpoints import load
-
-    recogniser, _ = load(data_path("models", "lecture.safetensors"))
-    recogniser.eval()
+    recogniser = salon.load("lecture")
     image, seconds = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)), []
     with torch.inference_mode():
         for _ in range(12):
@@ -162,29 +149,17 @@ def check_disk() -> str:
     return f"{free:.0f} GB free at {folder}"
 
 
-def check_fonts() -> str:
-    from matplotlib import font_manager
-
-    names = {font.name for font in font_manager.fontManager.ttflist}
-    found = sorted(filter(_CHINESE_FONTS.search, names))
-    if not found:
-        raise Advice("No font with Chinese characters; only Chinese words in figures would miss it.")
-    return f"Chinese in figures by {found[0]}"
-
-
 CHECKS: dict[str, Callable[[], str]] = {
     "python": check_python,
     "torch": check_torch,
     "platform": check_platform,
-    "jupyterlab": check_jupyterlab,
-    "widgets": check_widgets,
-    "umap": check_umap,
+    "packages": check_packages,
+    "lab": check_lab,
     "files": check_files,
     "model": check_model,
     "memory": check_memory,
     "cores": check_cores,
     "disk": check_disk,
-    "fonts": check_fonts,
 }
 
 
@@ -193,28 +168,12 @@ def checksums(root: Path | None = None) -> dict[str, str]:
     root = root or data_root()
     paths = (path for path in sorted(root.rglob("*")) if path.is_file() and not path.name.startswith("."))
     names = {path.relative_to(root).as_posix(): path for path in paths}
-    return {name: _sha256(path) for name, path in names.items() if name != "README.md"}
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return {name: sha256(path.read_bytes()).hexdigest() for name, path in names.items() if name != "README.md"}
 
 
 def read_checksums(root: Path | None = None) -> dict[str, str]:
     """The checksums that the data sheet `data/README.md` states."""
     sheet = (root or data_root()) / "README.md"
-    section = _CHECKSUMS.search(sheet.read_text(encoding="utf-8")) if sheet.exists() else None
+    section = CHECKSUMS.search(sheet.read_text(encoding="utf-8")) if sheet.exists() else None
     rows = (line.split(None, 2) for line in section[2].splitlines()) if section else ()
     return {name: digest for digest, _, name in rows}
-
-
-def write_checksums(root: Path | None = None) -> int:
-    """Renew the data sheet's section, one row `sha256  bytes  path` a file; returns the number of files."""
-    root = root or data_root()
-    sheet, digests = root / "README.md", checksums(root)
-    rows = [f"{digest}  {(root / name).stat().st_size:>9}  {name}\n" for name, digest in digests.items()]
-    text, count = _CHECKSUMS.subn(lambda m: m[1] + "".join(rows) + m[3], sheet.read_text(encoding="utf-8"))
-    if count != 1:
-        raise SalonError(f"{sheet} has {count} checksum sections; one was expected: see `git diff data`.")
-    sheet.write_text(text, encoding="utf-8", newline="\n")
-    return len(digests)

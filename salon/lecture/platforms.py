@@ -8,7 +8,6 @@ tried; where it is a guess, it says so.
 import importlib
 import importlib.util
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
+from packaging.version import Version
+
 import salon
 from salon.paths import mo_folder
 from salon.words import SalonError, say
@@ -29,32 +31,6 @@ HOSTED = ("colab", "mo")  # machines of somebody else, fresh each time: here wha
 HELD = ("torch", "torchvision", "numpy")  # the platform's own builds fit its GPU: looked at, never installed
 SERVER = ("jupyterlab", "ipykernel", "ipywidgets")  # of the program that serves the page: left alone too
 WAYS = ("widget", "page", "plain", "picture")  # how a figure moves, see widgets/host.py
-_LINE = re.compile(r"([A-Za-z0-9._-]+)\s*>=\s*([0-9.]+)\s*(?:;\s*extra\s*==\s*['\"](\w+)['\"])?")
-
-
-@dataclass(frozen=True)
-class Requirement:
-    """A package with the oldest version that is supported; `extra` is "" for what everything needs."""
-
-    name: str
-    oldest: str
-    extra: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.name}>={self.oldest}"
-
-    @property
-    def found(self) -> str | None:
-        """The installed version, None where there is none."""
-        try:
-            return metadata.version(self.name)
-        except metadata.PackageNotFoundError:
-            return None
-
-    @property
-    def met(self) -> bool:
-        """Whether it is there and new enough."""
-        return self.found is not None and _numbers(self.found) >= _numbers(self.oldest)
 
 
 @dataclass(frozen=True)
@@ -127,24 +103,30 @@ def gpu() -> str | None:
 # ---- packages
 
 
-def requirements() -> list[Requirement]:
-    """What Salon needs (extra "") and what its extras need, with the oldest versions supported."""
+def requirements(extra: str = "") -> list[Requirement]:
+    """What Salon needs, or what one of its extras needs besides, with the oldest versions supported."""
     checkout = Path(salon.__file__).resolve().parent.parent / "pyproject.toml"
     listed = tomllib.loads(checkout.read_text(encoding="utf-8"))["project"] if checkout.is_file() else {}
-    if listed.get("name") != "salon":
-        return [Requirement(*_parts(line)) for line in metadata.requires("salon") or ()]
-    groups = {"": listed["dependencies"], **listed["optional-dependencies"]}
-    return [Requirement(*_parts(line)[:2], extra) for extra, lines in groups.items() for line in lines]
+    if listed.get("name") == "salon":
+        lines = listed["optional-dependencies"][extra] if extra else listed["dependencies"]
+        return [Requirement(line) for line in lines]
+    told = map(Requirement, metadata.requires("salon") or ())
+    asked = [one for one in told if (one.marker.evaluate({"extra": extra}) if one.marker else not extra)]
+    return [Requirement(f"{one.name}{one.specifier}") for one in asked]
 
 
-def _parts(line: str) -> tuple[str, str, str]:
-    name, oldest, extra = _LINE.match(line).groups("")  # type: ignore[union-attr]  # a test holds the lines to it
-    return name, oldest, extra
+def found(name: str) -> str | None:
+    """The installed version of a package, None where there is none."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    """2.6.0+cu124 as (2, 6, 0); what follows the numbers does not count."""
-    return tuple(int(part) for part in re.match(r"[0-9.]*", version)[0].split(".") if part)  # type: ignore[index]
+def is_met(one: Requirement) -> bool:
+    """Whether it is there and new enough; a build before 2.5.0, such as 2.5.0a0, counts as 2.5.0."""
+    version = found(one.name)
+    return version is not None and Version(version).base_version in one.specifier
 
 
 def prepare(name: str, run: Callable[..., Any] = subprocess.run) -> list[str]:
@@ -152,22 +134,23 @@ def prepare(name: str, run: Callable[..., Any] = subprocess.run) -> list[str]:
 
     Returns the names of what was installed. Raises `SalonError` where something is too old, or could not be had.
     """
-    wanted = requirements()
-    for one in wanted:
-        if one.name in HELD and not one.met:
-            found, mend = one.found or say("place.none"), say(f"place.old.{name}")
-            raise SalonError(say("place.old", name=one.name, found=found, oldest=one.oldest, mend=mend))
+    mend = say(f"place.old.{name}")
+    for one in requirements():
+        if one.name in HELD and not is_met(one):
+            came, oldest = found(one.name) or say("place.none"), str(one.specifier).removeprefix(">=")
+            raise SalonError(say("place.old", name=one.name, found=came, oldest=oldest, mend=mend))
     if name not in HOSTED:
         return []
-    missing = [
-        one for one in wanted if one.name not in HELD + SERVER and one.extra in ("", "lab") and not one.met
-    ]
-    core, more = ([one for one in missing if bool(one.extra) == extra] for extra in (False, True))
+    core, more = _missing(), _missing("lab")
     if core and not install(core, run):
-        raise SalonError(say("place.offline", names=", ".join(map(str, core)), mend=say(f"place.old.{name}")))
+        raise SalonError(say("place.offline", names=", ".join(map(str, core)), mend=mend))
     if more and not install(more, run):
         more = []  # widgets and maps have their fall-backs
     return [one.name for one in core + more]
+
+
+def _missing(extra: str = "") -> list[Requirement]:
+    return [one for one in requirements(extra) if one.name not in HELD + SERVER and not is_met(one)]
 
 
 def install(missing: Iterable[Requirement], run: Callable[..., Any] = subprocess.run) -> bool:
@@ -233,7 +216,7 @@ def _server_prefix() -> Path:
 # ---- the reader's own faces
 
 
-def faces_folder(name: str = "") -> Path:
+def own_faces(name: str = "") -> Path:
     """A folder below `datasets/` with a folder of pictures for each person; `name` is a part of its path.
 
     Raises `SalonError` where there is none, or more than one.

@@ -93,6 +93,7 @@ class Recogniser(nn.Module):
     ) -> None:
         super().__init__()
         self.spec, self.K, self.d, self.spread = spec or InputSpec(), K, d, spread
+        self.card: dict = {}  # what `salon.load` knows of the weights
         # Recogniser(spec, **config) is this network again
         self.config = {"K": K, "d": d, "backbone": backbone, "width": width, "spread": spread}
         channels, size = self.spec.channels, self.spec.size

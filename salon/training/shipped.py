@@ -1,0 +1,22 @@
+"""`salon.load("lecture")`: a model that comes with Salon, by its name; or any other, by its path."""
+
+from pathlib import Path
+
+from salon.model.network import Recogniser
+from salon.paths import data_path
+from salon.training import checkpoints
+from salon.words import SalonError
+
+NAMES = ("lecture", "start", "photo")  # data/README.md says of each how it was trained
+
+
+def load(model: str | Path) -> Recogniser:
+    """A recogniser on the CPU in evaluation mode; its `card` tells how it was made and what it expects.
+
+    Raises `SalonError` for a name that is not known, and for a file as `checkpoints.load` does.
+    """
+    if isinstance(model, str) and not model.endswith(".safetensors") and model not in NAMES:
+        raise SalonError(f"No model {model!r} is shipped; expected {', '.join(NAMES)}, or a .safetensors file.")
+    path = data_path("models", f"{model}.safetensors") if model in NAMES else model
+    recogniser, recogniser.card = checkpoints.load(path)
+    return recogniser
