@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import torch
 from conftest import ROOT
 from PIL import Image
 
+from authoring import checksums
 from salon import __version__, cli
 from salon.faces.people import sample_people
 from salon.faces.render import render, sample_views
@@ -61,14 +63,19 @@ def refused(capsys: Capture, *arguments: object) -> str:
     return error
 
 
-def test_help_is_quick_and_lists_every_command() -> None:
+def test_help_is_quick_and_fits_a_screen() -> None:
     code = (
         "import sys, salon.cli; print(salon.cli.parser().format_help()); "
         "heavy = {'torch', 'numpy', 'matplotlib', 'pandas'} & set(sys.modules); assert not heavy, heavy"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    for name in ("train", "evaluate", "pairs", "lab", "doctor", "reproduce", "bench", "faces", "page"):
-        assert name in done.stdout
+    screen = os.environ | {"COLUMNS": "80"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True, env=screen
+    )
+    lines = done.stdout.splitlines()
+    assert len(lines) <= 24 and max(map(len, lines)) <= 80
+    names = re.findall(r"^    ([a-z]+)", done.stdout, re.MULTILINE)
+    assert names == ["train", "evaluate", "pairs", "faces", "page", "lab", "doctor", "reproduce", "bench"]
 
 
 def test_module_and_script_are_the_same() -> None:
@@ -121,6 +128,7 @@ def test_evaluate_says_what_is_missing(faces: Path, model: Path, tmp_path: Path,
     broken = tmp_path / "cut.safetensors"
     broken.write_bytes(model.read_bytes()[:5000])
     assert "cut short" in refused(capsys, "evaluate", broken)
+    assert "lecture" in refused(capsys, "evaluate", "sphereface")
     assert "does not exist" in refused(capsys, "evaluate", tmp_path / "none.safetensors")
     assert "both are needed" in refused(capsys, "evaluate", model, "--faces", faces)
     assert "--pairs" in refused(capsys, "evaluate", model, "--scores", tmp_path / "scores.csv")
@@ -148,7 +156,9 @@ def test_evaluate_reads_a_set_of_insightface(model: Path, tmp_path: Path, capsys
     found = json.loads((tmp_path / "r.json").read_text())
     assert found.keys() >= PROMISED and (found["genuine_pairs"], found["impostor_pairs"]) == (10, 10)
     capsys.readouterr()
-    assert "without pairs" in refused(capsys, "evaluate", model, "--pairs", path, "--scores", tmp_path / "s.csv")
+    assert "without pairs" in refused(
+        capsys, "evaluate", model, "--pairs", path, "--scores", tmp_path / "s.csv"
+    )
 
 
 def test_train_on_photographs_says_so_on_the_card(faces: Path, tmp_path: Path) -> None:
@@ -156,7 +166,22 @@ def test_train_on_photographs_says_so_on_the_card(faces: Path, tmp_path: Path) -
     options = ["--faces", str(faces), "--out", str(out), "--steps", "2", "--quiet"]
     assert cli.main(["train", "tiny", *options]) == 0
     card = checkpoints.read_card(out / "model.safetensors")
-    assert "rendered" not in card["trained_on"] and card["licence"] != "CC BY 4.0" and card["recipe"]["people"] == 6
+    assert (
+        "rendered" not in card["trained_on"]
+        and card["licence"] != "CC BY 4.0"
+        and card["recipe"]["people"] == 6
+    )
+
+
+@pytest.mark.parametrize("command", ["reproduce", "bench"])
+def test_outside_a_checkout_experiments_are_asked_for_in_one_sentence(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "experiments"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if not Path(path, "experiments").is_dir()])
+    said = refused(capsys, command, "method")
+    assert "clone" in said and said.count("\n") == 1
 
 
 def test_reproduce_lists_without_running(capsys: Capture) -> None:
@@ -208,7 +233,7 @@ def test_doctor_finds_torches_that_do_not_fit(monkeypatch: pytest.MonkeyPatch) -
         doctor.check_torch()
 
 
-@pytest.mark.parametrize("name", ["python", "torch", "jupyterlab", "widgets", "umap", "memory", "disk"])
+@pytest.mark.parametrize("name", ["python", "torch", "packages", "lab", "memory", "disk"])
 def test_this_environment_is_healthy(name: str) -> None:
     (finding,) = doctor.examine({name: doctor.CHECKS[name]})
     assert finding.verdict == "OK", finding
@@ -218,11 +243,12 @@ def test_checksums_see_each_change(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "faces").mkdir()
     (tmp_path / "faces" / "a b.png").write_bytes(b"a")
     (tmp_path / "README.md").write_text("# Sheet\n\n<!-- checksums -->\n```text\n```\nend\n")
-    monkeypatch.setattr(doctor, "data_root", lambda: tmp_path)
+    for module in (doctor, checksums):
+        monkeypatch.setattr(module, "data_root", lambda: tmp_path)
     with pytest.raises(SalonError, match="lists no file"):
         doctor.check_files()
-    assert doctor.write_checksums() == 1
-    assert doctor.write_checksums() == 1  # again: replaced, not added
+    assert checksums.write_checksums() == 1
+    assert checksums.write_checksums() == 1  # again: replaced, not added
     assert doctor.read_checksums() == doctor.checksums() and list(doctor.checksums()) == ["faces/a b.png"]
     assert (tmp_path / "README.md").read_text().endswith("```\nend\n")
     assert "1 files" in doctor.check_files()

@@ -354,7 +354,9 @@ def test_a_changed_cell_is_named_and_written_anew() -> None:
     assert attempt.execution_count is None and not exercises.refresh(notebook)
     assert [cell.source for cell in notebook.cells] == [cell.source for cell in read(path).cells]
     notebook.cells.remove(attempt)
-    assert list(exercises.exercise_complaints(notebook, path)) == ["the exercise cell exercise-pull-try is missing"]
+    assert list(exercises.exercise_complaints(notebook, path)) == [
+        "the exercise cell exercise-pull-try is missing"
+    ]
     assert list(exercises.exercise_complaints(new_notebook(), Path("other.ipynb"))) == []
 
 

@@ -26,7 +26,9 @@ def originals() -> Path:
 def check_edition(lang: str) -> None:
     """Raises `SalonError` where the notebooks of a language are missing."""
     if not (originals() / START[lang]).is_file():
-        raise SalonError(f"{START[lang]} is missing in {originals()}. Get it with `git checkout -- notebooks`.")
+        raise SalonError(
+            f"{START[lang]} is missing in {originals()}. Get it with `git checkout -- notebooks`."
+        )
 
 
 def own_folder() -> Path:

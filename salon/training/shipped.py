@@ -16,7 +16,10 @@ def load(model: str | Path) -> Recogniser:
     Raises `SalonError` for a name that is not known, and for a file as `checkpoints.load` does.
     """
     if isinstance(model, str) and not model.endswith(".safetensors") and model not in NAMES:
-        raise SalonError(f"No model {model!r} is shipped; expected {', '.join(NAMES)}, or a .safetensors file.")
+        raise SalonError(
+            f"No model {model!r} is shipped; expected {', '.join(NAMES)}, or a .safetensors file."
+        )
     path = data_path("models", f"{model}.safetensors") if model in NAMES else model
-    recogniser, recogniser.card = checkpoints.load(path)
+    recogniser, card = checkpoints.load(path)
+    recogniser.card = card
     return recogniser

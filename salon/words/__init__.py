@@ -34,9 +34,9 @@ def say(key: str, lang: str | None = None, **values: object) -> str:
     return entry(key)[lang or _language].format(**values)
 
 
-def entry(key: str = "") -> dict[str, Any]:
+def entry(key: str) -> Any:
     """What stands in the data under a dotted key: a text as `{"en": …, "zh": …}`, or all that begins with it."""
-    return reduce(lambda table, name: table[name], key.split(".") if key else (), _data())
+    return reduce(lambda table, name: table[name], key.split("."), _data())
 
 
 @cache
