@@ -4,7 +4,7 @@ import ast
 import re
 from pathlib import Path
 
-_TRAINS = re.compile(r"(?<![\w.])(train\([^()]*)\)")  # a call that may be told where to log
+_TRAINS = re.compile(r"(?<![\w.])((?:salon\.)?train\([^()]*)\)")  # a call that may be told where to log
 _SAYS_ITSELF = re.compile(r"(?:print|lecture\.\w+)\(")
 _HEAD = '''"""{title}
 

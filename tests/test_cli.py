@@ -233,7 +233,7 @@ def test_doctor_finds_torches_that_do_not_fit(monkeypatch: pytest.MonkeyPatch) -
         doctor.check_torch()
 
 
-@pytest.mark.parametrize("name", ["python", "torch", "packages", "lab", "memory", "disk"])
+@pytest.mark.parametrize("name", ["python", "torch", "packages", "lab", "machine"])
 def test_this_environment_is_healthy(name: str) -> None:
     (finding,) = doctor.examine({name: doctor.CHECKS[name]})
     assert finding.verdict == "OK", finding

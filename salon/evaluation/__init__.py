@@ -5,19 +5,3 @@ from salon.evaluation.intervals import t_interval
 from salon.evaluation.people import CONDITIONS, test_benchmark
 from salon.evaluation.protocols import tar_at_far
 from salon.evaluation.results import by_seed, difference, read_provenance, read_table, summary
-
-__all__ = [
-    "CONDITIONS",
-    "REJECTED",
-    "black_hole",
-    "by_seed",
-    "difference",
-    "evaluate_benchmark",
-    "genuine_and_impostor",
-    "read_provenance",
-    "read_table",
-    "summary",
-    "t_interval",
-    "tar_at_far",
-    "test_benchmark",
-]

@@ -4,19 +4,3 @@ from salon.faces.nuisances import NUISANCES, label, seen_under
 from salon.faces.people import sample_people, split_people
 from salon.faces.render import frontal_views, render, sample_views
 from salon.faces.variations import DEGRADE, VARIATIONS, augment, degrade, pose_yaw
-
-__all__ = [
-    "DEGRADE",
-    "NUISANCES",
-    "VARIATIONS",
-    "augment",
-    "degrade",
-    "frontal_views",
-    "label",
-    "pose_yaw",
-    "render",
-    "sample_people",
-    "sample_views",
-    "seen_under",
-    "split_people",
-]

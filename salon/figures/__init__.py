@@ -21,25 +21,3 @@ from salon.figures.results import (
     trade_off_figure,
 )
 from salon.figures.umap import FeatureViews
-
-__all__ = [
-    "FeatureViews",
-    "ablation_figure",
-    "angle_figure",
-    "black_hole_figure",
-    "condition_figure",
-    "confidence_figure",
-    "confidences",
-    "convergence_figure",
-    "curve_figure",
-    "degradation_figure",
-    "difference_figure",
-    "face_sheet",
-    "factor_figure",
-    "line_figure",
-    "mask_figure",
-    "probe_figure",
-    "rejection_figure",
-    "strength_figure",
-    "trade_off_figure",
-]

@@ -7,6 +7,7 @@ import inspect
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,24 +20,16 @@ from salon.words import entry, say
 Arguments = dict[str, Any]
 
 
-def pull(function: object) -> None:
-    """Say how far `function` is from the exercise of notebook 1, the pull of CosFace."""
-    print(verdict("pull", function))
+def tell(name: str, function: object) -> None:
+    """Say how far `function` is from the exercise `name`."""
+    print(verdict(name, function))
 
 
-def pair_scores(function: object) -> None:
-    """Say how far `function` is from the exercise of notebook 2, score (16) of all pairs."""
-    print(verdict("pair_scores", function))
-
-
-def accept_rates(function: object) -> None:
-    """Say how far `function` is from the exercise of notebook 3, TAR at one FAR."""
-    print(verdict("accept_rates", function))
-
-
-def refusals(function: object) -> None:
-    """Say how far `function` is from the exercise of notebook 4, who is refused."""
-    print(verdict("refusals", function))
+# One for each notebook: the pull of CosFace, score (16) of all pairs, TAR at one FAR, who is refused.
+pull = partial(tell, "pull")
+pair_scores = partial(tell, "pair_scores")
+accept_rates = partial(tell, "accept_rates")
+refusals = partial(tell, "refusals")
 
 
 def verdict(name: str, function: object) -> str:

@@ -127,26 +127,16 @@ def check_model() -> str:
     return f"one face in {median:.1f} ms"
 
 
-def check_memory() -> str:
+def check_machine() -> str:
     import psutil
 
-    free = psutil.virtual_memory().available / 1e9
-    if free < MEMORY_GB:
-        raise SalonError(f"{free:.1f} GB of memory are free; {MEMORY_GB:g} are needed. Close other programs.")
-    return f"{free:.1f} GB free"
-
-
-def check_cores() -> str:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{cores}; a notebook uses one"
-
-
-def check_disk() -> str:
-    folder = cache_path("doctor").parent
-    free = shutil.disk_usage(folder).free / 1e9
-    if free < DISK_GB:
-        raise SalonError(f"{free:.1f} GB free at {folder}, {DISK_GB:g} needed: set SALON_CACHE elsewhere.")
-    return f"{free:.0f} GB free at {folder}"
+    memory, folder = psutil.virtual_memory().available / 1e9, cache_path("doctor").parent
+    disk = shutil.disk_usage(folder).free / 1e9
+    if memory < MEMORY_GB:
+        raise SalonError(f"{memory:.1f} GB of memory free, {MEMORY_GB:g} needed: close other programs.")
+    if disk < DISK_GB:
+        raise SalonError(f"{disk:.1f} GB free at {folder}, {DISK_GB:g} needed: set SALON_CACHE elsewhere.")
+    return f"{os.cpu_count()} cores (a notebook uses one), {memory:.1f} GB of memory, {disk:.0f} GB at {folder}"
 
 
 CHECKS: dict[str, Callable[[], str]] = {
@@ -157,9 +147,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "lab": check_lab,
     "files": check_files,
     "model": check_model,
-    "memory": check_memory,
-    "cores": check_cores,
-    "disk": check_disk,
+    "machine": check_machine,
 }
 
 

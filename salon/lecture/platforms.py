@@ -62,33 +62,29 @@ class Place:
 def find() -> Place:
     """Look at the machine; where it is a hosted one, install what is missing. Raises `SalonError` as `prepare`."""
     name = recognise()
-    installed = prepare(name)
+    installed = prepare(name)  # before the rest, which looks at what is there
     return Place(name, gpu(), way(name), tuple(installed))
 
 
 def recognise() -> str:
     """One of `NAMES`; `$SALON_PLATFORM` overrules what is recognised. Raises `SalonError` for another name."""
-    told = os.environ.get("SALON_PLATFORM")
-    if told:
-        return _one_of(told, NAMES, "SALON_PLATFORM")
+    if told := _one_of(NAMES, "SALON_PLATFORM"):
+        return told
     if "google.colab" in sys.modules or any(name.startswith("COLAB_") for name in os.environ):
         return "colab"
     if mo_folder() is not None:
         return "mo"
-    return "jupyter" if _in_kernel() else "python"
-
-
-def _one_of(told: str, known: tuple[str, ...], variable: str) -> str:
-    if told not in known:
-        raise SalonError(
-            f"{variable} is {told!r}; expected one of {', '.join(known)}. Unset it, or choose one."
-        )
-    return told
-
-
-def _in_kernel() -> bool:
     ipython: Any = sys.modules.get("IPython")
-    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
+    in_kernel = ipython is not None and hasattr(ipython.get_ipython(), "kernel")
+    return "jupyter" if in_kernel else "python"
+
+
+def _one_of(known: tuple[str, ...], variable: str) -> str:
+    """What a variable says, "" where it is not set."""
+    told = os.environ.get(variable, "")
+    if told not in ("", *known):
+        raise SalonError(f"{variable} is {told!r}; expected one of {', '.join(known)}. Unset it, or choose one.")
+    return told
 
 
 def gpu() -> str | None:
@@ -170,9 +166,8 @@ def install(missing: Iterable[Requirement], run: Callable[..., Any] = subprocess
 
 def way(name: str) -> str:
     """How widgets can be shown here, one of `WAYS`; `$SALON_WIDGETS` overrules it."""
-    told = os.environ.get("SALON_WIDGETS")
-    if told:
-        return _one_of(told, WAYS, "SALON_WIDGETS")
+    if told := _one_of(WAYS, "SALON_WIDGETS"):
+        return told
     if importlib.util.find_spec("anywidget") is None:
         return "page"
     if name == "colab":

@@ -4,5 +4,3 @@ from salon.training.data import train_set, turned_away
 from salon.training.loop import begin, train, train_step
 from salon.training.recipes import recipe
 from salon.training.shipped import load
-
-__all__ = ["begin", "load", "recipe", "train", "train_set", "train_step", "turned_away"]
