@@ -261,6 +261,17 @@ def test_the_two_readmes_say_the_same_commands() -> None:
     assert blocks("README.md") == blocks("README.zh.md")
 
 
+def test_python_that_a_reader_is_shown_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SALON_CACHE", str(tmp_path))
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    found: dict = {}
+    for block in blocks:
+        exec(block, found)
+    assert len(blocks) == 2 and found["embedding"].confidences.shape == (2, 8)
+    assert found["picture"].shape == (1, 3, 112, 112)
+
+
 def test_shipped_files_are_those_of_the_data_sheet() -> None:
     assert doctor.read_checksums(ROOT / "data") == doctor.checksums(ROOT / "data")
 

@@ -2,5 +2,5 @@
 
 from salon.faces.nuisances import NUISANCES, label, seen_under
 from salon.faces.people import sample_people, split_people
-from salon.faces.render import frontal_views, render, sample_views
+from salon.faces.render import frontal_views, render, sample_views, truth
 from salon.faces.variations import DEGRADE, VARIATIONS, augment, degrade, pose_yaw
