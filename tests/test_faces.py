@@ -1,10 +1,13 @@
 """Rendered people: the same numbers give the same pixels, a turn is a turn, and what is degraded is named."""
 
+import io
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from salon.faces.people import TRAITS, People, sample_people, split_people
+from salon.faces.pixels import from_webp, lay_out, to_webp
 from salon.faces.render import frontal_views, render, sample_views
 from salon.faces.variations import degrade
 from salon.words import SalonError
@@ -59,6 +62,20 @@ def test_eyes_are_where_the_template_has_them():
     for x in (38, 74):
         eye, cheek = mean[:, 49:55, x - 5 : x + 6].mean((1, 2)), mean[:, 66:72, x - 5 : x + 6].mean((1, 2))
         assert (eye < cheek - 0.05).float().mean() > 0.9
+
+
+@pytest.mark.parametrize("count", [1, 20, 21])  # less than a row of a sheet, a row, more
+def test_a_sheet_gives_its_pictures_back(count):
+    images = torch.randint(0, 256, (count, 3, 16, 16), dtype=torch.uint8)
+    files = (to_webp(x, 20, lossless=True, quality=100, method=0) for x in (images, images / 255))
+    assert all(torch.equal(from_webp(io.BytesIO(file), 16, count), images) for file in files)
+
+
+def test_pictures_are_laid_out_in_reading_order_with_gaps_between():
+    sheet = lay_out(torch.arange(1.0, 4)[:, None, None, None].expand(-1, 1, 1, 2), columns=2, gap=1, fill=9)
+    assert sheet.tolist() == [
+        [[9] * 7, [9, 1, 1, 9, 2, 2, 9], [9] * 7, [9, 3, 3, 9, 9, 9, 9], [9] * 7],
+    ]
 
 
 @pytest.mark.parametrize(

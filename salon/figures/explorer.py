@@ -1,5 +1,7 @@
 """What the confidence explorer shows: a face under blur, occlusion and a turn, and its K confidences."""
 
+import io
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -7,13 +9,15 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from salon.faces.people import People
+from salon.faces.pixels import from_webp
 from salon.faces.render import Views, frontal_views, render
 from salon.faces.variations import degrade, pose_yaw
-from salon.figures.sprite import pack, unpack
+from salon.figures.sprite import pack
 from salon.figures.style import BLUE, ORANGE, panels
 from salon.model.network import Recogniser, embed
 
@@ -70,13 +74,15 @@ class ConfidenceTable:
         grids = [np.linspace(0, limit, steps) for limit in LIMITS.values()]
         images, confidences = zip(*(look(*map(float, state)) for state in product(*grids)), strict=True)
         table = np.stack(confidences).reshape(steps, steps, steps, -1)
-        return cls(pack(np.stack(images)), images[0].shape[0], table)
+        tiles = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+        return cls(pack(tiles), tiles.shape[-1], table)
 
     @cached_property
     def images(self) -> np.ndarray:
         """The faces, uint8 [S, S, S, tile, tile, 3]."""
-        tiles = unpack(self.sprite, self.confidences[..., 0].size, self.tile)
-        return tiles.reshape(*self.confidences.shape[:3], *tiles.shape[1:])
+        states = self.confidences.shape[:3]
+        tiles = from_webp(io.BytesIO(self.sprite), self.tile, math.prod(states))
+        return tiles.permute(0, 2, 3, 1).reshape(*states, self.tile, self.tile, 3).numpy()
 
     def look(self, blur: float, occlusion: float, yaw: float) -> tuple[np.ndarray, np.ndarray]:
         """The nearest stored state."""

@@ -99,7 +99,7 @@ def feature_views(
         probes=np.array(probes, np.float32),
         assigned=np.zeros((0, 0), np.uint8) if assigned is None else assigned.numpy().astype(np.uint8),
         names=np.array(names),
-        sprite=pack((small.permute(0, 2, 3, 1) * 255).round().byte().numpy()),
+        sprite=pack(small),
         thumb=thumb,
     )
 
