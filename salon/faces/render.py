@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from salon.faces import chart as charts
-from salon.faces.anatomy import Head, Surface, bell, col, soft, uniform
+from salon.faces.anatomy import Head, Surface, bell, col, rgb, soft, uniform
 from salon.faces.chart import Y_TOP, Spots, from_axis, sample
 from salon.faces.people import People
 from salon.words import SalonError
@@ -150,17 +150,11 @@ def render(
 
 def truth(people: People, views: Views, size: int = 64, device: str = "cpu") -> Truth:
     """Landmarks, depth and cover of the pictures that `render` draws of the same numbers."""
-    return Truth(*_in_chunks(people, views, size, False, device, _truth))
+    return Truth(*_in_chunks(people, views, size, False, device, _truth, compiled=False))
 
 
 def _in_chunks(
-    people: People,
-    views: Views,
-    size: int,
-    progress: bool,
-    device: str,
-    function: Any,
-    compiled: bool = False,
+    people: People, views: Views, size: int, progress: bool, device: str, function: Any, compiled: bool
 ) -> tuple[Tensor, ...]:
     """`function(numbers, look, nodes, size)` over parts of the batch, its results joined along it."""
     if not 16 <= size <= 1024:
@@ -179,10 +173,9 @@ def _in_chunks(
 
     def draw(part: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
         with torch.inference_mode():
-            short = length - len(
-                part[0]
-            )  # a part of full length keeps a compiled function from compiling again
-            filled = [F.pad(x, (0, 0, 0, short)) if short and count > length else x for x in part]
+            # parts of one length keep a compiled function from compiling again
+            short = length - len(part[0]) if count > length else 0
+            filled = [F.pad(x, (0, 0, 0, short)) for x in part]
             made = function(filled[0], _Look._make([*filled[1].unbind(1), bare]), nodes, size)
             return tuple(x[: len(part[0])].cpu() for x in made)
 
@@ -283,9 +276,8 @@ def _march(
     depth, points, gap = _approach(radius, rotation, coarse, start, 9, 0.85)
     met = (gap < 0.06).float()
     pixel = (plane[:, 0, 0, 1] - plane[:, 0, 0, 0])[:, None, None]
-    inner = 1 - F.max_pool2d(
-        (gap > 0.4 * pixel).float(), 3, 1, 1
-    )  # well within the outline nothing shines through
+    # well within the outline nothing shines through
+    inner = 1 - F.max_pool2d((gap > 0.4 * pixel).float(), 3, 1, 1)
     maps = torch.stack([depth * met, _lamp(radius, rotation, points, look) * met, met, inner], 1)
     depth, visible, near, inner = F.interpolate(maps, (size, size), mode="bilinear").unbind(1)
     start = depth / near.clamp(1e-3) + 0.02  # where the coarse rays met the head or nearly did
@@ -324,9 +316,8 @@ def _dot(field: Tensor, vectors: Tensor) -> Tensor:
 def _light(look: Any) -> Tensor:
     """Unit vectors [B, 3] from the head to the lamp, in the camera's frame."""
     azimuth, elevation = torch.deg2rad(look.light_azimuth), torch.deg2rad(look.light_elevation)
-    return torch.stack(
-        [azimuth.sin() * elevation.cos(), -elevation.sin(), azimuth.cos() * elevation.cos()], -1
-    )
+    right, ahead = azimuth.sin() * elevation.cos(), azimuth.cos() * elevation.cos()
+    return torch.stack([right, -elevation.sin(), ahead], -1)
 
 
 def _lamp(radius: Tensor, rotation: Tensor, points: Tensor, look: Any, steps: int = 7) -> Tensor:
@@ -335,14 +326,14 @@ def _lamp(radius: Tensor, rotation: Tensor, points: Tensor, look: Any, steps: in
     A hard lamp is small, so its shadow has a sharp edge; a soft one is wide and dims at most a little.
     """
     toward = torch.einsum("bi,bij->bj", _light(look), rotation)[:, :, None, None]
-    wide = (0.75 - 0.62 * look.hardness)[:, None, None]
+    wide = col(0.75 - 0.62 * look.hardness)
     clear = torch.full_like(points[:, 0], 9.0)
     for step in range(steps):
         far = 0.07 * 1.45**step
         at = points + far * toward
         gap = from_axis(at).sub_(sample(radius[:, None], at)[:, 0])
         clear = torch.minimum(clear, torch.where(at[:, 1] < Y_TOP, clear, (gap + 0.02) / far))
-    return 1 - soft(2 * look.hardness - 1)[:, None, None].clamp(0) * soft(0.15 - clear / wide)
+    return 1 - col(soft(2 * look.hardness - 1)).clamp(0) * soft(0.15 - clear / wide)
 
 
 def _shade(
@@ -361,9 +352,7 @@ def _shade(
     facing = _dot(normal, light)
     ambient, hard = col(look.ambient), col(look.hardness)
     # light enters the skin and leaves it a little further on, red light the furthest
-    wrap = torch.tensor([0.34, 0.22, 0.18], device=x.device)[None, :, None, None] * (
-        1.2 - 0.6 * hard[:, None]
-    )
+    wrap = rgb(0.34, 0.22, 0.18, x) * (1.2 - 0.6 * hard[:, None])
     diffuse = ((facing[:, None] + wrap) / (1 + wrap)).clamp(0) * visible[:, None]
     open_sky = (1 - cavity.clamp(0, 0.75)) * (0.72 - 0.28 * normal[:, 1])
     key = 1.85 * (1 - ambient) * (1 - 0.5 * cavity.clamp(0, 1))
@@ -375,8 +364,7 @@ def _shade(
     across = _squared((1 - _dot(along, half) ** 2).clamp(0), 3)
     hair_shine = 0.10 * surface.hair * across * (facing + 0.3).clamp(0)
     lit = lit + ((0.55 * skin_shine + hair_shine) * visible * (1 - ambient))[:, None]
-    tint = 1 + look.warmth[:, None] * torch.tensor([0.12, 0.0, -0.14], device=x.device)
-    return lit * tint[:, :, None, None]
+    return lit * (1 + look.warmth[:, None, None, None] * rgb(0.12, 0.0, -0.14, x))
 
 
 def _squared(x: Tensor, times: int) -> Tensor:
@@ -415,11 +403,11 @@ def _glasses(
     y, theta = origin[:, 1] + far * direction[:, 1], torch.atan2(ox + far * dx, oz + far * dz)
     before = soft((far - depth) / 0.03) * alpha + (1 - alpha)
     side, style = theta.abs(), uniform(look.background, 1, 8)[..., None] - 0.5
-    big = (look.sunglasses > 0).float()[:, None, None]
+    big = col((look.sunglasses > 0).float())
     x = (side - 0.9 * eye_theta).abs() / (0.225 + 0.035 * big)
     v = (y - head.eye_y - 0.030).abs() / (0.155 + 0.04 * style + 0.03 * big)
     shape = (x * x * x * x + v * v * v * v).sqrt().sqrt()
-    worn = torch.maximum(look.glasses, look.sunglasses)[:, None, None]
+    worn = col(torch.maximum(look.glasses, look.sunglasses))
     wide = 0.05 + 0.10 * worn
     rim = bell((shape - 1) / wide)
     bridge = bell((y - head.eye_y + 0.02) / 0.02) * (side < 0.9 * eye_theta - 0.2)
@@ -427,12 +415,7 @@ def _glasses(
     seen = before * (root > 0) * (worn > 0)
     frame = (rim + bridge + temple).clamp(0, 1) * seen * (0.55 + 0.45 * worn)
     lens = soft((1 - shape) / 0.08) * seen
-    dark = (
-        lens
-        * big
-        * (0.35 + 0.65 * look.sunglasses)[:, None, None]
-        * (0.97 - 0.25 * soft((y - head.eye_y) / 0.2))
-    )
+    dark = lens * big * col(0.35 + 0.65 * look.sunglasses) * (0.97 - 0.25 * soft((y - head.eye_y) / 0.2))
     glare = 0.10 * lens * bell((y - head.eye_y + 0.04 - 0.3 * theta) / 0.03)
     colour = 0.03 + 0.10 * uniform(look.background, 3, 9)[:, :, None, None] ** 2
     out = lit * (1 - dark[:, None]) + glare[:, None] + 0.012 * dark[:, None]
