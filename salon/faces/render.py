@@ -2,7 +2,7 @@
 
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -22,61 +22,60 @@ EYES_Y, MOUTH_Y = 52 / 56 - 1, 92 / 56 - 1
 _CHUNK = 24  # larger chunks fall out of the processor's cache, smaller ones spend their time in Python
 
 
+def _within(low: float, high: float, neutral: float = 0.0) -> dict[str, Any]:
+    return {"limits": (low, high), "neutral": neutral}
+
+
 @dataclass
 class Views:
-    """How each picture is taken, one number a picture [B]; angles in degrees, amounts in 0..1 unless said."""
+    """How each picture is taken, one number a picture [B]: angles in degrees; `LIMITS` says from where to where."""
 
-    yaw: Tensor  # -90..90, to the right of the picture
-    pitch: Tensor  # -40..40, down
-    roll: Tensor  # -45..45, clockwise
-    light_azimuth: Tensor  # -180..180, 0 from the camera, 90 from the right
-    light_elevation: Tensor  # -90..90, up
-    ambient: Tensor  # share of light that comes from everywhere
-    hardness: Tensor  # of the light: 0 casts no shadow, 1 is a bare bulb
-    warmth: Tensor  # -1 blue .. 1 red
-    exposure: Tensor  # in stops, -3..3
-    smile: Tensor
-    mouth_open: Tensor
-    brows: Tensor  # -1 frown .. 1 raised
-    eyes_closed: Tensor
-    gaze: Tensor  # -1 left .. 1 right
-    glasses: Tensor  # 0 none, else how heavy the frame is
-    sunglasses: Tensor  # 0 none, else how dark
-    mask: Tensor  # 0 none, else how far up
-    cap: Tensor  # 0 none, else how low
-    haircut: Tensor  # -1 shorter .. 1 longer than the person's usual
-    shave: Tensor  # share of the beard that is off
-    background: Tensor  # a seed; 0 is plain grey
-    clutter: Tensor  # of the background: 0 smooth, 1 busy
+    yaw: Tensor = field(metadata=_within(-90, 90))  # to the right of the picture
+    pitch: Tensor = field(metadata=_within(-40, 40))  # down
+    roll: Tensor = field(metadata=_within(-45, 45))  # clockwise
+    light_azimuth: Tensor = field(
+        metadata=_within(-180, 180, neutral=-25.0)
+    )  # 0 from the camera, 90 from the right
+    light_elevation: Tensor = field(metadata=_within(-90, 90, neutral=30.0))  # up
+    ambient: Tensor = field(metadata=_within(0, 1, neutral=0.45))  # share of light that comes from everywhere
+    hardness: Tensor = field(
+        metadata=_within(0, 1, neutral=0.5)
+    )  # of the light: 0 casts no shadow, 1 is a bare bulb
+    warmth: Tensor = field(metadata=_within(-1, 1))  # from blue to red
+    exposure: Tensor = field(metadata=_within(-3, 3))  # in stops
+    smile: Tensor = field(metadata=_within(0, 1))
+    mouth_open: Tensor = field(metadata=_within(0, 1))
+    brows: Tensor = field(metadata=_within(-1, 1))  # from frowning to raised
+    eyes_closed: Tensor = field(metadata=_within(0, 1))
+    gaze: Tensor = field(metadata=_within(-1, 1))  # from left to right
+    glasses: Tensor = field(metadata=_within(0, 1))  # 0 none, else how heavy the frame is
+    sunglasses: Tensor = field(metadata=_within(0, 1))  # 0 none, else how dark
+    mask: Tensor = field(metadata=_within(0, 1))  # 0 none, else how far up
+    cap: Tensor = field(metadata=_within(0, 1))  # 0 none, else how low
+    haircut: Tensor = field(metadata=_within(-1, 1))  # from shorter to longer than the person's usual
+    shave: Tensor = field(metadata=_within(0, 1))  # share of the beard that is off
+    background: Tensor = field(metadata=_within(0, 2**24))  # a seed; 0 is plain grey
+    clutter: Tensor = field(metadata=_within(0, 1, neutral=0.5))  # of the background: from smooth to busy
 
     def __post_init__(self) -> None:
         if len(self) == 0:
             raise SalonError("A batch of zero views came; expected at least one.")
-        for field, limit in LIMITS.items():
-            value = getattr(self, field)
-            if not torch.isfinite(value).all() or (value < limit[0]).any() or (value > limit[1]).any():
+        for name, (low, high) in LIMITS.items():
+            value = getattr(self, name)
+            if not ((value >= low) & (value <= high)).all():  # nor NaN
                 raise SalonError(
-                    f"The view's {field} came as {value.min():g}..{value.max():g}; expected numbers within "
-                    f"{limit[0]}..{limit[1]}. Change it where you call frontal_views or sample_views."
+                    f"The view's {name} came as {value.min():g}..{value.max():g}; expected numbers within "
+                    f"{low}..{high}. Change it where you call frontal_views or sample_views."
                 )
 
     def __len__(self) -> int:
         return self.yaw.shape[0]
 
     def __getitem__(self, index: slice | Tensor | list[int]) -> "Views":
-        return Views(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+        return Views(**{name: getattr(self, name)[index] for name in LIMITS})
 
 
-LIMITS = {
-    "yaw": (-90, 90), "pitch": (-40, 40), "roll": (-45, 45), "light_azimuth": (-180, 180),
-    "light_elevation": (-90, 90), "ambient": (0, 1), "hardness": (0, 1), "warmth": (-1, 1), "exposure": (-3, 3),
-    "smile": (0, 1), "mouth_open": (0, 1), "brows": (-1, 1), "eyes_closed": (0, 1), "gaze": (-1, 1), "glasses": (0, 1),
-    "sunglasses": (0, 1), "mask": (0, 1), "cap": (0, 1), "haircut": (-1, 1), "shave": (0, 1),
-    "background": (0, 2**24), "clutter": (0, 1),
-}  # fmt: skip
-_NEUTRAL = dict.fromkeys(LIMITS, 0.0) | {
-    "light_azimuth": -25.0, "light_elevation": 30.0, "ambient": 0.45, "hardness": 0.5, "clutter": 0.5,
-}  # fmt: skip
+LIMITS: dict[str, tuple[float, float]] = {f.name: f.metadata["limits"] for f in fields(Views)}
 # The same values without checks, for the inner functions; and whether nobody in the whole batch wears mask or cap.
 _Look: Any = namedtuple("_Look", [*LIMITS, "bare"])  # type: ignore[misc]
 
@@ -91,7 +90,8 @@ def _views(values: dict[str, Tensor], fixed: dict[str, float | Tensor], count: i
 
 def frontal_views(count: int, **fixed: float | Tensor) -> Views:
     """`count` neutral frontal views; any field can be set, by a number or by [count] numbers."""
-    return _views({name: torch.full((count,), value) for name, value in _NEUTRAL.items()}, fixed, count)
+    values = {f.name: torch.full((count,), f.metadata["neutral"]) for f in fields(Views)}
+    return _views(values, fixed, count)
 
 
 def sample_views(count: int, seed: int, yaw: float = 25.0, **fixed: float | Tensor) -> Views:
@@ -159,15 +159,15 @@ def _in_chunks(
     """`function(numbers, look, nodes, size)` over parts of the batch, its results joined along it."""
     if not 16 <= size <= 1024:
         raise SalonError(f"The size {size} came; expected 16 to 1024 pixels.")
-    count = max(len(people), len(views)) if len(people) and len(views) else 0
+    count = max(len(people), len(views)) if len(people) else 0
     if count == 0 or len(people) not in (1, count) or len(views) not in (1, count):
         raise SalonError(
             f"{len(people)} people came with {len(views)} views; expected equal counts, or one of either."
         )
-    nodes = charts.chart(size * 3 // 2, size * 2, device)
+    nodes, on_cpu = charts.chart(size * 3 // 2, size * 2, device), torch.device(device).type == "cpu"
     numbers = people.numbers.expand(count, -1).to(device)
     table = torch.stack([getattr(views, name) for name in LIMITS], 1).expand(count, -1).to(device)
-    length = max(1, (_CHUNK if nodes.y.device.type == "cpu" else 2048) * 64 * 64 // (size * size))
+    length = max(1, (_CHUNK if on_cpu else 2048) * 64 * 64 // (size * size))
     bare = not (views.mask.any() or views.cap.any())
     parts = list(zip(numbers.split(length), table.split(length), strict=True))
 
@@ -183,7 +183,7 @@ def _in_chunks(
     # A chunk for each core beats many cores on a chunk, most of all on a busy machine; compiled code shares its chunk.
     torch.set_num_threads(threads if compiled else 1)
     try:
-        workers = 1 if compiled or nodes.y.device.type != "cpu" else threads
+        workers = 1 if compiled or not on_cpu else threads
         with ThreadPoolExecutor(workers, initializer=torch.set_flush_denormal, initargs=(True,)) as pool:
             done, title = pool.map(draw, parts), f"rendering {count} faces"
             made = list(tqdm(done, title, len(parts), leave=False, disable=not progress))
@@ -227,14 +227,11 @@ def _camera(look: Any) -> Tensor:
     """Rotation matrices [B, 3, 3] that turn the head before the camera: yaw, then pitch, then roll."""
     a, b, c = (torch.deg2rad(x) for x in (look.yaw, look.pitch, look.roll))
     one, zero = torch.ones_like(a), torch.zeros_like(a)
-
-    def matrix(*rows: Tensor) -> Tensor:
-        return torch.stack(rows, -1).reshape(-1, 3, 3)
-
-    yaw = matrix(a.cos(), zero, a.sin(), zero, one, zero, -a.sin(), zero, a.cos())
-    pitch = matrix(one, zero, zero, zero, b.cos(), b.sin(), zero, -b.sin(), b.cos())
-    roll = matrix(c.cos(), -c.sin(), zero, c.sin(), c.cos(), zero, zero, zero, one)
-    return roll @ pitch @ yaw
+    yaw = (a.cos(), zero, a.sin(), zero, one, zero, -a.sin(), zero, a.cos())
+    pitch = (one, zero, zero, zero, b.cos(), b.sin(), zero, -b.sin(), b.cos())
+    roll = (c.cos(), -c.sin(), zero, c.sin(), c.cos(), zero, zero, zero, one)
+    first, then, last = (torch.stack(rows, -1).reshape(-1, 3, 3) for rows in (yaw, pitch, roll))
+    return last @ then @ first
 
 
 def _landmarks(head: Head, radius: Tensor) -> Tensor:
