@@ -33,14 +33,10 @@ class Views:
     yaw: Tensor = field(metadata=_within(-90, 90))  # to the right of the picture
     pitch: Tensor = field(metadata=_within(-40, 40))  # down
     roll: Tensor = field(metadata=_within(-45, 45))  # clockwise
-    light_azimuth: Tensor = field(
-        metadata=_within(-180, 180, neutral=-25.0)
-    )  # 0 from the camera, 90 from the right
-    light_elevation: Tensor = field(metadata=_within(-90, 90, neutral=30.0))  # up
-    ambient: Tensor = field(metadata=_within(0, 1, neutral=0.45))  # share of light that comes from everywhere
-    hardness: Tensor = field(
-        metadata=_within(0, 1, neutral=0.5)
-    )  # of the light: 0 casts no shadow, 1 is a bare bulb
+    light_azimuth: Tensor = field(metadata=_within(-180, 180, -25.0))  # 0 from the camera, 90 from the right
+    light_elevation: Tensor = field(metadata=_within(-90, 90, 30.0))  # up
+    ambient: Tensor = field(metadata=_within(0, 1, 0.45))  # share of light that comes from everywhere
+    hardness: Tensor = field(metadata=_within(0, 1, 0.5))  # of the lamp: 0 casts no shadow, 1 is a bare bulb
     warmth: Tensor = field(metadata=_within(-1, 1))  # from blue to red
     exposure: Tensor = field(metadata=_within(-3, 3))  # in stops
     smile: Tensor = field(metadata=_within(0, 1))
@@ -55,7 +51,7 @@ class Views:
     haircut: Tensor = field(metadata=_within(-1, 1))  # from shorter to longer than the person's usual
     shave: Tensor = field(metadata=_within(0, 1))  # share of the beard that is off
     background: Tensor = field(metadata=_within(0, 2**24))  # a seed; 0 is plain grey
-    clutter: Tensor = field(metadata=_within(0, 1, neutral=0.5))  # of the background: from smooth to busy
+    clutter: Tensor = field(metadata=_within(0, 1, 0.5))  # of the background: from smooth to busy
 
     def __post_init__(self) -> None:
         if len(self) == 0:
