@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
-from torchvision.utils import make_grid
 
 from salon.faces.people import sample_people
+from salon.faces.pixels import lay_out
 from salon.faces.render import frontal_views, render
 from salon.faces.variations import degrade
 from salon.figures.results import draw_trade_off
@@ -23,7 +23,7 @@ def people_and_variations(count: int = 4, seed: int = 12, size: int = 112) -> np
     )
     spoilt = [degrade(plain, "low_resolution", 0.6, seed=0), degrade(plain, "occlusion", 0.45, seed=1)]
     tiles = torch.stack([plain, turned, *spoilt], 1).flatten(0, 1)
-    return make_grid(tiles, nrow=len(COLUMNS), padding=3, pad_value=1.0).permute(1, 2, 0).numpy()
+    return lay_out(tiles, len(COLUMNS), gap=3, fill=1.0).permute(1, 2, 0).numpy()
 
 
 def readme_figure(table: pd.DataFrame) -> Figure:

@@ -176,15 +176,9 @@ def protocol() -> Figure:
 
 def trade_off() -> Figure:
     """Clean against mixed quality (03, `stored-figure`); of the scales only some are named."""
-    figure = trade_off_figure(read_table("ablation_lecture"))
-    names = ("one fixed scale s", "C0: frozen", "C0*: frozen, tuned", "C: learned")
-    for mark, name in zip(figure.axes[0].get_legend_handles_labels()[0], names, strict=True):
-        mark.set_label(name)
-    for axis in figure.axes:
-        for note in axis.texts:
-            note.set_visible(note.get_text() in ("s=40", "s=20", "s=8", "C"))
-            if note.get_text() == "s=40" and isinstance(note, Annotation):
-                note.xyann = (10, -4)
+    places = {"CosFace s=40": (10, -4), "CosFace s=20": (-14, 9), "CosFace s=8": (9, -7), "C": (8, 6)}
+    legend = {"CosFace": "one fixed scale s", "C0": "C0: frozen", "C0*": "C0*: frozen, tuned", "C": "C: learned"}
+    figure = trade_off_figure(read_table("ablation_lecture"), places=places, legend=legend)
     return _room_for_words(figure)
 
 

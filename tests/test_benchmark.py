@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import save_file
 
-from authoring.test_people import fingerprints, write_benchmark, write_sheet
+from authoring.test_people import fingerprints, write_benchmark
 from salon.evaluation import people
 from salon.evaluation.benchmark import POLICIES, evaluate_benchmark, evaluate_templates, measures, tar
 from salon.evaluation.people import (
@@ -23,7 +23,6 @@ from salon.evaluation.people import (
     Benchmark,
     fingerprint,
     read_benchmark,
-    read_sheet,
     sample_scenes,
 )
 from salon.faces.nuisances import NUISANCES
@@ -96,13 +95,6 @@ def test_turned_and_lit_pictures_differ_from_straight_ones_in_nothing_else():
     moved = {name for name in probes if not torch.equal(probes[name], lit[name])}
     assert moved == {"light_azimuth", "light_elevation", "ambient", "hardness"}
     assert scenes.lit.light_azimuth.abs().min() >= 60
-
-
-@pytest.mark.parametrize("count", [1, 20, 21])  # less than a row of a sheet, a row, more
-def test_a_sheet_keeps_every_pixel(count, tmp_path):
-    images = torch.randint(0, 256, (count, 3, 16, 16), dtype=torch.uint8)
-    write_sheet(images / 255, tmp_path / "a.webp")
-    assert torch.equal(read_sheet(tmp_path / "a.webp", count, 16), images)
 
 
 def test_what_is_written_comes_back(made, folder):

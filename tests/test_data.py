@@ -10,15 +10,7 @@ from authoring.test_people import fingerprints
 from experiments.bench import LIVE_IMAGES, LIVE_PEOPLE, live_pair
 from salon.evaluation import people
 from salon.evaluation.benchmark import black_hole
-from salon.evaluation.people import (
-    KINDS,
-    TEST_IMAGES,
-    TEST_PEOPLE,
-    Scenes,
-    render_scenes,
-    sample_scenes,
-    stored_fingerprints,
-)
+from salon.evaluation.people import KINDS, TEST_IMAGES, TEST_PEOPLE
 from salon.evaluation.results import read_provenance, read_table, write_table
 from salon.faces.people import GENERATOR_VERSION
 from salon.lecture.views import write_page
@@ -65,18 +57,17 @@ def test_each_table_says_where_it_comes_from(name):
 
 
 def test_the_shipped_people_are_the_test_split(benchmark):
-    assert (
-        len(benchmark.scenes.people) == TEST_PEOPLE and len(benchmark.straight) == TEST_PEOPLE * TEST_IMAGES
-    )
-    stored, drawn = benchmark.scenes.tensors(), sample_scenes("test", TEST_PEOPLE).tensors()
+    assert len(benchmark.scenes.people) == TEST_PEOPLE
+    assert len(benchmark.straight) == TEST_PEOPLE * TEST_IMAGES
+    stored, drawn = benchmark.scenes.tensors(), people.sample_scenes("test", TEST_PEOPLE).tensors()
     assert all(torch.allclose(stored[name], drawn[name], atol=1e-4) for name in drawn)
 
 
 def test_the_shipped_pictures_are_what_their_numbers_draw(benchmark):
     """The first three people drawn again: another CPU may round a byte the other way."""
     scenes, n = benchmark.scenes, 3 * TEST_IMAGES
-    few = Scenes(scenes.people[:3], scenes.straight[:n], scenes.turned[:n], scenes.lit[: n // 2])
-    again = render_scenes(few, progress=False)
+    few = people.Scenes(scenes.people[:3], scenes.straight[:n], scenes.turned[:n], scenes.lit[: n // 2])
+    again = people.render_scenes(few, progress=False)
     for kind in KINDS:
         images = getattr(again, kind)
         assert (images - getattr(benchmark, kind)[: len(images)]).abs().mean() < 1 / 255
@@ -84,7 +75,7 @@ def test_the_shipped_pictures_are_what_their_numbers_draw(benchmark):
 
 def test_the_shipped_degradations_are_the_same_pixels_here(benchmark):
     """Tolerances: see test_benchmark.py."""
-    stored = stored_fingerprints(data_root() / "faces")
+    stored = people.stored_fingerprints(data_root() / "faces")
     for name, now in fingerprints(benchmark).items():
         assert (stored[name] - now).abs().max() < (0.01 if name == "jpeg" else 1e-4), name
 
@@ -130,14 +121,8 @@ def test_a_table_of_other_faces_is_refused(tmp_path, monkeypatch):
     (tmp_path / "results").mkdir()
     monkeypatch.setattr("salon.evaluation.results.data_root", lambda: tmp_path)
     monkeypatch.setattr("salon.paths.data_root", lambda: tmp_path)
-    row = {
-        "experiment": "x",
-        "configuration": "C",
-        "pa": False,
-        "seed": 0,
-        "split": "test",
-        "condition": "clean",
-    }
+    row = {"experiment": "x", "configuration": "C", "pa": False, "seed": 0, "split": "test",
+           "condition": "clean"}  # fmt: skip
     path = write_table("x", [row | {"metric": "eer", "value": 0.25, "n": 8}], "salon reproduce x")
     assert np.isclose(read_table("x").value.item(), 0.25)
     facts = json.loads(path.with_suffix(".json").read_text())

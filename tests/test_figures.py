@@ -13,6 +13,7 @@ from salon.figures.results import (
     black_hole_figure,
     condition_figure,
     convergence_figure,
+    probe_figure,
     strength_figure,
     trade_off_figure,
 )
@@ -39,6 +40,9 @@ def test_the_curve_runs_through_the_means_of_the_fixed_scales_only(stored: pd.Da
     assert np.allclose(curve.get_xydata(), [[31, 81], [11, 61]])  # mixed, clean, in percent
     shown = [text.get_text() for text in right.texts]
     assert shown == ["s=8", "s=28", "C0", "C"]  # A is no point of this picture
+    (left, _) = trade_off_figure(stored, places={"C": (1, 2)}, legend={"CosFace": "fixed", "C": "ours"}).axes
+    assert [(text.get_text(), text.xyann) for text in left.texts] == [("C", (1, 2))]
+    assert left.get_legend_handles_labels()[1] == ["fixed", "ours"]
 
 
 def test_a_bar_is_as_high_as_the_mean_of_its_seeds(stored: pd.DataFrame) -> None:
@@ -91,8 +95,6 @@ def test_the_verdicts_are_there_in_both_languages() -> None:
 
 
 def test_probe_figure_draws_each_group_of_each_configuration():
-    from salon.figures.results import probe_figure
-
     figure = probe_figure(read_table("features_lecture"))
     assert [axis.get_title() for axis in figure.axes] == ["low resolution", "occlusion", "pose"]
     for axis in figure.axes:

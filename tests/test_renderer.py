@@ -11,7 +11,6 @@ import torch
 from salon.faces.anatomy import uniform
 from salon.faces.people import TRAITS, People, sample_people
 from salon.faces.render import LIMITS, frontal_views, render, sample_views, truth
-from salon.words import SalonError
 
 SCRIPT = """
 import hashlib, torch
@@ -25,9 +24,7 @@ print(hashlib.sha256(pixels.numpy().tobytes()).hexdigest())
 
 def test_the_same_seed_gives_the_same_bytes_in_another_process():
     pixels = (render(sample_people(30, 4), sample_views(30, 5), 32) * 255).round().to(torch.uint8)
-    there = subprocess.run(
-        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True
-    ).stdout.strip()
+    there = subprocess.check_output([sys.executable, "-c", SCRIPT], text=True).strip()
     assert there == hashlib.sha256(pixels.numpy().tobytes()).hexdigest()
 
 
@@ -37,9 +34,7 @@ def test_landmarks_meet_the_template_and_the_nose_is_nearest():
     eyes, mouth = landmarks[:, :2].mean(1), landmarks[:, 3:].mean(1)
     # the field's five points in 112 px: eyes at 52, mouth at 92, both centred; half a pixel is where centres lie
     assert torch.allclose((eyes + mouth) / 2, torch.tensor([55.5, 71.5]).expand(30, 2), atol=0.5)
-    assert (
-        (eyes[:, 1] - 51.5).abs() < 1.5
-    ).all()  # 0.3 px in the mean; faces out of the ordinary are not stretched
+    assert ((eyes[:, 1] - 51.5).abs() < 1.5).all()  # 0.3 px in the mean; odd faces are not stretched
     y, x = landmarks[:, 2, 1].round().long(), landmarks[:, 2, 0].round().long()
     at_nose = depth[torch.arange(30), y, x]
     assert (at_nose > depth.flatten(1).amax(1) - 0.06).all() and cover[:, 56, 56].min() == 1
@@ -55,9 +50,8 @@ def test_a_turn_moves_the_nose_past_the_eyes():
 def test_roll_turns_the_line_of_the_eyes():
     landmarks = truth(sample_people(1, 3), frontal_views(1, roll=20.0)).landmarks[0]
     across = landmarks[1] - landmarks[0]
-    assert torch.rad2deg(torch.atan2(across[1], across[0])) == pytest.approx(
-        20, abs=2
-    )  # eyes are not quite level
+    angle = torch.rad2deg(torch.atan2(across[1], across[0]))
+    assert angle == pytest.approx(20, abs=2)  # eyes are not quite level
 
 
 def test_depth_is_the_relief_seen_from_the_side():
@@ -73,10 +67,8 @@ def test_people_blend_and_keep_their_ends():
     a, b = sample_people(3, 1), sample_people(3, 2)
     assert torch.equal(a.blend(b, 0).numbers, a.numbers) and torch.equal(a.blend(b, 1).numbers, b.numbers)
     steps = render(a[0].blend(b[0], torch.linspace(0, 1, 9)), frontal_views(9), 32)
-    jumps = (steps[1:] - steps[:-1]).abs().mean((1, 2, 3))
-    assert (
-        jumps.max() < 0.5 * (steps[-1] - steps[0]).abs().mean()
-    )  # a path, not a switch: even steps are an eighth
+    jumps = (steps[1:] - steps[:-1]).abs().mean((1, 2, 3))  # a path, not a switch: even steps are an eighth
+    assert jumps.max() < 0.5 * (steps[-1] - steps[0]).abs().mean()
 
 
 def test_skin_tones_and_ages_are_drawn_evenly():
@@ -93,15 +85,10 @@ def test_a_darker_tone_gives_a_darker_face():
     assert (cheeks[1:] < cheeks[:-1] - 0.02).all()
 
 
-@pytest.mark.parametrize(
-    ("name", "rows"),
-    [
-        ("mask", slice(50, 62)),
-        ("cap", slice(0, 14)),
-        ("sunglasses", slice(26, 36)),
-        ("glasses", slice(22, 40)),
-    ],
-)
+WHERE = {"mask": slice(50, 62), "cap": slice(0, 14), "sunglasses": slice(26, 36), "glasses": slice(22, 40)}
+
+
+@pytest.mark.parametrize(("name", "rows"), WHERE.items())
 def test_what_is_worn_covers_more_with_its_strength(name, rows):
     amounts = torch.tensor([0.0, 0.3, 0.6, 1.0])
     seen = render(sample_people(1, 5), frontal_views(4, **{name: amounts}), 64)
@@ -118,25 +105,18 @@ def test_a_hard_lamp_casts_a_shadow_and_a_soft_one_none():
 
 
 def test_left_and_right_of_a_person_differ_in_marks_and_shape():
-    people = sample_people(20, 3)
-    even = people
-    for name in ("asymmetry", "skew"):
-        even = even.with_trait(name, 0.0)
-    even = even.with_trait("moles", -3.0)
-    view = frontal_views(20, light_azimuth=0.0)
-    unlike = [
-        (x - x.flip(-1))[:, :, 16:60, 12:52].abs().mean((1, 2, 3))
-        for x in (render(people, view), render(even, view))
-    ]
-    assert unlike[0].median() > 1.1 * unlike[1].median()
+    people, view = sample_people(20, 3), frontal_views(20, light_azimuth=0.0)
+    even = people.with_trait("asymmetry", 0.0).with_trait("skew", 0.0).with_trait("moles", -3.0)
+    faces = [render(who, view)[:, :, 16:60, 12:52] for who in (people, even)]
+    unlike, alike = ((x - x.flip(-1)).abs().mean((1, 2, 3)).median() for x in faces)
+    assert unlike > 1.1 * alike
 
 
 def test_hashing_is_even_and_repeats():
     numbers = uniform(torch.arange(1, 4000).float(), 4, 3)
     assert torch.equal(numbers[:5], uniform(torch.arange(1, 6).float(), 4, 3))
-    assert (numbers.mean(0) - 0.5).abs().max() < 0.02 and (
-        numbers.T.corrcoef() - torch.eye(4)
-    ).abs().max() < 0.07
+    assert (numbers.mean(0) - 0.5).abs().max() < 0.02
+    assert (numbers.T.corrcoef() - torch.eye(4)).abs().max() < 0.07
 
 
 def test_the_background_knows_nothing_of_the_person():
@@ -149,18 +129,8 @@ def test_the_background_knows_nothing_of_the_person():
 def test_every_value_of_a_view_shows(name):
     low, high = LIMITS[name]
     person = People(torch.zeros(1, len(TRAITS))).with_trait("beard", 2.0).with_trait("masculine", 2.0)
-    views = frontal_views(
-        2, **{"background": 3.0, name: torch.tensor([max(low, 0.0) if low == 0 else low / 2, high / 2])}
-    )
-    a, b = render(person, views, 48)
+    a, b = render(person, frontal_views(2, **{"background": 3.0, name: torch.tensor([low / 2, high / 2])}), 48)
     assert (a - b).abs().max() > 0.02
-
-
-def test_batches_of_zero_are_named():
-    with pytest.raises(SalonError, match="zero views"):
-        frontal_views(0)
-    with pytest.raises(SalonError, match="0 people"):
-        render(People(sample_people(1, 0).numbers[:0]), frontal_views(1))
 
 
 @pytest.mark.long

@@ -6,15 +6,13 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
 import torch
-from PIL import Image
 from safetensors import SafetensorError
 from torch import Tensor
 
 from salon.faces.nuisances import seen_under
 from salon.faces.people import GENERATOR_VERSION, People, split_people
-from salon.faces.pixels import as_bytes, digest, from_bytes
+from salon.faces.pixels import as_bytes, digest, from_bytes, from_webp
 from salon.faces.render import Views, render, sample_views
 from salon.faces.variations import MOST_YAW, degrade
 from salon.paths import data_root
@@ -249,7 +247,7 @@ def read_benchmark(folder: Path) -> Benchmark:
         tensors, metadata = read_tensors(folder / "test.safetensors")
         facts, count = json.loads(metadata["benchmark"]), TEST_IMAGES * len(tensors["people"])
         counts = dict(zip(KINDS, (count, count, count // 2), strict=True))
-        sheets = {kind: read_sheet(folder / f"test_{kind}.webp", n, RENDERED) for kind, n in counts.items()}
+        sheets = {kind: from_webp(folder / f"test_{kind}.webp", RENDERED, n) for kind, n in counts.items()}
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise SalonError(f"The test people in {folder} cannot be read ({error}); {_MEND}") from error
     if facts["generator"] != GENERATOR_VERSION:
@@ -282,17 +280,6 @@ def stored_fingerprints(folder: Path) -> dict[str, Tensor]:
     prefix = "fingerprint."
     tensors, _ = read_tensors(folder / "test.safetensors")
     return {name.removeprefix(prefix): x for name, x in tensors.items() if name.startswith(prefix)}
-
-
-SHEET_COLUMNS = 20  # pictures side by side
-
-
-def read_sheet(path: Path, count: int, size: int) -> Tensor:
-    """The first `count` pictures [count, 3, size, size], bytes, of what `write_sheet` wrote."""
-    with Image.open(path) as sheet:
-        pixels = torch.from_numpy(np.array(sheet.convert("RGB")))
-    tiles = pixels.view(-1, size, SHEET_COLUMNS, size, 3).permute(0, 2, 4, 1, 3)
-    return tiles.reshape(-1, 3, size, size)[:count]
 
 
 def fingerprint(images: Tensor) -> Tensor:

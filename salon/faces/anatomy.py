@@ -94,13 +94,11 @@ class Head:
         self.eye_theta = 0.440 + 0.030 * t("eye_distance")
         self.eye_y = -0.075 + 0.012 * t("eye_height")
         self.eye_half = 0.165 + 0.012 * t("eye_width")
-        shut = col(look.eyes_closed)
-        opening = (0.070 + 0.012 * t("eye_opening")).clamp(0.034, 0.100)
-        self.eye_open = opening * (1 - 0.93 * shut) * (1 - 0.22 * self.smile) * (1 + 0.12 * self.brows)
-        self.shut = shut
-        self.brow_y = (
-            self.eye_y - 0.180 - 0.030 * t("brow_height") - 0.05 * self.brows - 0.02 * self.brows.clamp(0)
-        )
+        self.shut = col(look.eyes_closed)
+        opening = (0.070 + 0.012 * t("eye_opening")).clamp(0.034, 0.100) * (1 - 0.93 * self.shut)
+        self.eye_open = opening * (1 - 0.22 * self.smile) * (1 + 0.12 * self.brows)
+        brow_y = self.eye_y - 0.180 - 0.030 * t("brow_height")
+        self.brow_y = brow_y - 0.05 * self.brows - 0.02 * self.brows.clamp(0)
         self.nose_y = 0.385 + 0.050 * t("nose_length")
         self.tip_y = self.nose_y - 0.045 - 0.018 * t("nose_turn")
         self.mouth_y = 0.690 + 0.035 * t("philtrum") + 0.3 * (self.nose_y - 0.385)
@@ -126,15 +124,12 @@ class Head:
 
         Kind 0 lies at theta, 1 on both sides, -1 is raised on the one side and sunk on the other.
         """
-        batch, device = len(self._traits), nodes.y.device
 
         def column(x: Tensor | float) -> Tensor:
-            if isinstance(x, Tensor):
-                return x.reshape(-1, 1)
-            return torch.full((batch, 1), float(x), device=device)
+            return x.reshape(-1, 1) if isinstance(x, Tensor) else self.man.new_full((len(self.man), 1), x)
 
         amount, theta, wide, y, high = (torch.stack([column(row[i]) for row in rows], 1) for i in range(5))
-        kind = torch.tensor([row[5] for row in rows], device=device)[None, :, None]
+        kind = torch.tensor([row[5] for row in rows], device=nodes.y.device)[None, :, None]
         around = torch.where(kind == 0, nodes.theta[None], nodes.side[None]) - theta  # [B, J, U]
         sign = torch.where(kind == -1, nodes.theta.sign()[None], 1.0)
         along = nodes.y.T[None] - y  # [B, J, V]
@@ -193,15 +188,13 @@ class Head:
         t, old, eye, low = self.t, self.old, self.eye_theta, self.nose_y
         lined = old * (0.12 + 0.05 * t("wrinkles")).clamp(0)
         raised, drawn = 0.10 * self.brows.clamp(0), 0.40 * (-self.brows).clamp(0)
+        brow = 0.8 * (lined + raised)
         fold, crow = 1.3 * (lined + 0.10 * self.smile + 0.02), 0.9 * (lined + 0.05 * self.smile)
         dark = [
             (0.8, 0.078 + 0.010 * t("nose_width"), 0.034, low + 0.058, 0.022, 1),
             *((fold, 0.28 + 0.42 * dy, 0.035, low + dy, 0.055, 1) for dy in (0.05, 0.12, 0.19)),
             *((crow, eye + 0.27, 0.07, self.eye_y + dy, 0.011, 1) for dy in (-0.05, 0.0, 0.055)),
-            *(
-                (0.8 * (lined + raised), 0.0, 0.50, dy + 0.02 * t("mark_1"), 0.016, 0)
-                for dy in (-0.61, -0.50, -0.39)
-            ),
+            *((brow, 0.0, 0.50, dy + 0.02 * t("mark_1"), 0.016, 0) for dy in (-0.61, -0.50, -0.39)),
             (lined, eye - 0.03, 0.13, self.eye_y + 0.15, 0.022, 1),
             (lined + drawn, 0.06, 0.016, self.brow_y, 0.08, 1),
             *self._moles(),
@@ -272,9 +265,8 @@ class Head:
         receding = self.man * old * (0.10 + 0.12 * t("temples"))
         line = -0.78 - 0.075 * t("hairline") - receding + 0.08 * t("hairline_peak") * bell(side / 0.22)
         line = line - (0.07 * t("temples") + 1.2 * receding) * bell((side - 0.55) / 0.24)
-        fringe = soft(
-            (t("fringe") + 0.4 * col(self.look.haircut) - 0.45) / 0.4
-        )  # a third of all people wear one
+        # a third of all people wear a fringe
+        fringe = soft((t("fringe") + 0.4 * col(self.look.haircut) - 0.45) / 0.4)
         sweep = bell((p.theta - 0.25 * t("parting")) / 0.75)
         line = line + fringe * sweep * (0.30 + 0.08 * t("hair_volume"))
         reach = -0.12 + 0.26 * self.length.clamp(-2.2) + 1.6 * soft((self.length - 0.7) / 0.5)
@@ -304,13 +296,12 @@ class Head:
         albedo, hair_colour = self.skin(p, paint, fine, blotch), self.hair_colour()
         albedo = _mix(albedo, hair_colour, self._beard(p, strands, fine))
         gloss = 0.26 + 0.06 * fine
-        low, high = _rows(p, 0.50, 1.10, 0.60), _rows(p, -0.50, 0.20, 0.80)
-        albedo[:, :, low] = self._mouth(albedo[:, :, low], _part(p, low))
-        browed = _mix(
-            albedo[:, :, high], 0.5 * hair_colour, self._brows(_part(p, high), (strands + fine)[:, high])
-        )
-        albedo[:, :, high], wet = self._eyes(browed, _part(p, high))
-        gloss[:, high] *= 1 - 0.8 * wet
+        rows, part = _part(p, 0.50, 1.10, 0.60)
+        albedo[:, :, rows] = self._mouth(albedo[:, :, rows], part)
+        rows, part = _part(p, -0.50, 0.20, 0.80)
+        browed = _mix(albedo[:, :, rows], 0.5 * hair_colour, self._brows(part, (strands + fine)[:, rows]))
+        albedo[:, :, rows], wet = self._eyes(browed, part)
+        gloss[:, rows] *= 1 - 0.8 * wet
         tone = (1 + 0.38 * strands) * (1 - 0.10 * blotch)
         albedo = _mix(albedo, hair_colour * tone[:, None], hair * (0.80 + 0.2 * soft(self.length + 1.5)))
         bare = Surface(albedo, gloss * (1 - hair), hair)
@@ -339,21 +330,15 @@ class Head:
         speckled = 0.4 * soft((t("freckles") - 1.2) / 0.5) + 0.12 * self.old * rough
         m = m + speckled * blob((p.y - 0.2) / 0.32, p.side / 0.9) * soft((fine - 0.5) * 5)
         # measured skins lose chroma as they darken: blue light is absorbed first, red light last
-        absorbed = [
-            0.40 * m + 0.115 * m * m + 0.05 * blood,
-            m + 0.55 * blood,
-            2.0 * m - 0.31 * m * m + 0.62 * blood,
-        ]
-        return torch.stack(absorbed, 1).add_(dark[:, None]).neg_().exp_().mul_(0.80)
+        red, green = 0.40 * m + 0.115 * m * m + 0.05 * blood, m + 0.55 * blood
+        blue = 2.0 * m - 0.31 * m * m + 0.62 * blood
+        return torch.stack([red, green, blue], 1).add_(dark[:, None]).neg_().exp_().mul_(0.80)
 
     def _beard(self, p: Spots, strands: Tensor, fine: Tensor) -> Tensor:
         """How much of the skin is covered by beard, moustache or stubble [B, H, W]; it may be shaved off."""
         t, side, y = self.t, p.side, p.y
-        area = (
-            (0.5 + 0.5 * soft((side - 0.1) / 0.5))
-            * soft((y - self.nose_y - 0.10) / 0.16)
-            * soft((1.25 - y) / 0.1)
-        )
+        area = (0.5 + 0.5 * soft((side - 0.1) / 0.5)) * soft((y - self.nose_y - 0.10) / 0.16)
+        area = area * soft((1.25 - y) / 0.1)
         chin = area * soft((y - 0.45 - 0.35 * soft((0.9 - side) / 0.3)) / 0.14)
         lip = blob(side / 0.34, (y - self.mouth_y + 0.14) / 0.055)
         full = chin * soft((t("beard") - 0.45) / 0.5) + lip * soft((t("moustache") - 0.35) / 0.4)
@@ -380,16 +365,14 @@ class Head:
         full = (0.080 + 0.018 * t("lower_lip")).clamp(0.02) * arch
         lower = soft((y - bottom) / 0.014) * soft((bottom + full - y) / 0.022)
         lips = (upper + lower).clamp(0, 1) * soft((1.02 - x) / 0.06)
-        redness = t("lip_colour")
-        tint = torch.stack([0.95 + 0 * redness, 0.66 - 0.06 * redness, 0.70 - 0.05 * redness], 1).clamp(
-            0.3, 1
-        )
+        red = t("lip_colour")
+        tint = torch.stack([0.95 + 0 * red, 0.66 - 0.06 * red, 0.70 - 0.05 * red], 1).clamp(0.3, 1)
         colour = colour * (1 - lips[:, None] * (1 - tint))
         inside = soft((y - corner) / 0.010) * soft((bottom - y) / 0.010) * (bottom - corner > 0.006)
         teeth = inside * soft((corner + 0.045 - y) / 0.012) * soft((0.85 - x) / 0.1)
         line = bell((y - (corner + bottom) / 2) / (0.011 + 0.3 * (bottom - corner))) * soft((1.06 - x) / 0.05)
         colour = colour * (1 - torch.maximum(0.62 * line, 0.93 * inside) * (1 - teeth))[:, None]
-        return _mix(colour, _rgb(0.60, 0.57, 0.50, y), 0.9 * teeth)
+        return _mix(colour, rgb(0.60, 0.57, 0.50, y), 0.9 * teeth)
 
     def _eyes(self, colour: Tensor, p: Spots) -> tuple[Tensor, Tensor]:
         """Balls, lashes and the fold of the lid over what is there; returns also where the eye is open [B, H, W]."""
@@ -412,18 +395,16 @@ class Head:
         d2 = ((p.side - self.eye_theta - look) / 0.080) ** 2 + ((p.y - self.eye_y + 0.010) / 0.069) ** 2
         brown = torch.special.ndtr(1.2 * t("iris") + 1.8 * t("melanin") + 0.5 * t("hair_colour") + 1.0)
         dark = 1.0 + 1.4 * brown
-        iris = 0.42 * torch.exp(
-            -torch.stack([dark * (1.15 - 0.25 * brown), dark, dark * (0.75 + 0.75 * brown)], 1)
-        )
+        absorbed = torch.stack([dark * (1.15 - 0.25 * brown), dark, dark * (0.75 + 0.75 * brown)], 1)
+        iris = 0.42 * torch.exp(-absorbed)
         lid = 0.45 + 0.55 * soft((below_lid - 0.02) / 0.03)  # the upper lid shades the ball
-        ball = _mix(_rgb(0.50, 0.46, 0.43, p.y), iris, soft((1 - d2) * 2.2)) * lid[:, None]
+        ball = _mix(rgb(0.50, 0.46, 0.43, p.y), iris, soft((1 - d2) * 2.2)) * lid[:, None]
         pupil = inside * soft((0.16 - d2) * 9)
-        colour = _mix(_mix(colour, ball, 0.94 * inside), _rgb(0.02, 0.02, 0.02, p.y), pupil)
-        lamp = (self.eye_theta + look * sign) * sign + col(
-            0.03 * torch.deg2rad(self.look.light_azimuth).sin()
-        )
+        colour = _mix(_mix(colour, ball, 0.94 * inside), rgb(0.02, 0.02, 0.02, p.y), pupil)
+        lamp = col(0.03 * torch.deg2rad(self.look.light_azimuth).sin())
+        lamp = (self.eye_theta + look * sign) * sign + lamp
         gleam = inside * blob((p.theta - lamp) / 0.018, (p.y - self.eye_y + 0.028) / 0.018)
-        return _mix(colour, _rgb(0.9, 0.9, 0.9, p.y), 0.8 * gleam)
+        return _mix(colour, rgb(0.9, 0.9, 0.9, p.y), 0.8 * gleam)
 
     def _dressed(self, bare: Surface, p: Spots) -> Surface:
         """Lay mask and cap over the face; the scene's number says in which colours."""
@@ -439,25 +420,19 @@ class Head:
         return Surface(albedo, bare.gloss * (1 - cloth), bare.hair * (1 - cloth))
 
 
-def _rows(p: Spots, above: float, below: float, side: float) -> slice:
+def _part(p: Spots, above: float, below: float, side: float) -> tuple[slice, Spots]:
     """The rows of the pictures in which something between two heights is seen: elsewhere it need not be drawn."""
-    if torch.compiler.is_compiling():
-        return slice(None)
-    seen = ((p.y > above) & (p.y < below) & (p.side < side)).any(0).any(1).nonzero()
-    return slice(int(seen[0]), int(seen[-1]) + 1) if len(seen) else slice(0, 0)
-
-
-def _part(p: Spots, rows: slice) -> Spots:
-    return Spots(*(x[:, rows] for x in p))
+    rows = slice(None)
+    if not torch.compiler.is_compiling():
+        seen = ((p.y > above) & (p.y < below) & (p.side < side)).any(0).any(1).nonzero()
+        rows = slice(int(seen[0]), int(seen[-1]) + 1) if len(seen) else slice(0, 0)
+    return rows, Spots(*(x[:, rows] for x in p))
 
 
 def uniform(seeds: Tensor, count: int, salt: int) -> Tensor:
     """Numbers [B, count] in 0..1 that each seed [B] fixes, by integer hashing: the same on every device."""
-    x = (
-        seeds.long()[:, None] * 0x9E3779B1
-        + torch.arange(count, device=seeds.device) * 0x85EBCA77
-        + salt * 0xC2B2AE3D
-    )
+    x = seeds.long()[:, None] * 0x9E3779B1 + salt * 0xC2B2AE3D
+    x = x + torch.arange(count, device=seeds.device) * 0x85EBCA77
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B), (16, 1)):
         x = ((x & 0xFFFFFFFF) ^ ((x & 0xFFFFFFFF) >> shift)) * factor
     return (x & 0xFFFFFF).float() / 0xFFFFFF
@@ -479,6 +454,6 @@ def _mix(below: Tensor, above: Tensor, cover: Tensor) -> Tensor:
     return torch.lerp(below, above, cover[:, None])
 
 
-def _rgb(red: float, green: float, blue: float, like: Tensor) -> Tensor:
+def rgb(red: float, green: float, blue: float, like: Tensor) -> Tensor:
     """One colour as [1, 3, 1, 1] on the device of `like`."""
     return torch.tensor([red, green, blue], device=like.device)[None, :, None, None]

@@ -42,9 +42,8 @@ def from_axis(points: Tensor) -> Tensor:
 def sample(maps: Tensor, points: Tensor) -> Tensor:
     """Values of charts [B, C, V, U] under points [B, 3, H, W] of the head's frame, as [B, C, H, W]."""
     x, y, z = points.unbind(1)
-    away = (
-        from_axis(points).add_(z).clamp_(1e-4).add_(x.abs()).mul_(U_SIDE)
-    )  # u = s / (1 + |s|) = x / (r + z + |x|)
+    # u = s / (1 + |s|) = x / (r + z + |x|)
+    away = from_axis(points).add_(z).clamp_(1e-4).add_(x.abs()).mul_(U_SIDE)
     # side by side and not interleaved: twenty times faster to write, and as fast to read
     grid = torch.stack([x / away, (y - Y_TOP) * (2 / (Y_BOTTOM - Y_TOP)) - 1], 1).permute(0, 2, 3, 1)
     return torch.ops.salon.look_up(maps, grid) if torch.compiler.is_compiling() else _look_up(maps, grid)
@@ -69,11 +68,8 @@ def at(maps: Tensor, theta: Tensor, y: Tensor) -> Tensor:
 def slopes(radius: Tensor, nodes: Spots) -> Tensor:
     """How the radius changes along theta (over r) and along y, [B, 2, V, U], by central differences."""
     dr_y = (radius[:, 2:] - radius[:, :-2]) * (0.5 / (nodes.y[1] - nodes.y[0]))
-    dr_theta = (
-        (radius[:, :, 2:] - radius[:, :, :-2])
-        / (nodes.theta[:, 2:] - nodes.theta[:, :-2])
-        / radius[:, :, 1:-1]
-    )
+    dr_theta = (radius[:, :, 2:] - radius[:, :, :-2]) / (nodes.theta[:, 2:] - nodes.theta[:, :-2])
+    dr_theta = dr_theta / radius[:, :, 1:-1]
     return torch.stack([F.pad(dr_theta, (1, 1)), F.pad(dr_y, (0, 0, 1, 1))], 1).clamp_(-4, 4)
 
 

@@ -15,7 +15,6 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from salon.words import SalonError
 
@@ -35,7 +34,7 @@ def read_image(path: str | Path, size: int | None = None) -> Tensor:
     path = Path(path)
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
-        raise SalonError(f"{path} {what}; expected an image file ({', '.join(SUFFIXES)}). Check the path.")
+        raise SalonError(f"{path} {what}; expected an image file ({', '.join(SUFFIXES)}).")
     try:
         with Image.open(path) as file:
             pixels = _rgb(ImageOps.exif_transpose(file))
@@ -65,19 +64,18 @@ def _rgb(image: Image.Image) -> np.ndarray:
 
 def _square(image: Tensor, size: int) -> Tensor:
     """The largest centred square of [3, H, W], resized to [3, size, size]."""
-    height, width = image.shape[1:]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
+    side = min(image.shape[1:])
+    top, left = ((length - side) // 2 for length in image.shape[1:])
     square = image[None, :, top : top + side, left : left + side]
     return F.interpolate(square, (size, size), mode="bilinear", antialias=True)[0]
 
 
-def read_images(paths: Iterable[str | Path], size: int, progress: bool = False) -> Tensor:
+def read_images(paths: Iterable[str | Path], size: int) -> Tensor:
     """Many files as one tensor [B, 3, size, size], RGB in 0..1, each read as `read_image` does.
 
     Raises `SalonError` if there is none, or as `read_image` does.
     """
-    images = [read_image(path, size) for path in tqdm(list(paths), desc="read", disable=not progress)]
+    images = [read_image(path, size) for path in paths]
     if not images:
         raise SalonError("No image file was given; expected at least one. Check the list of paths.")
     return torch.stack(images)
@@ -118,15 +116,13 @@ def _images(folder: Path) -> list[Path]:
 def _numbered(name: str, files: Sequence[Path]) -> dict[int, Path]:
     """Image numbers as a pairs file means them: of <name>_0001.jpg or 1.pgm; other files follow in order."""
     numbers: dict[int, Path] = {}
-    others = []
     for file in files:
         match = re.fullmatch(rf"(?:{re.escape(name)}_)?(\d+)", file.stem)
-        if match and int(match[1]) not in numbers:
-            numbers[int(match[1])] = file
-        else:
-            others.append(file)
-    first = max(numbers, default=0) + 1
-    return numbers | dict(enumerate(others, start=first))
+        if match:
+            numbers.setdefault(int(match[1]), file)
+    named = set(numbers.values())
+    others = (file for file in files if file not in named)
+    return numbers | dict(enumerate(others, start=max(numbers, default=0) + 1))
 
 
 @dataclass(frozen=True)
@@ -151,11 +147,10 @@ def read_pairs(pairs_file: str | Path, faces_dir: str | Path) -> Pairs:
     """
     people, lines = list_people(faces_dir), _lines(pairs_file)
     has_header = bool(lines) and len(lines[0][1]) <= 2
-    folds, per_fold = _header(pairs_file, *lines.pop(0)) if has_header else (1, len(lines))
+    folds, per_fold = _header(*lines.pop(0)) if has_header else (1, len(lines))
     numbered = cache(lambda name: _numbered(name, people.get(name, [])))
     first, second = [], []
-    for number, words in lines:
-        where = f"Line {number} of {pairs_file}"
+    for where, words in lines:
         name, image, other, image2 = _pair(where, words)
         first.append(_find(where, name, image, numbered(name)))
         second.append(_find(where, other, image2, numbered(other)))
@@ -166,50 +161,46 @@ def read_pairs(pairs_file: str | Path, faces_dir: str | Path) -> Pairs:
     return Pairs(first, second, same, np.arange(len(same)) // per_fold)
 
 
-def _lines(pairs_file: str | Path) -> list[tuple[int, list[str]]]:
-    """The lines that are not blank: number from 1, and words (between tabs where there are any)."""
+def _lines(pairs_file: str | Path) -> list[tuple[str, list[str]]]:
+    """The lines that are not blank: which one it is, and its words (between tabs where there are any)."""
     try:
-        text = Path(pairs_file).read_text("utf-8-sig")
+        lines = Path(pairs_file).read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SalonError(
             f"{pairs_file} cannot be read as text ({error}); expected a pairs file such as LFW's pairs.txt. "
-            "Check the path; `salon pairs FACES --out FILE` makes one."
+            "`salon pairs FACES --out FILE` makes one."
         ) from error
-    lines = enumerate(text.splitlines(), start=1)
-    return [(number, line.split("\t" if "\t" in line else None)) for number, line in lines if line.strip()]
+    split = (line.split("\t" if "\t" in line else None) for line in lines)
+    numbered = enumerate(([word.strip() for word in words] for words in split), start=1)
+    return [(f"Line {number} of {pairs_file}", words) for number, words in numbered if any(words)]
 
 
-def _header(pairs_file: str | Path, number: int, words: list[str]) -> tuple[int, int]:
+def _header(where: str, words: list[str]) -> tuple[int, int]:
     """(folds, pairs per fold) of a first line such as `10 300` or `1100`."""
-    if not all(word.strip().isdecimal() for word in words):
-        raise SalonError(
-            f"Line {number} of {pairs_file} is {' '.join(words)!r}; expected folds and pairs, such as "
-            "'10 300', or a pair, such as 'name 1 2'. Mend the line."
-        )
+    if not all(word.isdecimal() for word in words):
+        expected = "folds and pairs, such as '10 300', or a pair, such as 'name 1 2'"
+        raise SalonError(f"{where} is {' '.join(words)!r}; expected {expected}. Mend the line.")
     *folds, pairs_of_a_kind = (int(word) for word in words)
     return (folds or [1])[0], 2 * pairs_of_a_kind
 
 
 def _pair(where: str, words: list[str]) -> tuple[str, int, str, int]:
     """Name, image number, name, image number from a line's words."""
-    words, line = [word.strip() for word in words], " ".join(words)
+    line = " ".join(words)
     if len(words) == 3:
         words.insert(2, words[0])  # one person, named once
-    names, numbers = words[::2], words[1::2]
-    if len(words) != 4 or not all(number.isdecimal() for number in numbers):
+    if len(words) != 4 or not words[1].isdecimal() or not words[3].isdecimal():
         raise SalonError(f"{where} is {line!r}; expected 'name 1 2' or 'name 1 other 3'. Mend the line.")
-    return names[0], int(numbers[0]), names[1], int(numbers[1])
+    return words[0], int(words[1]), words[2], int(words[3])
 
 
 def _find(where: str, name: str, image: int, images: dict[int, Path]) -> Path:
     """The file of one image of a person, or a `SalonError` that says who or what is missing."""
     if image in images:
         return images[image]
-    known = f"who has {len(images)}, from {min(images)} to {max(images)}" if images else ""
-    fault = known or "who has no folder of images"
+    has = f"{len(images)}, from {min(images)} to {max(images)}" if images else "no folder of images"
     raise SalonError(
-        f"{where} names image {image} of {name!r}, {fault}; expected people and images of the faces folder. "
-        "Check that folder and the list belong together."
+        f"{where} names image {image} of {name!r}, who has {has}; expected a list that belongs to the faces folder."
     )
 
 

@@ -40,22 +40,13 @@ class _Array:
         self.kind, self.data = getattr(kind, "name", ""), data
 
 
-class _ArrayType:
-    """Stands for the type `numpy.ndarray`, of which pickles only hold the name."""
-
-
 # The names that a pickle may use, and what they mean here: no code of numpy or of the file's choosing runs.
-ALLOWED: dict[tuple[str, str], Callable[..., object]] = {
-    ("numpy", "ndarray"): _ArrayType,
-    ("numpy", "dtype"): _Kind,
-} | {
-    (f"numpy.{core}.{module}", name): stand_in
-    for core in ("core", "_core")
-    for module, name, stand_in in (
-        ("multiarray", "_reconstruct", lambda *_: _Array()),
-        ("multiarray", "scalar", _Array),
-        ("numeric", "_frombuffer", lambda data, kind, *_: _Array(kind, bytes(data))),
-    )
+ALLOWED: dict[str, Callable[..., object]] = {
+    "numpy.ndarray": object,
+    "numpy.dtype": _Kind,
+    "numpy.core.multiarray._reconstruct": lambda *_: _Array(),
+    "numpy.core.multiarray.scalar": _Array,
+    "numpy.core.numeric._frombuffer": lambda data, kind, *_: _Array(kind, bytes(data)),
 }
 
 
@@ -63,12 +54,12 @@ class _Unpickler(pickle.Unpickler):
     """An unpickler that knows the names of `ALLOWED` alone, and nothing of their true meaning."""
 
     def find_class(self, module: str, name: str) -> Callable[..., object]:
-        if (module, name) not in ALLOWED:
+        stand_in = ALLOWED.get(f"{module}.{name}".replace("numpy._core.", "numpy.core."))
+        if stand_in is None:
             raise SalonError(
                 f"It asks for {module}.{name}, which no list of images needs and which was not run; expected "
                 "bytes, lists, truth values and numpy arrays. Do not trust this file."
             )
-        stand_in = ALLOWED[module, name]
         return lambda *given: stand_in(*given)  # a new one each time: a file can set nothing on those above
 
 
@@ -82,17 +73,16 @@ def read_insightface(file: str | Path) -> tuple[Tensor, Tensor]:
     encoded, same = _read(Path(file))
     if not same or len(encoded) != 2 * len(same):
         raise SalonError(
-            f"{file} holds {len(encoded)} images and {len(same)} truth values; expected two images for each, one "
-            "pair at least. Get the whole file."
+            f"{file} holds {len(encoded)} images and {len(same)} truth values; expected two images for each. "
+            "Get the whole file."
         )
-    images = torch.empty(0)
+    first = _decode(f"Image 0 of {file}", encoded[0])
+    images = torch.empty(len(encoded), *first.shape)  # filled one by one: large sets fit in memory once
     for number, data in enumerate(encoded):
         image = _decode(f"Image {number} of {file}", data)
-        if not number:
-            images = torch.empty(len(encoded), *image.shape)
-        if image.shape != images.shape[1:]:
+        if image.shape != first.shape:
             raise SalonError(
-                f"Image {number} of {file} is {list(image.shape[1:])}, the first {list(images.shape[2:])} pixels; "
+                f"Image {number} of {file} is {list(image.shape[1:])}, the first {list(first.shape[1:])} pixels; "
                 "expected all alike. Get the aligned version of the set."
             )
         images[number] = image
@@ -102,8 +92,7 @@ def read_insightface(file: str | Path) -> tuple[Tensor, Tensor]:
 def _read(file: Path) -> tuple[list[bytes], list[bool]]:
     """The encoded images and the truth values of a file."""
     try:
-        content = _Unpickler(io.BytesIO(file.read_bytes()), encoding="bytes").load()
-        encoded, same = content
+        encoded, same = _Unpickler(io.BytesIO(file.read_bytes()), encoding="bytes").load()
         if isinstance(same, _Array):
             same = list(_bytes(same, "b1"))
         return [_bytes(image, "u1") for image in encoded], [_truth(value) for value in same]

@@ -10,64 +10,44 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from salon.faces import variations
 from salon.faces.people import People
 from salon.faces.render import Views, render
-from salon.faces.variations import as_strengths, degrade, random_sides
+from salon.faces.variations import DEGRADE, as_strengths, degrade, random_sides
 from salon.words import SalonError, say
-
-ROOMS = ("pose", "light", "expression", "worn", "scene", "camera")
 
 
 @dataclass(frozen=True)
 class Nuisance:
-    """One nuisance: `room` of the six, the value in `unit` at strength 0 (or what a view says) and at strength 1.
+    """One nuisance: its `room` (pose, light, expression, worn, scene, camera), and how it moves a view.
 
-    `field` names what it moves in `Views`; None: it is done to the picture. `two_sided`: to -most or +most, to the
-    side where the view has it already, or to a random one where the view has 0.
+    `field` of `Views` goes from what a view says to `most`; `two_sided`: to -most or +most, to the side where the view
+    has it already, or to a random one where the view has 0. Those of a camera have no field.
     """
 
     name: str
     room: str
-    unit: str
-    least: float
-    most: float
+    field: str = ""
+    most: float = 1.0
     two_sided: bool = False
-    field: str | None = None
-
-
-def _view(room: str, name: str, unit: str, most: float, two_sided: bool = False, field: str = "") -> Nuisance:
-    return Nuisance(name, room, unit, 0.0, most, two_sided, field or name)
-
-
-def _camera(name: str, unit: str, least: float, most: float, two_sided: bool = False) -> Nuisance:
-    return Nuisance(name, "camera", unit, least, most, two_sided)
 
 
 _ALL = (
-    _view("pose", "yaw", "degrees", 90, two_sided=True),
-    _view("pose", "pitch", "degrees", 40, two_sided=True),
-    _view("pose", "roll", "degrees", 45, two_sided=True),
-    _view("light", "light_direction", "degrees round the head", 100, two_sided=True, field="light_azimuth"),
-    _view("light", "light_colour", "warmth, -1 blue to 1 red", 1, two_sided=True, field="warmth"),
-    _view("light", "light_hardness", "hardness, 0 no cast shadow to 1 a bare bulb", 1, field="hardness"),
-    _view("expression", "smile", "of the widest smile", 1),
-    _view("expression", "mouth_open", "of the widest", 1),
-    _view("expression", "brows", "-1 frowning to 1 raised", 1, two_sided=True),
-    _view("expression", "eyes_closed", "of the way down", 1),
-    _view("worn", "glasses", "weight of the rims", 1),
-    _view("worn", "sunglasses", "darkness of the glass", 1),
-    _view("worn", "mask", "of the way up the nose", 1),
-    _view("worn", "cap", "of the way down the forehead", 1),
-    _view("scene", "background", "of the most clutter", 1, field="clutter"),
-    _camera("low_resolution", "pixels across, of 64", 64, variations.SMALLEST),
-    _camera("occlusion", "of the picture", 0, variations.MOST_COVERED),
-    _camera("defocus", "picture widths, diameter of the disc", 0, variations.MOST_DEFOCUS),
-    _camera("motion_blur", "picture widths, length of the line", 0, variations.MOST_MOTION),
-    _camera("noise", "of white, deviation at white, in linear light", 0, variations.SHOT_NOISE),
-    _camera("jpeg", "quality as Pillow counts it", variations.BEST_JPEG, variations.WORST_JPEG),
-    _camera("exposure", "stops", 0, variations.MOST_STOPS, two_sided=True),
-    _camera("colour_cast", "stops between white and the channel most shifted", 0, variations.MOST_CAST),
+    Nuisance("yaw", "pose", "yaw", 90, two_sided=True),  # degrees
+    Nuisance("pitch", "pose", "pitch", 40, two_sided=True),
+    Nuisance("roll", "pose", "roll", 45, two_sided=True),
+    Nuisance("light_direction", "light", "light_azimuth", 100, two_sided=True),  # degrees round the head
+    Nuisance("light_colour", "light", "warmth", two_sided=True),  # blue or red
+    Nuisance("light_hardness", "light", "hardness"),
+    Nuisance("smile", "expression", "smile"),
+    Nuisance("mouth_open", "expression", "mouth_open"),
+    Nuisance("brows", "expression", "brows", two_sided=True),  # frowning or raised
+    Nuisance("eyes_closed", "expression", "eyes_closed"),
+    Nuisance("glasses", "worn", "glasses"),
+    Nuisance("sunglasses", "worn", "sunglasses"),
+    Nuisance("mask", "worn", "mask"),
+    Nuisance("cap", "worn", "cap"),
+    Nuisance("background", "scene", "clutter"),
+    *(Nuisance(name, "camera") for name in DEGRADE if name != "pose"),  # a rendered person turns truly
 )
 NUISANCES: dict[str, Nuisance] = {nuisance.name: nuisance for nuisance in _ALL}
 
@@ -92,7 +72,7 @@ def seen_under(
     At strength 0 they are `render(people, views, size)`, to the bit. `seed` chooses sides, directions and noise.
     Raises `SalonError` for an unknown name, nobody to see, a strength outside 0..1 or NaN, and as `render` does.
     """
-    if nuisance(name).field is None:
+    if not nuisance(name).field:
         return degrade(render(people, views, size), name, strength, seed)
     views = views[torch.arange(max(len(people), len(views))) % len(views)]
     return render(people, views_under(views, name, strength, seed), size)
@@ -101,7 +81,7 @@ def seen_under(
 def views_under(views: Views, name: str, strength: float | Tensor, seed: int = 0) -> Views:
     """The views [B] moved towards one nuisance; those of a camera have none (`SalonError`)."""
     chosen = nuisance(name)
-    if chosen.field is None:
+    if not chosen.field:
         raise SalonError(f"{name} is done to a picture, not to a view; call seen_under or degrade instead.")
     strengths = as_strengths(strength, len(views), name)
     generator = torch.Generator().manual_seed(seed)

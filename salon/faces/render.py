@@ -2,7 +2,7 @@
 
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from salon.faces import chart as charts
-from salon.faces.anatomy import Head, Surface, bell, col, soft, uniform
+from salon.faces.anatomy import Head, Surface, bell, col, rgb, soft, uniform
 from salon.faces.chart import Y_TOP, Spots, from_axis, sample
 from salon.faces.people import People
 from salon.words import SalonError
@@ -22,61 +22,56 @@ EYES_Y, MOUTH_Y = 52 / 56 - 1, 92 / 56 - 1
 _CHUNK = 24  # larger chunks fall out of the processor's cache, smaller ones spend their time in Python
 
 
+def _within(low: float, high: float, neutral: float = 0.0) -> dict[str, Any]:
+    return {"limits": (low, high), "neutral": neutral}
+
+
 @dataclass
 class Views:
-    """How each picture is taken, one number a picture [B]; angles in degrees, amounts in 0..1 unless said."""
+    """How each picture is taken, one number a picture [B]: angles in degrees; `LIMITS` says from where to where."""
 
-    yaw: Tensor  # -90..90, to the right of the picture
-    pitch: Tensor  # -40..40, down
-    roll: Tensor  # -45..45, clockwise
-    light_azimuth: Tensor  # -180..180, 0 from the camera, 90 from the right
-    light_elevation: Tensor  # -90..90, up
-    ambient: Tensor  # share of light that comes from everywhere
-    hardness: Tensor  # of the light: 0 casts no shadow, 1 is a bare bulb
-    warmth: Tensor  # -1 blue .. 1 red
-    exposure: Tensor  # in stops, -3..3
-    smile: Tensor
-    mouth_open: Tensor
-    brows: Tensor  # -1 frown .. 1 raised
-    eyes_closed: Tensor
-    gaze: Tensor  # -1 left .. 1 right
-    glasses: Tensor  # 0 none, else how heavy the frame is
-    sunglasses: Tensor  # 0 none, else how dark
-    mask: Tensor  # 0 none, else how far up
-    cap: Tensor  # 0 none, else how low
-    haircut: Tensor  # -1 shorter .. 1 longer than the person's usual
-    shave: Tensor  # share of the beard that is off
-    background: Tensor  # a seed; 0 is plain grey
-    clutter: Tensor  # of the background: 0 smooth, 1 busy
+    yaw: Tensor = field(metadata=_within(-90, 90))  # to the right of the picture
+    pitch: Tensor = field(metadata=_within(-40, 40))  # down
+    roll: Tensor = field(metadata=_within(-45, 45))  # clockwise
+    light_azimuth: Tensor = field(metadata=_within(-180, 180, -25.0))  # 0 from the camera, 90 from the right
+    light_elevation: Tensor = field(metadata=_within(-90, 90, 30.0))  # up
+    ambient: Tensor = field(metadata=_within(0, 1, 0.45))  # share of light that comes from everywhere
+    hardness: Tensor = field(metadata=_within(0, 1, 0.5))  # of the lamp: 0 casts no shadow, 1 is a bare bulb
+    warmth: Tensor = field(metadata=_within(-1, 1))  # from blue to red
+    exposure: Tensor = field(metadata=_within(-3, 3))  # in stops
+    smile: Tensor = field(metadata=_within(0, 1))
+    mouth_open: Tensor = field(metadata=_within(0, 1))
+    brows: Tensor = field(metadata=_within(-1, 1))  # from frowning to raised
+    eyes_closed: Tensor = field(metadata=_within(0, 1))
+    gaze: Tensor = field(metadata=_within(-1, 1))  # from left to right
+    glasses: Tensor = field(metadata=_within(0, 1))  # 0 none, else how heavy the frame is
+    sunglasses: Tensor = field(metadata=_within(0, 1))  # 0 none, else how dark
+    mask: Tensor = field(metadata=_within(0, 1))  # 0 none, else how far up
+    cap: Tensor = field(metadata=_within(0, 1))  # 0 none, else how low
+    haircut: Tensor = field(metadata=_within(-1, 1))  # from shorter to longer than the person's usual
+    shave: Tensor = field(metadata=_within(0, 1))  # share of the beard that is off
+    background: Tensor = field(metadata=_within(0, 2**24))  # a seed; 0 is plain grey
+    clutter: Tensor = field(metadata=_within(0, 1, 0.5))  # of the background: from smooth to busy
 
     def __post_init__(self) -> None:
         if len(self) == 0:
             raise SalonError("A batch of zero views came; expected at least one.")
-        for field, limit in LIMITS.items():
-            value = getattr(self, field)
-            if not torch.isfinite(value).all() or (value < limit[0]).any() or (value > limit[1]).any():
+        for name, (low, high) in LIMITS.items():
+            value = getattr(self, name)
+            if not ((value >= low) & (value <= high)).all():  # nor NaN
                 raise SalonError(
-                    f"The view's {field} came as {value.min():g}..{value.max():g}; expected numbers within "
-                    f"{limit[0]}..{limit[1]}. Change it where you call frontal_views or sample_views."
+                    f"The view's {name} came as {value.min():g}..{value.max():g}; expected numbers within "
+                    f"{low}..{high}. Change it where you call frontal_views or sample_views."
                 )
 
     def __len__(self) -> int:
         return self.yaw.shape[0]
 
     def __getitem__(self, index: slice | Tensor | list[int]) -> "Views":
-        return Views(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+        return Views(**{name: getattr(self, name)[index] for name in LIMITS})
 
 
-LIMITS = {
-    "yaw": (-90, 90), "pitch": (-40, 40), "roll": (-45, 45), "light_azimuth": (-180, 180),
-    "light_elevation": (-90, 90), "ambient": (0, 1), "hardness": (0, 1), "warmth": (-1, 1), "exposure": (-3, 3),
-    "smile": (0, 1), "mouth_open": (0, 1), "brows": (-1, 1), "eyes_closed": (0, 1), "gaze": (-1, 1), "glasses": (0, 1),
-    "sunglasses": (0, 1), "mask": (0, 1), "cap": (0, 1), "haircut": (-1, 1), "shave": (0, 1),
-    "background": (0, 2**24), "clutter": (0, 1),
-}  # fmt: skip
-_NEUTRAL = dict.fromkeys(LIMITS, 0.0) | {
-    "light_azimuth": -25.0, "light_elevation": 30.0, "ambient": 0.45, "hardness": 0.5, "clutter": 0.5,
-}  # fmt: skip
+LIMITS: dict[str, tuple[float, float]] = {f.name: f.metadata["limits"] for f in fields(Views)}
 # The same values without checks, for the inner functions; and whether nobody in the whole batch wears mask or cap.
 _Look: Any = namedtuple("_Look", [*LIMITS, "bare"])  # type: ignore[misc]
 
@@ -91,7 +86,8 @@ def _views(values: dict[str, Tensor], fixed: dict[str, float | Tensor], count: i
 
 def frontal_views(count: int, **fixed: float | Tensor) -> Views:
     """`count` neutral frontal views; any field can be set, by a number or by [count] numbers."""
-    return _views({name: torch.full((count,), value) for name, value in _NEUTRAL.items()}, fixed, count)
+    values = {f.name: torch.full((count,), f.metadata["neutral"]) for f in fields(Views)}
+    return _views(values, fixed, count)
 
 
 def sample_views(count: int, seed: int, yaw: float = 25.0, **fixed: float | Tensor) -> Views:
@@ -150,39 +146,32 @@ def render(
 
 def truth(people: People, views: Views, size: int = 64, device: str = "cpu") -> Truth:
     """Landmarks, depth and cover of the pictures that `render` draws of the same numbers."""
-    return Truth(*_in_chunks(people, views, size, False, device, _truth))
+    return Truth(*_in_chunks(people, views, size, False, device, _truth, compiled=False))
 
 
 def _in_chunks(
-    people: People,
-    views: Views,
-    size: int,
-    progress: bool,
-    device: str,
-    function: Any,
-    compiled: bool = False,
+    people: People, views: Views, size: int, progress: bool, device: str, function: Any, compiled: bool
 ) -> tuple[Tensor, ...]:
     """`function(numbers, look, nodes, size)` over parts of the batch, its results joined along it."""
     if not 16 <= size <= 1024:
         raise SalonError(f"The size {size} came; expected 16 to 1024 pixels.")
-    count = max(len(people), len(views)) if len(people) and len(views) else 0
+    count = max(len(people), len(views)) if len(people) else 0
     if count == 0 or len(people) not in (1, count) or len(views) not in (1, count):
         raise SalonError(
             f"{len(people)} people came with {len(views)} views; expected equal counts, or one of either."
         )
-    nodes = charts.chart(size * 3 // 2, size * 2, device)
+    nodes, on_cpu = charts.chart(size * 3 // 2, size * 2, device), torch.device(device).type == "cpu"
     numbers = people.numbers.expand(count, -1).to(device)
     table = torch.stack([getattr(views, name) for name in LIMITS], 1).expand(count, -1).to(device)
-    length = max(1, (_CHUNK if nodes.y.device.type == "cpu" else 2048) * 64 * 64 // (size * size))
+    length = max(1, (_CHUNK if on_cpu else 2048) * 64 * 64 // (size * size))
     bare = not (views.mask.any() or views.cap.any())
     parts = list(zip(numbers.split(length), table.split(length), strict=True))
 
     def draw(part: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
         with torch.inference_mode():
-            short = length - len(
-                part[0]
-            )  # a part of full length keeps a compiled function from compiling again
-            filled = [F.pad(x, (0, 0, 0, short)) if short and count > length else x for x in part]
+            # parts of one length keep a compiled function from compiling again
+            short = length - len(part[0]) if count > length else 0
+            filled = [F.pad(x, (0, 0, 0, short)) for x in part]
             made = function(filled[0], _Look._make([*filled[1].unbind(1), bare]), nodes, size)
             return tuple(x[: len(part[0])].cpu() for x in made)
 
@@ -190,7 +179,7 @@ def _in_chunks(
     # A chunk for each core beats many cores on a chunk, most of all on a busy machine; compiled code shares its chunk.
     torch.set_num_threads(threads if compiled else 1)
     try:
-        workers = 1 if compiled or nodes.y.device.type != "cpu" else threads
+        workers = 1 if compiled or not on_cpu else threads
         with ThreadPoolExecutor(workers, initializer=torch.set_flush_denormal, initargs=(True,)) as pool:
             done, title = pool.map(draw, parts), f"rendering {count} faces"
             made = list(tqdm(done, title, len(parts), leave=False, disable=not progress))
@@ -234,14 +223,11 @@ def _camera(look: Any) -> Tensor:
     """Rotation matrices [B, 3, 3] that turn the head before the camera: yaw, then pitch, then roll."""
     a, b, c = (torch.deg2rad(x) for x in (look.yaw, look.pitch, look.roll))
     one, zero = torch.ones_like(a), torch.zeros_like(a)
-
-    def matrix(*rows: Tensor) -> Tensor:
-        return torch.stack(rows, -1).reshape(-1, 3, 3)
-
-    yaw = matrix(a.cos(), zero, a.sin(), zero, one, zero, -a.sin(), zero, a.cos())
-    pitch = matrix(one, zero, zero, zero, b.cos(), b.sin(), zero, -b.sin(), b.cos())
-    roll = matrix(c.cos(), -c.sin(), zero, c.sin(), c.cos(), zero, zero, zero, one)
-    return roll @ pitch @ yaw
+    yaw = (a.cos(), zero, a.sin(), zero, one, zero, -a.sin(), zero, a.cos())
+    pitch = (one, zero, zero, zero, b.cos(), b.sin(), zero, -b.sin(), b.cos())
+    roll = (c.cos(), -c.sin(), zero, c.sin(), c.cos(), zero, zero, zero, one)
+    first, then, last = (torch.stack(rows, -1).reshape(-1, 3, 3) for rows in (yaw, pitch, roll))
+    return last @ then @ first
 
 
 def _landmarks(head: Head, radius: Tensor) -> Tensor:
@@ -283,9 +269,8 @@ def _march(
     depth, points, gap = _approach(radius, rotation, coarse, start, 9, 0.85)
     met = (gap < 0.06).float()
     pixel = (plane[:, 0, 0, 1] - plane[:, 0, 0, 0])[:, None, None]
-    inner = 1 - F.max_pool2d(
-        (gap > 0.4 * pixel).float(), 3, 1, 1
-    )  # well within the outline nothing shines through
+    # well within the outline nothing shines through
+    inner = 1 - F.max_pool2d((gap > 0.4 * pixel).float(), 3, 1, 1)
     maps = torch.stack([depth * met, _lamp(radius, rotation, points, look) * met, met, inner], 1)
     depth, visible, near, inner = F.interpolate(maps, (size, size), mode="bilinear").unbind(1)
     start = depth / near.clamp(1e-3) + 0.02  # where the coarse rays met the head or nearly did
@@ -324,9 +309,8 @@ def _dot(field: Tensor, vectors: Tensor) -> Tensor:
 def _light(look: Any) -> Tensor:
     """Unit vectors [B, 3] from the head to the lamp, in the camera's frame."""
     azimuth, elevation = torch.deg2rad(look.light_azimuth), torch.deg2rad(look.light_elevation)
-    return torch.stack(
-        [azimuth.sin() * elevation.cos(), -elevation.sin(), azimuth.cos() * elevation.cos()], -1
-    )
+    right, ahead = azimuth.sin() * elevation.cos(), azimuth.cos() * elevation.cos()
+    return torch.stack([right, -elevation.sin(), ahead], -1)
 
 
 def _lamp(radius: Tensor, rotation: Tensor, points: Tensor, look: Any, steps: int = 7) -> Tensor:
@@ -335,14 +319,14 @@ def _lamp(radius: Tensor, rotation: Tensor, points: Tensor, look: Any, steps: in
     A hard lamp is small, so its shadow has a sharp edge; a soft one is wide and dims at most a little.
     """
     toward = torch.einsum("bi,bij->bj", _light(look), rotation)[:, :, None, None]
-    wide = (0.75 - 0.62 * look.hardness)[:, None, None]
+    wide = col(0.75 - 0.62 * look.hardness)
     clear = torch.full_like(points[:, 0], 9.0)
     for step in range(steps):
         far = 0.07 * 1.45**step
         at = points + far * toward
         gap = from_axis(at).sub_(sample(radius[:, None], at)[:, 0])
         clear = torch.minimum(clear, torch.where(at[:, 1] < Y_TOP, clear, (gap + 0.02) / far))
-    return 1 - soft(2 * look.hardness - 1)[:, None, None].clamp(0) * soft(0.15 - clear / wide)
+    return 1 - col(soft(2 * look.hardness - 1)).clamp(0) * soft(0.15 - clear / wide)
 
 
 def _shade(
@@ -361,9 +345,7 @@ def _shade(
     facing = _dot(normal, light)
     ambient, hard = col(look.ambient), col(look.hardness)
     # light enters the skin and leaves it a little further on, red light the furthest
-    wrap = torch.tensor([0.34, 0.22, 0.18], device=x.device)[None, :, None, None] * (
-        1.2 - 0.6 * hard[:, None]
-    )
+    wrap = rgb(0.34, 0.22, 0.18, x) * (1.2 - 0.6 * hard[:, None])
     diffuse = ((facing[:, None] + wrap) / (1 + wrap)).clamp(0) * visible[:, None]
     open_sky = (1 - cavity.clamp(0, 0.75)) * (0.72 - 0.28 * normal[:, 1])
     key = 1.85 * (1 - ambient) * (1 - 0.5 * cavity.clamp(0, 1))
@@ -375,8 +357,7 @@ def _shade(
     across = _squared((1 - _dot(along, half) ** 2).clamp(0), 3)
     hair_shine = 0.10 * surface.hair * across * (facing + 0.3).clamp(0)
     lit = lit + ((0.55 * skin_shine + hair_shine) * visible * (1 - ambient))[:, None]
-    tint = 1 + look.warmth[:, None] * torch.tensor([0.12, 0.0, -0.14], device=x.device)
-    return lit * tint[:, :, None, None]
+    return lit * (1 + look.warmth[:, None, None, None] * rgb(0.12, 0.0, -0.14, x))
 
 
 def _squared(x: Tensor, times: int) -> Tensor:
@@ -415,11 +396,11 @@ def _glasses(
     y, theta = origin[:, 1] + far * direction[:, 1], torch.atan2(ox + far * dx, oz + far * dz)
     before = soft((far - depth) / 0.03) * alpha + (1 - alpha)
     side, style = theta.abs(), uniform(look.background, 1, 8)[..., None] - 0.5
-    big = (look.sunglasses > 0).float()[:, None, None]
+    big = col((look.sunglasses > 0).float())
     x = (side - 0.9 * eye_theta).abs() / (0.225 + 0.035 * big)
     v = (y - head.eye_y - 0.030).abs() / (0.155 + 0.04 * style + 0.03 * big)
     shape = (x * x * x * x + v * v * v * v).sqrt().sqrt()
-    worn = torch.maximum(look.glasses, look.sunglasses)[:, None, None]
+    worn = col(torch.maximum(look.glasses, look.sunglasses))
     wide = 0.05 + 0.10 * worn
     rim = bell((shape - 1) / wide)
     bridge = bell((y - head.eye_y + 0.02) / 0.02) * (side < 0.9 * eye_theta - 0.2)
@@ -427,12 +408,7 @@ def _glasses(
     seen = before * (root > 0) * (worn > 0)
     frame = (rim + bridge + temple).clamp(0, 1) * seen * (0.55 + 0.45 * worn)
     lens = soft((1 - shape) / 0.08) * seen
-    dark = (
-        lens
-        * big
-        * (0.35 + 0.65 * look.sunglasses)[:, None, None]
-        * (0.97 - 0.25 * soft((y - head.eye_y) / 0.2))
-    )
+    dark = lens * big * col(0.35 + 0.65 * look.sunglasses) * (0.97 - 0.25 * soft((y - head.eye_y) / 0.2))
     glare = 0.10 * lens * bell((y - head.eye_y + 0.04 - 0.3 * theta) / 0.03)
     colour = 0.03 + 0.10 * uniform(look.background, 3, 9)[:, :, None, None] ** 2
     out = lit * (1 - dark[:, None]) + glare[:, None] + 0.012 * dark[:, None]

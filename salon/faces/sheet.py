@@ -8,10 +8,10 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
-from torchvision.utils import make_grid
 
 from salon.faces.nuisances import NUISANCES, label, seen_under
 from salon.faces.people import People, sample_people
+from salon.faces.pixels import lay_out
 from salon.faces.render import frontal_views, render, sample_views
 from salon.words import SalonError
 
@@ -60,7 +60,7 @@ def trait_sheet(seed: int = 1, size: int = 112) -> Image.Image:
 def sheet(tiles: Tensor, columns: int, rows: Sequence[str] = (), heads: Sequence[str] = ()) -> Image.Image:
     """Tiles [n, 3, S, S] in reading order on white, `rows` of names at the left and `heads` above the columns."""
     columns, size = min(columns, len(tiles)), tiles.shape[-1]
-    picture = to_pil_image(make_grid(tiles, columns, GAP, pad_value=1.0))
+    picture = to_pil_image(lay_out(tiles, columns, GAP, fill=1.0))
     letters = max(9, size // 7)
     font = ImageFont.load_default(letters)
     left = max((round(font.getlength(name)) + 8 for name in rows), default=0)
@@ -83,24 +83,19 @@ SHEETS: dict[str, Callable[..., Image.Image]] = {
 def save_sheet(path: str | Path, kind: str = "people", **options: int) -> None:
     """Write one of `SHEETS` as a picture; `options` are those of its function (seed, size, ...).
 
-    Raises `SalonError` for another kind, a folder that is not there, an ending that is no picture's, an option that
-    the kind does not take, and a count or size out of range, before anything is drawn.
+    Raises `SalonError`, before anything is drawn, for another kind, an option that the kind does not take, a folder
+    that is not there, an ending that is no picture's, and a count or size out of range.
     """
     path = Path(path)
     if kind not in SHEETS:
         raise SalonError(f"The sheet {kind!r} is not known; expected one of {', '.join(SHEETS)}.")
     if path.suffix.lower() not in ENDINGS:
-        raise SalonError(
-            f"A sheet {str(path)!r} was asked for; expected a name that ends in {', '.join(ENDINGS)}."
-        )
+        raise SalonError(f"The name {str(path)!r} came for a sheet; expected one in {', '.join(ENDINGS)}.")
     if not path.parent.is_dir():
-        raise SalonError(
-            f"The folder {path.parent} is not there; make it, or choose another place for {path.name}."
-        )
+        raise SalonError(f"The folder {path.parent} is not there; make it, or choose another for {path.name}.")
     taken = signature(SHEETS[kind]).parameters
-    for name in options:
-        if name not in taken:
-            raise SalonError(f"The sheet {kind!r} takes no {name}; expected only {', '.join(taken)}.")
+    if others := options.keys() - taken:
+        raise SalonError(f"The sheet {kind!r} takes no {', '.join(others)}; expected {', '.join(taken)}.")
     if options.get("count", 1) < 1:
         raise SalonError(f"A sheet of {options['count']} tiles was asked for; expected at least 1.")
     SHEETS[kind](**options).save(path)

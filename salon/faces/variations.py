@@ -23,11 +23,8 @@ SMALLEST, BLOCKS, MOST_COVERED, MOST_YAW = 3, 7, 0.8, 75.0
 # Diameter of the disc and length of the line in picture widths; deviation at white and at black, where 1 is white.
 MOST_DEFOCUS, MOST_MOTION, SHOT_NOISE, READ_NOISE = 1 / 4, 1 / 3, 0.4, 0.1
 BEST_JPEG, WORST_JPEG = 95, 3  # quality as Pillow counts it
-MOST_STOPS, CRUSHED, MOST_CAST = (
-    3.0,
-    0.02,
-    1.5,
-)  # stops; linear light that an under-exposed shadow loses; stops
+# Stops; linear light that an under-exposed shadow loses; stops.
+MOST_STOPS, CRUSHED, MOST_CAST = 3.0, 0.02, 1.5
 GAMMA = 2.2  # pixels = light ** (1 / GAMMA), as in the renderer
 
 
@@ -52,10 +49,9 @@ def degrade(images: Tensor, name: str, strength: float | Tensor, seed: int | Non
             f"and C of {' or '.join(map(str, channels))}."
         )
     strengths = as_strengths(strength, len(images), name)
-    drawn = (
-        int(torch.randint(2**31, ())) if seed is None else seed
-    )  # from torch's own state, which a seed fixes
-    out = DEGRADE[name](images, strengths, torch.Generator().manual_seed(drawn))
+    if seed is None:
+        seed = int(torch.randint(2**31, ()))  # from torch's own state, which a seed fixes
+    out = DEGRADE[name](images, strengths, torch.Generator().manual_seed(seed))
     return torch.where(_each(strengths > 0).to(images.device), out, images)
 
 
@@ -63,9 +59,7 @@ def as_strengths(strength: float | Tensor, count: int, name: str) -> Tensor:
     """One strength or [count] of them as float32 [count]; raises `SalonError` outside 0..1, for NaN, other counts."""
     strengths = torch.as_tensor(strength, dtype=torch.float32, device="cpu")
     if strengths.ndim > 1 or strengths.numel() not in (1, count):
-        raise SalonError(
-            f"{strengths.numel()} strengths came for {name}; expected one, or {count}: one a picture."
-        )
+        raise SalonError(f"{strengths.numel()} strengths came for {name}; expected one, or {count}.")
     if not ((strengths >= 0) & (strengths <= 1)).all():
         raise SalonError(f"A strength of {strength} came for {name}; expected 0 (none) to 1 (the most).")
     return strengths.expand(count)
@@ -73,17 +67,16 @@ def as_strengths(strength: float | Tensor, count: int, name: str) -> Tensor:
 
 def low_resolution(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tensor:
     """Shrink to H (3 / H)^strength pixels, at the strongest 3, and enlarge again; loses what is lost for good."""
-    size = images.shape[-1]
+    size, out = images.shape[-1], images.clone()
     small = (size * (SMALLEST / size) ** strengths).round().long()
-    out = images.clone()
-    for pixels in small.unique().tolist():
-        if pixels < size:
-            rows = small == pixels
-            out[rows] = _resample(images[rows], pixels)
+    for pixels in small[small < size].unique().tolist():
+        rows = small == pixels
+        out[rows] = _resample(images[rows], pixels)
     return out
 
 
 def _resample(images: Tensor, pixels: int) -> Tensor:
+    """Shrink to `pixels` a side and enlarge again."""
     tiny = F.interpolate(images, (pixels, pixels), mode="bilinear", antialias=True)
     return F.interpolate(tiny, images.shape[-2:], mode="bicubic", align_corners=False).clamp(0, 1)
 
@@ -99,12 +92,11 @@ def occlusion(images: Tensor, strengths: Tensor, generator: torch.Generator) -> 
 def pose(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tensor:
     """Turn a photograph by up to 75 degrees, to a random side, as if the face lay on a cylinder (2.5-D)."""
     yaw = torch.deg2rad(MOST_YAW * strengths * random_sides(len(images), generator))[:, None, None]
-    line = (torch.arange(images.shape[-1]) + 0.5) / images.shape[-1] * 2 - 1
-    y, x = torch.meshgrid(line, line, indexing="ij")
+    x, y = (axis.cpu() for axis in _axes(images))
     radius = 1.15  # of the cylinder, in half pictures: a head is a little wider than the crop is
-    turned = ((x[None] + 0.75 * radius * yaw.sin()) / radius).clamp(-1, 1)
+    turned = ((x + 0.75 * radius * yaw.sin()) / radius).clamp(-1, 1)  # [B, 1, W]
     angle = (torch.asin(turned) - yaw).clamp(-math.pi / 2, math.pi / 2)
-    grid = torch.stack([radius * angle.sin(), y.expand_as(angle)], -1).to(images)
+    grid = torch.stack(torch.broadcast_tensors(radius * angle.sin(), y), -1).to(images)
     return F.grid_sample(images, grid, align_corners=False, padding_mode="border")
 
 
@@ -131,12 +123,11 @@ def motion_blur(images: Tensor, strengths: Tensor, generator: torch.Generator) -
     return _spread(images, torch.sqrt(beyond**2 + across**2))
 
 
-def _offsets(size: int, widths: float) -> tuple[Tensor, Tensor]:
+def _offsets(size: int, widths: float) -> tuple[Tensor, ...]:
     """x and y in pixels from the middle of a kernel that holds a shape of so many picture widths, [k, k] each."""
     reach = math.ceil(widths * size / 2) + 1
     line = torch.arange(-reach, reach + 1, dtype=torch.float32)
-    x, y = torch.meshgrid(line, line, indexing="xy")
-    return x, y
+    return torch.meshgrid(line, line, indexing="xy")
 
 
 def _spread(images: Tensor, distance: Tensor) -> Tensor:
@@ -177,12 +168,9 @@ def jpeg(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tenso
 
 def _jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
     """Bytes [H, W, C] through a file in memory."""
-    file = io.BytesIO()
-    Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(
-        file, "JPEG", quality=quality
-    )
-    with Image.open(file) as image:
-        return np.asarray(image).reshape(pixels.shape)
+    file, grey = io.BytesIO(), pixels.shape[-1] == 1
+    Image.fromarray(pixels[..., 0] if grey else pixels).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file)).reshape(pixels.shape)
 
 
 def exposure(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tensor:
@@ -196,9 +184,8 @@ def exposure(images: Tensor, strengths: Tensor, generator: torch.Generator) -> T
 def colour_cast(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tensor:
     """Wrong white balance: red, green and blue light shifted by up to 1.5 stops x strength towards a random hue."""
     hue = 2 * math.pi * torch.rand(len(images), 1, generator=generator)
-    stops = (
-        MOST_CAST * strengths[:, None] * torch.cos(hue - 2 * math.pi / 3 * torch.arange(3))
-    )  # [B, 3], sum 0
+    shifts = torch.cos(hue - 2 * math.pi / 3 * torch.arange(3))  # [B, 3], sum 0
+    stops = MOST_CAST * strengths[:, None] * shifts
     return _pixels(_light(images) * torch.exp2(stops)[:, :, None, None].to(images))
 
 
@@ -218,11 +205,7 @@ def _each(values: Tensor) -> Tensor:
 
 
 def augment(
-    images: Tensor,
-    turned: Tensor,
-    generator: torch.Generator,
-    probability: float = 0.3,
-    strength: float = 1.0,
+    images: Tensor, turned: Tensor, generator: torch.Generator, probability: float = 0.3, strength: float = 1.0
 ) -> tuple[Tensor, Tensor]:
     """Variation augmentation of a batch: each of the three by itself with `probability`, strength at random.
 

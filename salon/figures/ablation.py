@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from salon.evaluation.results import Row, by_seed, difference, mean_interval
-from salon.figures.results import TAR, draw_trade_off
+from salon.figures.results import TAR, draw_numbers, draw_trade_off
 from salon.figures.style import BLUE, COLOURS, GREY, ORANGE, panels, readable
 
 STEPS = ("A", "B", "B2", "C0", "C0*", "C", "D", "E", "E-λ2")
@@ -114,11 +114,8 @@ def factor_figure(table: pd.DataFrame, row: str, seed: int = 0, count: int = 14)
     parts = sorted((name for name in grid if name != "whole"), key=lambda name: int(name[1:]))
     grid = grid.sort_values("whole", ascending=False).head(count)[["whole", *parts]]
     figure, axes = panels(1, 1, 0.62 * len(grid.columns) + 2.4, 0.3 * count + 0.9)
-    axes[0, 0].imshow(grid, cmap="Blues", vmin=50, vmax=100, aspect="auto")
-    for i, j in np.ndindex(*grid.shape):
-        value = grid.iloc[i, j]
-        colour = "white" if value > 75 else "black"
-        axes[0, 0].text(j, i, f"{value:.0f}", ha="center", va="center", fontsize=8, color=colour)
+    draw_numbers(axes[0, 0], grid.to_numpy(), 50, fontsize=8)
+    axes[0, 0].set_aspect("auto")
     axes[0, 0].set(xticks=range(len(grid.columns)), xticklabels=grid.columns)
     axes[0, 0].set(yticks=range(len(grid)), yticklabels=[readable(name) for name in grid.index])
     return figure

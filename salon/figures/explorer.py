@@ -1,5 +1,7 @@
 """What the confidence explorer shows: a face under blur, occlusion and a turn, and its K confidences."""
 
+import io
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -7,13 +9,15 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from salon.faces.people import People
+from salon.faces.pixels import as_bytes, from_webp
 from salon.faces.render import Views, frontal_views, render
 from salon.faces.variations import degrade, pose_yaw
-from salon.figures.sprite import pack, unpack
+from salon.figures.sprite import pack
 from salon.figures.style import BLUE, ORANGE, panels
 from salon.model.network import Recogniser, embed
 
@@ -21,8 +25,8 @@ from salon.model.network import Recogniser, embed
 LIMITS = {"blur": 1.0, "occlusion": 1.0, "yaw": float(pose_yaw(1.0))}
 SIZE = 96  # pixels of the face; the recogniser resizes
 
-# What an explorer needs: (blur, occlusion, yaw) -> image uint8 [H, W, 3] and confidences [K].
-Look = Callable[[float, float, float], tuple[np.ndarray, np.ndarray]]
+Seen = tuple[np.ndarray, np.ndarray]  # a picture, uint8 [H, W, 3], and its confidences [K]
+Look = Callable[[float, float, float], Seen]  # what an explorer needs: what is seen at (blur, occlusion, yaw)
 
 
 def face_at(person: People, yaw: float, views: Views | None = None, size: int = SIZE) -> Tensor:
@@ -31,29 +35,21 @@ def face_at(person: People, yaw: float, views: Views | None = None, size: int = 
     return render(person[:1], replace(views, yaw=views.yaw.new_full((1,), yaw)), size)
 
 
-def measure(
-    recogniser: Recogniser, face: Tensor, blur: float, occlusion: float, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Degrade one face [1, 3, H, W] (strengths 0..1), forward it: image uint8 [H, W, 3], confidences [K]."""
-    face = degrade(face, "low_resolution", blur, seed)
-    face = degrade(face, "occlusion", occlusion, seed)
-    image = (face[0].permute(1, 2, 0) * 255).round().byte().numpy()
+def measure(recogniser: Recogniser, face: Tensor, blur: float, occlusion: float) -> Seen:
+    """Degrade one face [1, 3, H, W] (strengths 0..1), forward it."""
+    face = degrade(degrade(face, "low_resolution", blur, seed=0), "occlusion", occlusion, seed=0)
+    image = as_bytes(face[0]).permute(1, 2, 0).numpy()
     return image, embed(recogniser, face).confidences[0].numpy()
 
 
 def confidences(
-    recogniser: Recogniser,
-    person: People,
-    blur: float = 0.0,
-    occlusion: float = 0.0,
-    yaw: float = 0.0,
-    views: Views | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """The confidences (7) of a person under three degradations; image uint8 [H, W, 3], confidences [K].
+    recogniser: Recogniser, person: People, blur: float = 0.0, occlusion: float = 0.0, yaw: float = 0.0
+) -> Seen:
+    """The confidences (7) of a person under three degradations, and the picture.
 
     `blur` (low resolution) and `occlusion` are strengths in 0..1, `yaw` a true turn of the head in degrees.
     """
-    return measure(recogniser, face_at(person, yaw, views), blur, occlusion)
+    return measure(recogniser, face_at(person, yaw), blur, occlusion)
 
 
 @dataclass(frozen=True)
@@ -70,15 +66,17 @@ class ConfidenceTable:
         grids = [np.linspace(0, limit, steps) for limit in LIMITS.values()]
         images, confidences = zip(*(look(*map(float, state)) for state in product(*grids)), strict=True)
         table = np.stack(confidences).reshape(steps, steps, steps, -1)
-        return cls(pack(np.stack(images)), images[0].shape[0], table)
+        tiles = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+        return cls(pack(tiles), tiles.shape[-1], table)
 
     @cached_property
     def images(self) -> np.ndarray:
         """The faces, uint8 [S, S, S, tile, tile, 3]."""
-        tiles = unpack(self.sprite, self.confidences[..., 0].size, self.tile)
-        return tiles.reshape(*self.confidences.shape[:3], *tiles.shape[1:])
+        states = self.confidences.shape[:3]
+        tiles = from_webp(io.BytesIO(self.sprite), self.tile, math.prod(states))
+        return tiles.permute(0, 2, 3, 1).reshape(*states, self.tile, self.tile, 3).numpy()
 
-    def look(self, blur: float, occlusion: float, yaw: float) -> tuple[np.ndarray, np.ndarray]:
+    def look(self, blur: float, occlusion: float, yaw: float) -> Seen:
         """The nearest stored state."""
         steps = len(self.confidences) - 1
         state = zip((blur, occlusion, yaw), LIMITS.values(), strict=True)
@@ -97,7 +95,7 @@ class ConfidenceTable:
             return cls(file["sprite"].tobytes(), int(file["tile"]), file["confidences"])
 
 
-def states(look: Look) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def states(look: Look) -> dict[str, Seen]:
     """Five states that tell most: clean, each slider alone at its end, and all three half way."""
     blur, occlusion, yaw = LIMITS.values()
     return {
@@ -109,7 +107,7 @@ def states(look: Look) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     }
 
 
-def explorer_figure(look: Look, seen: dict[str, tuple[np.ndarray, np.ndarray]] | None = None) -> Figure:
+def explorer_figure(look: Look, seen: dict[str, Seen] | None = None) -> Figure:
     """States of the explorer side by side (five, or those given, "clean" first): the face, its K confidences."""
     seen = states(look) if seen is None else seen
     clean = seen["clean"][1]

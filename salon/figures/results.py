@@ -1,6 +1,7 @@
 """Stored tables and measured curves as pictures."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,8 @@ TAR = "TAR@FAR=1e-3, %"
 _PLACES = {"CosFace s=8": (9, -7), "CosFace s=12": (9, -12), "CosFace s=16": (-10, -18), "CosFace s=20": (-14, 9),
            "C": (8, 6), "C0": (-26, 2), "C0*": (-14, 9)}  # fmt: skip
 _MARKS = {"C0": (PINK, "^"), "C0*": (GREEN, "v"), "C": (ORANGE, "D")}  # the others are fixed scales
+_LEGEND = {"CosFace": "CosFace, one fixed scale s", "C": "C: confidence learned",
+           "C0": "C0: frozen at C's mean", "C0*": "C0*: frozen, tuned"}  # fmt: skip
 
 
 def _tars(table: pd.DataFrame, pa: bool = False, split: str = "test") -> pd.DataFrame:
@@ -24,43 +27,50 @@ def _tars(table: pd.DataFrame, pa: bool = False, split: str = "test") -> pd.Data
     return 100 * chosen.pivot_table(index=rows, columns="condition", values="value", sort=False)
 
 
-def trade_off_figure(table: pd.DataFrame, x: str = "mixed", y: str = "clean") -> Figure:
+def trade_off_figure(table: pd.DataFrame, x: str = "mixed", y: str = "clean", **said: Any) -> Figure:
     """Clean against mixed quality: the curve of fixed scales, C0, C0* and C; seeds are faint points, means full.
 
-    Left as trained, matched by cosine; right with a variance fitted afterwards, matched by (16).
+    Left as trained, matched by cosine; right with a variance fitted afterwards, matched by (16). `said` is what
+    `draw_trade_off` takes.
     """
     figure, axes = panels(1, 2, 9.6, 4.2, sharex=True, sharey=True)
     for axis, pa in zip(axes[0], (False, True), strict=True):
-        draw_trade_off(axis, table, pa, x, y)
+        draw_trade_off(axis, table, pa, x, y, **said)
         axis.set_title("variance fitted afterwards" if pa else "as trained")
     axes[0, 1].set_ylabel("")
     axes[0, 0].legend(frameon=False, loc="best")
     return figure
 
 
-def draw_trade_off(axis: Axes, table: pd.DataFrame, pa: bool, x: str = "mixed", y: str = "clean") -> None:
-    """One panel of `trade_off_figure`, on any axes."""
+def draw_trade_off(
+    axis: Axes,
+    table: pd.DataFrame,
+    pa: bool,
+    x: str = "mixed",
+    y: str = "clean",
+    places: Mapping[str, tuple[int, int]] | None = None,
+    legend: Mapping[str, str] = _LEGEND,
+) -> None:
+    """One panel of `trade_off_figure`, on any axes.
+
+    `places`: only these points are named, so many points right of and above them; by default all are. `legend`: what
+    "CosFace", "C0", "C0*" and "C" are called.
+    """
     tars = _tars(table, pa)
     means = tars.groupby("configuration", sort=False).mean()
     fixed = [name for name in means.index if name.startswith("CosFace s=")]
     means = means.loc[[*fixed, *(name for name in _MARKS if name in means.index)]]
-    axis.plot(means.loc[fixed, x], means.loc[fixed, y], color=BLUE, label="CosFace, one fixed scale s")
+    axis.plot(means.loc[fixed, x], means.loc[fixed, y], color=BLUE, label=legend["CosFace"])
     for name in means.index:
-        _point(axis, name, tars.loc[name, [x, y]].to_numpy(), means.loc[name, [x, y]].to_numpy())
+        seeds, mean = tars.loc[name, [x, y]].to_numpy(), means.loc[name, [x, y]].to_numpy()
+        colour, marker = _MARKS.get(name, (BLUE, "o"))
+        axis.scatter(seeds[:, 0], seeds[:, 1], s=18, color=colour, marker=marker, alpha=0.35, linewidth=0)
+        axis.scatter(mean[0], mean[1], s=60, color=colour, marker=marker, zorder=3, label=legend.get(name))
+        if places is None or name in places:
+            place, text = (places or _PLACES).get(name, (8, -14)), name.removeprefix("CosFace ")
+            axis.annotate(text, mean, place, textcoords="offset points", color=colour)
     axis.set(xlabel=f"{readable(x)}: {TAR}", ylabel=f"{readable(y)}: {TAR}")
     axis.grid(alpha=0.3)
-
-
-def _point(axis: Axes, name: str, seeds: np.ndarray, mean: np.ndarray) -> None:
-    place = _PLACES.get(name, (8, -14))
-    colour, marker = _MARKS.get(name, (BLUE, "o"))
-    label = {"C": "C: confidence learned", "C0": "C0: frozen at C's mean", "C0*": "C0*: frozen, tuned"}.get(
-        name
-    )
-    x, y = mean
-    axis.scatter(seeds[:, 0], seeds[:, 1], s=18, color=colour, marker=marker, alpha=0.35, linewidth=0)
-    axis.scatter([x], [y], s=60, color=colour, marker=marker, zorder=3, label=label)
-    axis.annotate(name.removeprefix("CosFace "), (x, y), place, textcoords="offset points", color=colour)
 
 
 def condition_figure(table: pd.DataFrame, names: Mapping[str, str], pa: bool = False) -> Figure:
@@ -90,15 +100,20 @@ def strength_figure(strengths: Sequence[float] | Tensor, curves: Mapping[str, Te
     return figure
 
 
+def draw_numbers(axis: Axes, grid: np.ndarray, least: float, **options: Any) -> None:
+    """A grid of percentages, the darker the higher from `least` to 100; `options` are those of the letters."""
+    axis.imshow(grid, cmap="Blues", vmin=least, vmax=100)
+    for (i, j), value in np.ndenumerate(grid):
+        colour = "white" if value > (least + 100) / 2 else "black"
+        axis.text(j, i, f"{value:.0f}", ha="center", va="center", color=colour, **options)
+
+
 def black_hole_figure(shares: Mapping[str, Tensor], conditions: Sequence[str]) -> Figure:
     """For each model [C, C]: of its highest false matches, how many percent join which two conditions."""
     names = [readable(name) for name in conditions]
     figure, axes = panels(1, len(shares), 3.3 * len(shares), 3.6, sharey=True)
     for axis, (title, share) in zip(axes[0], shares.items(), strict=True):
-        axis.imshow(share.numpy(), cmap="Blues", vmin=0, vmax=1)
-        for i, j in np.ndindex(*share.shape):
-            colour = "white" if share[i, j] > 0.5 else "black"
-            axis.text(j, i, f"{100 * share[i, j]:.0f}", ha="center", va="center", color=colour)
+        draw_numbers(axis, 100 * share.numpy(), 0)
         axis.set(title=title, xticks=range(len(names)), yticks=range(len(names)), yticklabels=names)
         axis.set_xticklabels(names, rotation=40, ha="right")
     axes[0, 0].set_ylabel("condition of the probe")
@@ -126,11 +141,8 @@ def probe_figure(table: pd.DataFrame) -> Figure:
 
     By whose half they belong to: this variation's alone, its and another's too, not its own. Seeds are dots.
     """
-    groups = {
-        "probe_alone": "its own\nalone",
-        "probe_shared": "its and\nanother's",
-        "probe_unassigned": "not its\nown",
-    }
+    groups = {"probe_alone": "its own\nalone", "probe_shared": "its and\nanother's",
+              "probe_unassigned": "not its\nown"}  # fmt: skip
     names = list(dict.fromkeys(table[table.metric == "probe_unassigned"].condition))
     figure, axes = panels(1, len(names), 9.6, 3.2, sharey=True)
     for axis, name in zip(axes[0], names, strict=True):

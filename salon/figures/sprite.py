@@ -6,6 +6,9 @@ import math
 
 import numpy as np
 from PIL import Image
+from torch import Tensor
+
+from salon.faces.pixels import to_webp
 
 
 def data_uri(picture: np.ndarray | bytes) -> str:
@@ -22,23 +25,6 @@ def columns(count: int) -> int:
     return math.ceil(math.sqrt(count))
 
 
-def pack(tiles: np.ndarray, quality: int = 75) -> bytes:
-    """Lay tiles, uint8 [n, H, W, 3], row after row into one WebP picture (lossy)."""
-    n, height, width, channels = tiles.shape
-    across = columns(n)
-    down = math.ceil(n / across)
-    sheet = np.zeros((down * across, height, width, channels), np.uint8)
-    sheet[:n] = tiles
-    sheet = sheet.reshape(down, across, height, width, channels).swapaxes(1, 2)
-    sheet = sheet.reshape(down * height, across * width, channels)
-    file = io.BytesIO()
-    Image.fromarray(sheet).save(file, "webp", quality=quality)
-    return file.getvalue()
-
-
-def unpack(sprite: bytes, count: int, tile: int) -> np.ndarray:
-    """The first `count` square tiles of a sprite that `pack` made, uint8 [n, tile, tile, 3]."""
-    sheet = np.asarray(Image.open(io.BytesIO(sprite)).convert("RGB"))
-    across = sheet.shape[1] // tile
-    tiles = sheet.reshape(-1, tile, across, tile, 3).swapaxes(1, 2)
-    return tiles.reshape(-1, tile, tile, 3)[:count]
+def pack(tiles: Tensor) -> bytes:
+    """Tiles [n, 3, H, W], in 0..1 or bytes, as one WebP picture (lossy); `from_webp` cuts them out again."""
+    return to_webp(tiles, columns(len(tiles)), quality=75)

@@ -10,6 +10,7 @@ import numpy as np
 import torch.nn.functional as F
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from sklearn.decomposition import PCA
 from torch import Tensor
 
 from salon.evaluation.probes import linear_probe
@@ -21,7 +22,7 @@ from salon.model.embedding import Embedding
 # Okabe and Ito's colours, told apart with any kind of colour vision; shapes come to their help.
 COLOURS = ("#999999", BLUE, ORANGE, GREEN, PINK, "#E69F00", "#56B4E9", "#F0E442")
 MARKERS = ("o", "s", "^", "D")
-CHANCE = 0.5
+CHANCE, THUMB = 0.5, 40  # balanced accuracy; pixels of a thumbnail
 _LEGEND: dict[str, Any] = {"frameon": False, "fontsize": 8, "columnspacing": 1, "handletextpad": 0.4}
 
 
@@ -41,16 +42,15 @@ class FeatureViews:
 
     def save(self, path: Path) -> None:
         """Write one `.npz` file, without pickle."""
-        arrays = asdict(self) | {"sprite": np.frombuffer(self.sprite, np.uint8)}
-        np.savez_compressed(path, **arrays)
+        np.savez_compressed(path, **asdict(self) | {"sprite": np.frombuffer(self.sprite, np.uint8)})
 
     @classmethod
     def load(cls, path: Path) -> "FeatureViews":
         """Read what `save` wrote."""
         with np.load(path) as file:
             values = {field.name: file[field.name] for field in fields(cls)}
-        values["sprite"] = values["sprite"].tobytes()
-        return cls(**values | {"method": str(values["method"]), "thumb": int(values["thumb"])})
+        plain = {name: values[name].item() for name in ("method", "thumb")}
+        return cls(**values | plain | {"sprite": values["sprite"].tobytes()})
 
 
 def to_plane(features: np.ndarray, seed: int = 0) -> tuple[np.ndarray, str]:
@@ -60,12 +60,10 @@ def to_plane(features: np.ndarray, seed: int = 0) -> tuple[np.ndarray, str]:
             warnings.simplefilter("ignore", ImportWarning)  # umap misses Tensorflow; we do not
             from umap import UMAP
         # A fixed seed means one thread; the cosine is how the paper compares features.
-        plane = UMAP(metric="cosine", min_dist=0.2, random_state=seed, n_jobs=1).fit_transform(features)
-        method = "UMAP"
+        method, maps = "UMAP", UMAP(metric="cosine", min_dist=0.2, random_state=seed, n_jobs=1)
     except ImportError:
-        centred = features - features.mean(0)
-        plane = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
-        method = "PCA"
+        method, maps = "PCA", PCA(2, svd_solver="full")
+    plane = maps.fit_transform(features)
     low, high = plane.min(0), plane.max(0)
     return (plane - low) / (high - low), method
 
@@ -77,8 +75,6 @@ def feature_views(
     images: Tensor,
     assigned: Tensor | None = None,
     names: Sequence[str] = VARIATIONS,
-    thumb: int = 40,
-    seed: int = 0,
 ) -> FeatureViews:
     """Compute all views: a map and M probes for the whole embedding and for each sub-embedding.
 
@@ -88,9 +84,9 @@ def feature_views(
     """
     embedding, labels = embedding.detach(), variations.long()
     parts = [embedding.flat, *embedding.features.unbind(1)]
-    planes, methods = zip(*(to_plane(part.numpy(), seed) for part in parts), strict=True)
-    probes = [[linear_probe(part, row, identities, seed) for part in parts] for row in labels.T]
-    small = F.interpolate(images, (thumb, thumb), mode="bilinear", antialias=True)
+    planes, methods = zip(*(to_plane(part.numpy()) for part in parts), strict=True)
+    probes = [[linear_probe(part, row, identities, seed=0) for part in parts] for row in labels.T]
+    small = F.interpolate(images, (THUMB, THUMB), mode="bilinear", antialias=True)
     return FeatureViews(
         method=methods[0],
         coordinates=np.stack(planes).astype(np.float32),
@@ -99,8 +95,8 @@ def feature_views(
         probes=np.array(probes, np.float32),
         assigned=np.zeros((0, 0), np.uint8) if assigned is None else assigned.numpy().astype(np.uint8),
         names=np.array(names),
-        sprite=pack((small.permute(0, 2, 3, 1) * 255).round().byte().numpy()),
-        thumb=thumb,
+        sprite=pack(small),
+        thumb=THUMB,
     )
 
 
