@@ -13,8 +13,10 @@ import tempfile
 from pathlib import Path
 
 from fontTools import subset
+from fontTools.fontBuilder import FontBuilder
 from fontTools.merge import Merger
 from fontTools.ttLib import TTFont
+from fontTools.ttLib.tables._g_l_y_f import Glyph
 
 from salon.paths import data_root
 from salon.words import SalonError
@@ -52,7 +54,7 @@ def latin(text: str) -> set[int]:
 
 
 def write_fonts() -> list[Path]:
-    """Make everything in `data/fonts` again; raises `SalonError` where no package has a character that is needed."""
+    """Make all of `data/fonts` again, and `tests/offline/none.ttf`; raises `SalonError` where no package has a character that is needed."""
     folder = data_root() / "fonts"
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -72,6 +74,7 @@ def write_fonts() -> list[Path]:
         _save(font, name, folder / f"{name}.woff2")
     for name in ("latin", "han"):
         _save(fonts[name], name, folder / f"{name}.ttf")
+    _blank(data_root().parent / "tests" / "offline" / "none.ttf")
     return sorted(folder.iterdir())
 
 
@@ -127,6 +130,21 @@ def _save(font: TTFont, name: str, path: Path) -> None:
         names.setName(text, number, 3, 1, 0x409)
     font.flavor = "woff2" if path.suffix == ".woff2" else None
     font.save(path)
+
+
+def _blank(path: Path) -> None:
+    """What Chromium falls back on in the tests: each letter is blank and two em wide, so that it is noticed."""
+    builder = FontBuilder(1000, isTTF=True)
+    builder.setupGlyphOrder([".notdef", "blank"])
+    builder.setupCharacterMap(dict.fromkeys(ASCII, "blank"))
+    builder.setupGlyf({name: Glyph() for name in (".notdef", "blank")})
+    builder.setupHorizontalMetrics(dict.fromkeys((".notdef", "blank"), (2000, 0)))
+    builder.setupHorizontalHeader(ascent=1000, descent=-500)
+    builder.setupNameTable({"familyName": "None", "styleName": "Regular"})
+    builder.setupOS2()
+    builder.setupPost()
+    builder.font.recalcTimestamp, builder.font["head"].modified = False, 0
+    builder.save(path)
 
 
 def _licence(sources: list[Path]) -> str:

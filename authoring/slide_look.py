@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from authoring.slides import find_browser, folder, read
+from salon.paths import data_root
 from salon.words import LANGUAGES
 
 LOOK = Path(__file__).with_suffix(".js").read_text("utf-8").partition("\n")[2]
@@ -18,9 +19,10 @@ def browser_without_fonts() -> Iterator[Any]:
     """A headless Chromium that finds no font on its machine; raises `SalonError` where there is no Chromium."""
     from playwright.sync_api import sync_playwright
 
-    path, without = find_browser(), {"FONTCONFIG_FILE": str(folder() / "fonts.conf")}
+    path, without = find_browser(), data_root().parent / "tests" / "offline" / "fonts.conf"
+    environment = os.environ | {"FONTCONFIG_FILE": str(without)}
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=path, args=["--no-sandbox"], env=os.environ | without)
+        browser = play.chromium.launch(executable_path=path, args=["--no-sandbox"], env=environment)
         yield browser
         browser.close()
 
