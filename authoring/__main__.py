@@ -28,14 +28,16 @@ def notebooks(arguments: argparse.Namespace) -> int:
 
 
 def slides(arguments: argparse.Namespace) -> int:
-    """build the deck (HTML and PDF, needs Node and Chromium), or check it"""
+    """build the deck (HTML and PDF, needs Node), or check it; both look through it in Chromium"""
     from authoring.slide_checks import complaints
+    from authoring.slide_look import browser_without_fonts, overflows
     from authoring.slides import build
 
     if arguments.what == "build":
         for path in build():
             print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)", flush=True)
-    found = complaints()
+    with browser_without_fonts() as browser:
+        found = [*complaints(), *overflows(browser)]
     print(*found, f"{len(found)} complaints about the deck", sep="\n")
     return int(bool(found))
 
@@ -83,6 +85,13 @@ def refresh(arguments: argparse.Namespace) -> None:
     refresh()
 
 
+def fonts(arguments: argparse.Namespace) -> None:
+    """make data/fonts again: subsets with every character that our texts use (needs npm)"""
+    from authoring.fonts import write_fonts
+
+    print(*(f"{path.name}: {path.stat().st_size} bytes" for path in write_fonts()), sep="\n")
+
+
 def checksums(arguments: argparse.Namespace) -> None:
     """renew the checksums in data/README.md"""
     from authoring.checksums import write_checksums
@@ -118,7 +127,7 @@ def parser() -> argparse.ArgumentParser:
     command = add(commands, equations)
     command.add_argument("--markdown", action="store_true", help="as a table, with its formulas")
 
-    for function in (picture, refresh, checksums):
+    for function in (picture, fonts, refresh, checksums):
         add(commands, function)
     return top
 

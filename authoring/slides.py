@@ -23,11 +23,13 @@ from salon.figures.explorer import ConfidenceTable
 from salon.paths import data_path, data_root
 from salon.training.checkpoints import write_whole
 from salon.widgets.explorer import explorer_page
+from salon.widgets.host import font_faces
 from salon.words import LANGUAGES, SalonError, say
 
 SPEED = {"en": 130, "zh": 220}  # words, characters a minute
 NODE = 20  # the oldest version that Marp runs on
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+FONTS = ("latin", "latin-bold", "han", "han-bold", "mono")  # of data/fonts
 LIVE = "explorer"  # the figure that moves in the HTML deck
 # What is in a deck beside its Markdown; `slides check` says which of them changed since it was built.
 SOURCES = (
@@ -35,6 +37,7 @@ SOURCES = (
     "authoring/slides.py", "authoring/slide_figures.py", "salon/figures/*.py",
     "data/results/ablation_lecture.csv", "data/results/features_lecture.csv",
     "data/models/start.safetensors", "data/models/lecture.safetensors", "data/views/explorer.npz",
+    "data/fonts/*.woff2", "data/fonts/*.ttf",
 )  # fmt: skip
 _BETWEEN = "\n\n---\n\n"
 _MARKS = re.compile(
@@ -265,9 +268,10 @@ def _marp(marp: list[str], browser: str, markdown: str, name: str, *options: str
     out = folder() / "dist" / name
     out.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        source, target = Path(scratch) / "deck.md", Path(scratch) / name
+        source, theme, target = (Path(scratch) / part for part in ("deck.md", "theme.css", name))
         source.write_text(markdown, "utf-8")
-        command = [*marp, str(source), "-o", str(target), "--theme-set", str(folder() / "theme.css"), "--no-stdin",
+        theme.write_text(folder().joinpath("theme.css").read_text("utf-8") + font_faces(*FONTS), "utf-8")
+        command = [*marp, str(source), "-o", str(target), "--theme-set", str(theme), "--no-stdin",
                    "--allow-local-files", "--no-config-file", *options]  # fmt: skip
         done = subprocess.run(
             command, env=os.environ | {"CHROME_PATH": browser}, capture_output=True, text=True

@@ -17,6 +17,7 @@ from typing import Any
 import traitlets
 from matplotlib.figure import Figure
 
+from salon.paths import data_path
 from salon.words import entry, language, say
 
 try:
@@ -36,7 +37,7 @@ _PAGE = Template("""<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy"
-  content="default-src 'none'; img-src data:; script-src 'unsafe-inline'; style-src 'unsafe-inline'">
+  content="default-src 'none'; img-src data:; script-src 'unsafe-inline'; style-src 'unsafe-inline'; font-src data:">
 <link rel="icon" href="data:,">
 <title>$title</title>
 <style>:root { color-scheme: light dark; } body { margin: 12px; }
@@ -67,6 +68,19 @@ def source(*names: str) -> str:
     return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
 
 
+def font_faces(*names: str) -> str:
+    """CSS that brings fonts of `data/fonts` as data URIs: "han-bold" is the family Salon Han at weight 700."""
+    rules = []
+    for name in names:
+        content = base64.b64encode(data_path("fonts", f"{name}.woff2").read_bytes()).decode()
+        family, weight = f"Salon {name.split('-')[0].title()}", 700 if name.endswith("-bold") else 400
+        rules.append(
+            f'@font-face {{ font-family: "{family}"; font-weight: {weight}; '
+            f'src: url("data:font/woff2;base64,{content}") format("woff2"); }}'
+        )
+    return "\n".join(rules)
+
+
 def words(room: str, lang: str | None = None) -> dict[str, str]:
     """The rows `room.*` of the language table, by their last name, braces unfilled."""
     own = {name: texts[lang or language()] for name, texts in entry(room).items()}
@@ -75,10 +89,11 @@ def words(room: str, lang: str | None = None) -> dict[str, str]:
 
 def page(script: str, title: str, traits: dict[str, Any], lang: str | None = None) -> str:
     """A self-contained HTML page that runs a widget's script on fixed traits: no kernel, no network."""
+    lang = lang or language()
     return _PAGE.substitute(
-        lang={"en": "en", "zh": "zh-CN"}[lang or language()],
+        lang={"en": "en", "zh": "zh-CN"}[lang],
         title=title,
-        css=source("salon.css"),
+        css=font_faces("latin", *(["han-pages"] if lang == "zh" else [])) + source("salon.css"),
         script=script.replace("export default", "const widget ="),
         traits=json.dumps(traits, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/"),
     )
