@@ -162,8 +162,8 @@ def _of_a_checkout(name: str) -> ModuleType:
         if error.name != "experiments":
             raise
         raise SalonError(
-            "The experiments are not part of the installed package; `salon reproduce` and `salon bench` run in a "
-            "clone of Salon's repository, beside the folder experiments/."
+            "The experiments are not in the installed package; `salon reproduce` and `salon bench` run in a clone "
+            "of Salon's repository, beside its folder experiments/."
         ) from error
 
 
