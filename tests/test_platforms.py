@@ -115,7 +115,7 @@ def test_a_plain_machine_gets_one_line_and_no_second(capsys: Capture) -> None:
     assert platforms.recognise() == "python"
     setup("en")
     assert capsys.readouterr().out == FIRST_LINE
-    assert paths.runs_path("c-0") == Path("runs/c-0") and paths.mo_folder() is None
+    assert paths.default_out("c-0") == Path("runs/c-0") and paths.mo_folder() is None
 
 
 def test_a_gpu_is_told_on_a_second_line_and_changes_no_first(monkeypatch: Patch, capsys: Capture) -> None:
@@ -158,7 +158,7 @@ def test_colab_switches_widgets_on(monkeypatch: Patch, capsys: Capture) -> None:
 def test_mo_keeps_what_is_made_in_results(monkeypatch: Patch, capsys: Capture) -> None:
     here = mo(monkeypatch, results=False)
     assert platforms.recognise() == "mo" and paths.mo_folder() == here
-    assert paths.runs_path("c-0") == here / "results" / "c-0"
+    assert paths.default_out("c-0") == here / "results" / "c-0"
     assert paths.cache_path("runs", "x").parent == here / "results" / "salon-cache" / "runs"
     assert (here / "results" / "salon-cache" / "runs").is_dir()
     monkeypatch.chdir(here / "datasets")
