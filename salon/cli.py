@@ -12,7 +12,7 @@ from typing import Any
 
 import salon
 from salon import __version__
-from salon.paths import mo_folder, runs_path
+from salon.paths import default_out, mo_folder
 from salon.words import LANGUAGES, SalonError
 
 Command = Callable[[argparse.Namespace], int | None]
@@ -47,7 +47,7 @@ def train(arguments: argparse.Namespace) -> None:
 
     given = {name: getattr(arguments, name) for name in ("seed", "steps")}
     chosen = recipe(arguments.recipe, **{name: value for name, value in given.items() if value is not None})
-    out = arguments.out or runs_path(f"{arguments.recipe}-{chosen.seed}")
+    out = arguments.out or default_out(f"{arguments.recipe}-{chosen.seed}")
     log = Log(arguments.log or (mo_folder() and out), arguments.metrics, arguments.tensorboard)
     if not arguments.quiet and speaks():
         memory = memory_estimate(chosen.batch, chosen.people, chosen.K * chosen.d) / 1e6
@@ -162,8 +162,8 @@ def _of_a_checkout(name: str) -> ModuleType:
         if error.name != "experiments":
             raise
         raise SalonError(
-            "The experiments are not part of the installed package; `salon reproduce` and `salon bench` run in a "
-            "clone of Salon's repository, beside the folder experiments/."
+            "The experiments are not in the installed package; `salon reproduce` and `salon bench` run in a clone "
+            "of Salon's repository, beside its folder experiments/."
         ) from error
 
 

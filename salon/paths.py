@@ -38,7 +38,7 @@ def cache_path(*parts: str) -> Path:
     return path
 
 
-def runs_path(name: str) -> Path:
+def default_out(name: str) -> Path:
     """Where a run goes unless it is told otherwise: `results/NAME` on Mo, else `runs/NAME` from here."""
     mo = mo_folder()
     return Path("runs") / name if mo is None else mo / "results" / name

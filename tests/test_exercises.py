@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_notebook
 from torch.nn.functional import one_hot
 
-from authoring import editions, exercises
+from authoring import exercises
 from authoring.__main__ import main as authoring_main
 from salon.evaluation.protocols import tar_at_far
 from salon.lecture import check
@@ -263,11 +263,6 @@ def rates_by_salon(genuine, impostor, far):
     return torch.tensor([tar_at_far(a.numpy(), b.numpy(), far) for a, b in rows])
 
 
-def rates_by_topk(genuine, impostor, far):
-    threshold = impostor.topk(round(far * impostor.shape[1]) + 1, dim=1).values[:, -1:]
-    return (genuine > threshold).double().mean(1)
-
-
 def refusals_by_loop(confidences, groups, share):
     mean = confidences.mean(1).tolist()
     refused = sorted(range(len(mean)), key=mean.__getitem__)[: round(share * len(mean))]
@@ -281,7 +276,6 @@ def refusals_by_loop(confidences, groups, share):
         ("pull", pull_by_autograd),
         ("pair_scores", scores_by_salon),
         ("accept_rates", rates_by_salon),
-        ("accept_rates", rates_by_topk),
         ("refusals", refusals_by_loop),
     ],
 )
@@ -394,12 +388,8 @@ def test_the_editions_hold_no_answer_or_every_answer(edition, name, lang, path, 
         assert all(say(key) in found[f"exercise-{name}-note"].source for key in check.mistakes(name))
 
 
-def test_an_edition_leaves_the_language_as_it_was_and_no_link_outside() -> None:
-    setup = new_code_cell('from salon import lecture\nlecture.setup("zh")', id="setup")
-    assert editions._language_of(new_notebook(cells=[new_markdown_cell("#"), setup])) == "zh"
-    with editions._speaking("zh"):
-        assert say("widget.reset") == "重置"
+def test_an_edition_has_no_link_outside_and_leaves_the_language_as_it_was(edition) -> None:
+    _, out = edition
+    links = [link for path in out.rglob("*.ipynb") for link in re.findall(r"\]\(([^)#]+)\)", path.read_text())]
+    assert links and not [link for link in links if "README" in link]
     assert say("widget.reset") == "Reset"
-    text = "[start](00.ipynb), [English](../00.ipynb), [README](../../README.zh.md)"
-    assert editions._without_outside(text, depth=1) == "[start](00.ipynb), [English](../00.ipynb), README"
-    assert editions._without_outside("[README](../README.md)", depth=0) == "README"

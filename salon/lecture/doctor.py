@@ -136,7 +136,8 @@ def check_machine() -> str:
         raise SalonError(f"{memory:.1f} GB of memory free, {MEMORY_GB:g} needed: close other programs.")
     if disk < DISK_GB:
         raise SalonError(f"{disk:.1f} GB free at {folder}, {DISK_GB:g} needed: set SALON_CACHE elsewhere.")
-    return f"{os.cpu_count()} cores (a notebook uses one), {memory:.1f} GB of memory, {disk:.0f} GB at {folder}"
+    cores = f"{os.cpu_count()} cores (a notebook uses one)"
+    return f"{cores}, {memory:.1f} GB of memory, {disk:.0f} GB at {folder}"
 
 
 CHECKS: dict[str, Callable[[], str]] = {

@@ -15,7 +15,7 @@ from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from salon.paths import runs_path
+from salon.paths import default_out
 from salon.training.log import Log, lines
 from salon.words import say
 
@@ -49,7 +49,7 @@ class Job:
     """A running script: `job("part")` begins a part, `job.metric` tells a number, pictures go to `job.folder`."""
 
     def __init__(self, name: str, folder: Path | None = None) -> None:
-        self.name, self.folder = name, folder or runs_path(name)
+        self.name, self.folder = name, folder or default_out(name)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.step, self.pictures, self.part, self.start = 0, 0, "", time.perf_counter()
         os.environ["SALON_WIDGETS"] = "picture"  # nobody is there to move a slider

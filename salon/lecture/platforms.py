@@ -83,7 +83,8 @@ def _one_of(known: tuple[str, ...], variable: str) -> str:
     """What a variable says, "" where it is not set."""
     told = os.environ.get(variable, "")
     if told not in ("", *known):
-        raise SalonError(f"{variable} is {told!r}; expected one of {', '.join(known)}. Unset it, or choose one.")
+        choices = ", ".join(known)
+        raise SalonError(f"{variable} is {told!r}; expected one of {choices}. Unset it, or choose one.")
     return told
 
 
