@@ -1,4 +1,4 @@
-"""A notebook as a `.py` for a job, which nobody watches; `salon.lecture.job` is what it runs on."""
+"""A notebook as a `.py` for a job, which nobody watches; `job.py`, on which it runs, is copied into it."""
 
 import ast
 import re
@@ -12,7 +12,7 @@ Notebook {name} as a script, made by `python -m authoring script`. Its pictures 
 elsewhere to runs/{name}/, and a line of JSON tells of each part that is done.
 """
 
-from salon.lecture.job import Job
+{job}
 
 part = Job("{name}")
 '''
@@ -24,7 +24,8 @@ def as_script(path: Path) -> str:
 
     notebook = nbformat.read(path, as_version=4)
     title = notebook.cells[0].source.split("\n")[0].lstrip("# ")
-    blocks = [_HEAD.format(title=title, name=path.stem)]
+    job = Path(__file__).with_name("job.py").read_text(encoding="utf-8").partition('"""\n\n')[2].rstrip()
+    blocks = [_HEAD.format(title=title, name=path.stem, job=job)]
     for cell in notebook.cells:
         if cell.cell_type == "code" and cell.source.strip():
             source = _TRAINS.sub(r"\1, log=part.log)", _shown(cell.source))

@@ -21,10 +21,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from packaging.requirements import Requirement
 
 from authoring import bundle, script
+from authoring.job import _Losses
 from salon import paths
 from salon.figures.umap import FeatureViews
 from salon.lecture import doctor, lab, platforms, setup
-from salon.lecture.job import _Losses
 from salon.lecture.platforms import HELD, SERVER, Place
 from salon.widgets import host
 from salon.widgets.explorer import ConfidenceExplorer
@@ -361,7 +361,7 @@ runpy.run_path("job.py", run_name="__main__")
 """
 CELLS = {
     "setup": 'from salon import lecture\nlecture.setup("zh")',
-    "bundle": "from pathlib import Path\n\nimport salon\nfrom salon.lecture import job, doctor, lab, platforms\n"
+    "bundle": "from pathlib import Path\n\nimport salon\nfrom salon.lecture import doctor, lab, platforms\n"
     "from salon.paths import data_path\n\n"
     'found = [salon.__file__, data_path("models", "lecture.safetensors"), lab.originals()]\n'
     "print(*(Path(path).relative_to(Path.cwd()).as_posix() for path in found))\n"
