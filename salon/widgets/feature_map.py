@@ -56,6 +56,5 @@ class FeatureMap(Picture):
 
     def page(self, lang: str | None = None) -> str:
         """The same map as a self-contained HTML page."""
-        texts = words("map", lang)
-        traits = {"words": texts, "data": self.data, "view": 0, "colour": "variation"}
-        return page(self._esm, texts["title"], traits, lang)
+        traits = {"words": words("map", lang), "data": self.data, "view": 0, "colour": "variation"}
+        return page(self._esm, traits, lang)

@@ -73,11 +73,11 @@ def words(room: str, lang: str | None = None) -> dict[str, str]:
     return {name: TEXTS[key][lang or language()] for name, key in own.items()} | {"reset": say("reset", lang)}
 
 
-def page(script: str, title: str, traits: dict[str, Any], lang: str | None = None) -> str:
+def page(script: str, traits: dict[str, Any], lang: str | None = None) -> str:
     """A self-contained HTML page that runs a widget's script on fixed traits: no kernel, no network."""
     return _PAGE.substitute(
         lang={"en": "en", "zh": "zh-CN"}[lang or language()],
-        title=title,
+        title=traits["words"]["title"],
         css=source("salon.css"),
         script=script.replace("export default", "const widget ="),
         traits=json.dumps(traits, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/"),
@@ -112,14 +112,12 @@ class Picture(_Widget):
         from ipywidgets import Image, SelectionSlider, VBox
 
         image = Image(value=png(self.state()), layout={"align_self": "flex-start", "max_width": "100%"})
+        look = {"continuous_update": False, "style": {"description_width": "initial"}}  # no "…" within a name
         sliders = []
         for name, values in self.stops().items():
             options = [(f"{value:g}", value) for value in values]
-            whole = {"description_width": "initial"}  # no "…" in the middle of a name
-            slider = SelectionSlider(options=options, description=self.words[name], style=whole)
-            slider.continuous_update = False
-            traitlets.link((slider, "value"), (self, name))
-            sliders.append(slider)
+            sliders.append(SelectionSlider(options=options, description=self.words[name], **look))
+            traitlets.link((sliders[-1], "value"), (self, name))
         self.observe(lambda change: setattr(image, "value", png(self.state())), list(self.stops()))
         return VBox([*sliders, image])
 
