@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 
 from salon.faces.people import sample_people
+from salon.faces.pixels import sprite
 from salon.figures.explorer import LIMITS, ConfidenceTable, confidences, explorer_figure
-from salon.figures.sprite import pack
 from salon.figures.umap import FeatureViews, feature_views, kinds, to_plane, umap_figure
 from salon.model.embedding import Embedding
 from salon.model.network import Recogniser
@@ -44,7 +44,7 @@ def toy_views(n: int = 60, people: int = 12, M: int = 3) -> FeatureViews:
     coordinates, variations = g.random((K + 1, n, 2)).astype(np.float32), g.integers(0, 2, (n, M))
     assigned, identities = g.integers(0, 2, (M, K)), np.arange(n) % people
     return FeatureViews(
-        "UMAP", coordinates, variations, identities, probes, assigned, names, pack(thumbs), 40
+        "UMAP", coordinates, variations, identities, probes, assigned, names, sprite(thumbs), 40
     )
 
 

@@ -11,9 +11,8 @@ from matplotlib.figure import Figure
 from salon.faces.people import People
 from salon.faces.render import Views
 from salon.figures.explorer import LIMITS, ConfidenceTable, Look, explorer_figure, face_at, measure
-from salon.figures.sprite import columns, data_uri
 from salon.model.network import Recogniser
-from salon.widgets.host import Picture, page, source, words
+from salon.widgets.host import Picture, data_uri, page, source, words
 
 
 def facts(look: Look) -> dict[str, Any]:
@@ -30,7 +29,6 @@ def explorer_page(table: ConfidenceTable, lang: str | None = None) -> str:
         "sprite": data_uri(table.sprite),
         "steps": steps,
         "tile": table.tile,
-        "columns": columns(steps**3),
         "confidences": [[round(value, 2) for value in row] for row in rows],
     }
     traits = facts(table.look) | {"table": states, "words": words("explorer", lang)}

@@ -14,8 +14,10 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+import numpy as np
 import traitlets
 from matplotlib.figure import Figure
+from PIL import Image
 
 from salon.words import TEXTS, language, say
 
@@ -109,17 +111,19 @@ class Picture(_Widget):
 
     def plain(self) -> Any:
         """A slider for each of `stops` above the picture of `state`, out of ipywidgets alone."""
-        from ipywidgets import Image, SelectionSlider, VBox
+        import ipywidgets
 
-        image = Image(value=png(self.state()), layout={"align_self": "flex-start", "max_width": "100%"})
+        image = ipywidgets.Image(
+            value=png(self.state()), layout={"align_self": "flex-start", "max_width": "100%"}
+        )
         look = {"continuous_update": False, "style": {"description_width": "initial"}}  # no "…" within a name
         sliders = []
         for name, values in self.stops().items():
             options = [(f"{value:g}", value) for value in values]
-            sliders.append(SelectionSlider(options=options, description=self.words[name], **look))
+            sliders.append(ipywidgets.SelectionSlider(options=options, description=self.words[name], **look))
             traitlets.link((sliders[-1], "value"), (self, name))
         self.observe(lambda change: setattr(image, "value", png(self.state())), list(self.stops()))
-        return VBox([*sliders, image])
+        return ipywidgets.VBox([*sliders, image])
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"  # nothing that differs between two runs: notebooks compare it
@@ -140,6 +144,15 @@ class Picture(_Widget):
             box = self.plain()
             return {VIEW: {"version_major": 2, "version_minor": 0, "model_id": box.model_id}}, {}
         return {}, {}
+
+
+def data_uri(picture: np.ndarray | bytes) -> str:
+    """A picture, uint8 [H, W, 3] (as lossless PNG) or the bytes of a WebP file, as a `data:` URI."""
+    if isinstance(picture, bytes):
+        return "data:image/webp;base64," + base64.b64encode(picture).decode()
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "png", compress_level=1)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def png(figure: Figure) -> bytes:
