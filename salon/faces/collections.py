@@ -40,8 +40,7 @@ def read_image(path: str | Path, size: int | None = None) -> Tensor:
             pixels = _rgb(ImageOps.exif_transpose(file))
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
         raise SalonError(
-            f"{path} cannot be read as an image ({error}); expected a whole {', '.join(SUFFIXES)} file. "
-            "Open it in an image viewer: copy it again or leave it out."
+            f"{path} cannot be read as an image ({error}); expected a whole one. Copy it again or leave it out."
         ) from error
     image = torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
     if min(image.shape[1:]) < SMALLEST:
@@ -101,8 +100,8 @@ def list_people(faces_dir: str | Path) -> dict[str, list[Path]]:
     people = {name: images for name in names if (images := _images(root / name))}
     if not people:
         raise SalonError(
-            f"{root} holds no people: {len(_images(root))} images, and no folder with images; expected a "
-            f"folder per person with {', '.join(SUFFIXES)} files. Sort the images into folders of people."
+            f"{root} holds no people: {len(_images(root))} images, and no folder with images; expected a folder "
+            f"per person with {', '.join(SUFFIXES)} files."
         )
     return people
 
@@ -167,8 +166,7 @@ def _lines(pairs_file: str | Path) -> list[tuple[str, list[str]]]:
         lines = Path(pairs_file).read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SalonError(
-            f"{pairs_file} cannot be read as text ({error}); expected a pairs file such as LFW's pairs.txt. "
-            "`salon pairs FACES --out FILE` makes one."
+            f"{pairs_file} cannot be read as text ({error}); expected a pairs file, as `salon pairs` makes one."
         ) from error
     split = (line.split("\t" if "\t" in line else None) for line in lines)
     numbered = enumerate(([word.strip() for word in words] for words in split), start=1)
@@ -223,8 +221,8 @@ def write_pairs(
     count = min(can, LFW_FOLD) if pairs_per_fold is None else pairs_per_fold
     if folds < 1 or not 0 < count <= can:
         raise SalonError(
-            f"{folds} folds of {count} genuine and {count} impostor pairs were asked of {len(people)} people "
-            f"in {faces_dir}; expected at least 1 fold, and 1 to {can} pairs. Ask for less, or add images."
+            f"{folds} folds of {count} genuine and {count} impostor pairs were asked of {len(people)} people in "
+            f"{faces_dir}; expected at least 1 fold, and 1 to {can} pairs. Ask for less, or add images."
         )
     lines, shares = [f"{folds}\t{count}"], folds // len(parts)
     for part in parts:

@@ -57,8 +57,8 @@ class _Unpickler(pickle.Unpickler):
         stand_in = ALLOWED.get(f"{module}.{name}".replace("numpy._core.", "numpy.core."))
         if stand_in is None:
             raise SalonError(
-                f"It asks for {module}.{name}, which no list of images needs and which was not run; expected "
-                "bytes, lists, truth values and numpy arrays. Do not trust this file."
+                f"It asks for {module}.{name}, which was not run; expected bytes, lists, truth values and numpy "
+                "arrays. Do not trust this file."
             )
         return lambda *given: stand_in(*given)  # a new one each time: a file can set nothing on those above
 
@@ -72,19 +72,15 @@ def read_insightface(file: str | Path) -> tuple[Tensor, Tensor]:
     """
     encoded, same = _read(Path(file))
     if not same or len(encoded) != 2 * len(same):
-        raise SalonError(
-            f"{file} holds {len(encoded)} images and {len(same)} truth values; expected two images for each. "
-            "Get the whole file."
-        )
+        held = f"{len(encoded)} images and {len(same)} truth values"
+        raise SalonError(f"{file} holds {held}; expected two images for each. Get the whole file.")
     first = _decode(f"Image 0 of {file}", encoded[0])
     images = torch.empty(len(encoded), *first.shape)  # filled one by one: large sets fit in memory once
     for number, data in enumerate(encoded):
         image = _decode(f"Image {number} of {file}", data)
         if image.shape != first.shape:
-            raise SalonError(
-                f"Image {number} of {file} is {list(image.shape[1:])}, the first {list(first.shape[1:])} pixels; "
-                "expected all alike. Get the aligned version of the set."
-            )
+            sizes = f"is {list(image.shape[1:])}, the first {list(first.shape[1:])} pixels"
+            raise SalonError(f"Image {number} of {file} {sizes}; expected all alike. Get the aligned set.")
         images[number] = image
     return images, torch.tensor(same)
 
@@ -129,7 +125,5 @@ def _decode(what: str, data: bytes) -> Tensor:
         with Image.open(io.BytesIO(data)) as image:
             pixels = np.array(image.convert("RGB"))
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise SalonError(
-            f"{what} cannot be decoded ({error}); expected a whole JPEG or PNG. Get the file again."
-        ) from error
+        raise SalonError(f"{what} cannot be decoded ({error}); expected a whole JPEG or PNG.") from error
     return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255

@@ -3,7 +3,7 @@
 Nothing here draws: `anatomy.py` turns traits into a head, `render.py` looks at it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -37,10 +37,8 @@ class People:
 
     def __post_init__(self) -> None:
         if self.numbers.ndim != 2 or self.numbers.shape[1] != len(TRAITS):
-            raise SalonError(
-                f"People came with numbers of shape {tuple(self.numbers.shape)}; expected [N, {len(TRAITS)}], "
-                "one column for each trait. Make them with sample_people(count, seed)."
-            )
+            came = list(self.numbers.shape)
+            raise SalonError(f"People's numbers came as {came}; expected [N, {len(TRAITS)}].")
         if not torch.isfinite(self.numbers).all():
             raise SalonError("A trait is NaN or infinite; expected finite numbers, mostly within -3..3.")
 
@@ -48,8 +46,7 @@ class People:
         return self.numbers.shape[0]
 
     def __getitem__(self, index: int | slice | Tensor | list[int]) -> "People":
-        rows = self.numbers[[index] if isinstance(index, int) else index]
-        return replace(self, numbers=rows)
+        return People(self.numbers[[index] if isinstance(index, int) else index])
 
     def trait(self, name: str) -> Tensor:
         """One trait of everybody, [N]; raises `SalonError` for an unknown name."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import math
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,13 @@ def to_webp(images: Tensor, columns: int, **options: Any) -> bytes:
     return file.getvalue()
 
 
+def sprite(images: Tensor) -> bytes:
+    """Pictures [n, 3, H, W] as one WebP for a page (lossy), as near to a square as can be."""
+    return to_webp(images, math.ceil(math.sqrt(len(images))), quality=75)
+
+
 def from_webp(file: Path | io.BytesIO, size: int, count: int) -> Tensor:
-    """The first `count` pictures [count, 3, size, size], bytes, of what `to_webp` made."""
+    """The first `count` pictures [count, 3, size, size], bytes, of what `to_webp` or `sprite` made."""
     with Image.open(file) as sheet:
         pixels = torch.from_numpy(np.array(sheet.convert("RGB")))
     tiles = pixels.unflatten(1, (-1, size)).unflatten(0, (-1, size))  # [R, size, columns, size, 3]

@@ -59,10 +59,8 @@ class Views:
         for name, (low, high) in LIMITS.items():
             value = getattr(self, name)
             if not ((value >= low) & (value <= high)).all():  # nor NaN
-                raise SalonError(
-                    f"The view's {name} came as {value.min():g}..{value.max():g}; expected numbers within "
-                    f"{low}..{high}. Change it where you call frontal_views or sample_views."
-                )
+                came = f"{value.min():g}..{value.max():g}"
+                raise SalonError(f"The view's {name} came as {came}; expected numbers within {low}..{high}.")
 
     def __len__(self) -> int:
         return self.yaw.shape[0]
@@ -86,8 +84,7 @@ def _views(values: dict[str, Tensor], fixed: dict[str, float | Tensor], count: i
 
 def frontal_views(count: int, **fixed: float | Tensor) -> Views:
     """`count` neutral frontal views; any field can be set, by a number or by [count] numbers."""
-    values = {f.name: torch.full((count,), f.metadata["neutral"]) for f in fields(Views)}
-    return _views(values, fixed, count)
+    return _views({f.name: torch.full((count,), f.metadata["neutral"]) for f in fields(Views)}, fixed, count)
 
 
 def sample_views(count: int, seed: int, yaw: float = 25.0, **fixed: float | Tensor) -> Views:
@@ -157,9 +154,8 @@ def _in_chunks(
         raise SalonError(f"The size {size} came; expected 16 to 1024 pixels.")
     count = max(len(people), len(views)) if len(people) else 0
     if count == 0 or len(people) not in (1, count) or len(views) not in (1, count):
-        raise SalonError(
-            f"{len(people)} people came with {len(views)} views; expected equal counts, or one of either."
-        )
+        counts = f"{len(people)} people came with {len(views)} views"
+        raise SalonError(f"{counts}; expected equal counts, or one of either.")
     nodes, on_cpu = charts.chart(size * 3 // 2, size * 2, device), torch.device(device).type == "cpu"
     numbers = people.numbers.expand(count, -1).to(device)
     table = torch.stack([getattr(views, name) for name in LIMITS], 1).expand(count, -1).to(device)

@@ -92,7 +92,7 @@ def save_sheet(path: str | Path, kind: str = "people", **options: int) -> None:
     if path.suffix.lower() not in ENDINGS:
         raise SalonError(f"The name {str(path)!r} came for a sheet; expected one in {', '.join(ENDINGS)}.")
     if not path.parent.is_dir():
-        raise SalonError(f"The folder {path.parent} is not there; make it, or choose another for {path.name}.")
+        raise SalonError(f"The folder {path.parent} is not there; make it, or choose another.")
     taken = signature(SHEETS[kind]).parameters
     if others := options.keys() - taken:
         raise SalonError(f"The sheet {kind!r} takes no {', '.join(others)}; expected {', '.join(taken)}.")

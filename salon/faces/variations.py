@@ -44,10 +44,8 @@ def degrade(images: Tensor, name: str, strength: float | Tensor, seed: int | Non
         raise SalonError(f"The variation {name!r} is not known; expected one of {', '.join(DEGRADE)}.")
     channels = (3,) if name == "colour_cast" else (1, 3)
     if images.ndim != 4 or images.shape[1] not in channels or not len(images):
-        raise SalonError(
-            f"Pictures of shape {list(images.shape)} came for {name}; expected [B, C, H, W] with B of at least 1 "
-            f"and C of {' or '.join(map(str, channels))}."
-        )
+        expected = f"[B, C, H, W] with B of at least 1 and C of {' or '.join(map(str, channels))}"
+        raise SalonError(f"Pictures of shape {list(images.shape)} came for {name}; expected {expected}.")
     strengths = as_strengths(strength, len(images), name)
     if seed is None:
         seed = int(torch.randint(2**31, ()))  # from torch's own state, which a seed fixes
@@ -205,7 +203,11 @@ def _each(values: Tensor) -> Tensor:
 
 
 def augment(
-    images: Tensor, turned: Tensor, generator: torch.Generator, probability: float = 0.3, strength: float = 1.0
+    images: Tensor,
+    turned: Tensor,
+    generator: torch.Generator,
+    probability: float = 0.3,
+    strength: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
     """Variation augmentation of a batch: each of the three by itself with `probability`, strength at random.
 

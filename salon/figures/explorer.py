@@ -14,10 +14,9 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from salon.faces.people import People
-from salon.faces.pixels import as_bytes, from_webp
+from salon.faces.pixels import as_bytes, from_webp, sprite
 from salon.faces.render import Views, frontal_views, render
 from salon.faces.variations import degrade, pose_yaw
-from salon.figures.sprite import pack
 from salon.figures.style import BLUE, ORANGE, panels
 from salon.model.network import Recogniser, embed
 
@@ -67,7 +66,7 @@ class ConfidenceTable:
         images, confidences = zip(*(look(*map(float, state)) for state in product(*grids)), strict=True)
         table = np.stack(confidences).reshape(steps, steps, steps, -1)
         tiles = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
-        return cls(pack(tiles), tiles.shape[-1], table)
+        return cls(sprite(tiles), tiles.shape[-1], table)
 
     @cached_property
     def images(self) -> np.ndarray:

@@ -14,8 +14,8 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from salon.evaluation.probes import linear_probe
+from salon.faces.pixels import sprite
 from salon.faces.variations import VARIATIONS
-from salon.figures.sprite import pack
 from salon.figures.style import BLUE, GREEN, ORANGE, PINK, panels, readable
 from salon.model.embedding import Embedding
 
@@ -95,7 +95,7 @@ def feature_views(
         probes=np.array(probes, np.float32),
         assigned=np.zeros((0, 0), np.uint8) if assigned is None else assigned.numpy().astype(np.uint8),
         names=np.array(names),
-        sprite=pack(small),
+        sprite=sprite(small),
         thumb=THUMB,
     )
 

@@ -12,7 +12,8 @@ async function answerFromTable(model, table) {
   const answer = () => {
     const cell = SLIDERS.reduce((index, [name]) =>
       index * table.steps + Math.round(model.get(name) / model.get("limits")[name] * (table.steps - 1)), 0);
-    const x = (cell % table.columns) * table.tile, y = Math.floor(cell / table.columns) * table.tile;
+    const columns = sprite.naturalWidth / table.tile;
+    const x = (cell % columns) * table.tile, y = Math.floor(cell / columns) * table.tile;
     canvas.getContext("2d").drawImage(sprite, x, y, table.tile, table.tile, 0, 0, table.tile, table.tile);
     model.set("answer", { image: canvas.toDataURL(), confidences: table.confidences[cell] });
   };

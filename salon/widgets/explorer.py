@@ -11,38 +11,28 @@ from matplotlib.figure import Figure
 from salon.faces.people import People
 from salon.faces.render import Views
 from salon.figures.explorer import LIMITS, ConfidenceTable, Look, explorer_figure, face_at, measure
-from salon.figures.sprite import columns, data_uri
 from salon.model.network import Recogniser
-from salon.widgets.host import Picture, page, source, words
+from salon.widgets.host import Picture, data_uri, page, source, words
 
 
 def facts(look: Look) -> dict[str, Any]:
     """What the script knows from the start: the limits, the clean values, the mean at each slider's end."""
-    blur, occlusion, yaw = LIMITS.values()
-    ends = [look(blur, 0.0, 0.0), look(0.0, occlusion, 0.0), look(0.0, 0.0, yaw)]
-    return {
-        "limits": LIMITS,
-        "clean": look(0.0, 0.0, 0.0)[1].tolist(),
-        "ends": [float(confidences.mean()) for _, confidences in ends],
-    }
+    clean, *ends = (look(*state)[1] for state in ((0.0, 0.0, 0.0), *np.diag(list(LIMITS.values())).tolist()))
+    return {"limits": LIMITS, "clean": clean.tolist(), "ends": [float(values.mean()) for values in ends]}
 
 
 def explorer_page(table: ConfidenceTable, lang: str | None = None) -> str:
     """The explorer as a self-contained HTML page that reads its states from `table`."""
-    steps, confidences = len(table.confidences), table.confidences.reshape(-1, table.confidences.shape[-1])
-    texts = words("explorer", lang)
-    traits = facts(table.look) | {
-        "words": texts,
-        **dict.fromkeys(LIMITS, 0),
-        "table": {
-            "sprite": data_uri(table.sprite),
-            "steps": steps,
-            "tile": table.tile,
-            "columns": columns(steps**3),
-            "confidences": [[round(float(value), 2) for value in row] for row in confidences],
-        },
+    steps = len(table.confidences)
+    rows = table.confidences.reshape(steps**3, -1).tolist()
+    states = {
+        "sprite": data_uri(table.sprite),
+        "steps": steps,
+        "tile": table.tile,
+        "confidences": [[round(value, 2) for value in row] for row in rows],
     }
-    return page(ConfidenceExplorer._esm, texts["title"], traits, lang)
+    traits = facts(table.look) | {"table": states, "words": words("explorer", lang)}
+    return page(ConfidenceExplorer._esm, traits | dict.fromkeys(LIMITS, 0), lang)
 
 
 class ConfidenceExplorer(Picture):

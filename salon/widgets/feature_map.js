@@ -72,8 +72,10 @@ function render({ model, el }) {
   const asked = question(words.question, data.names.map((name) => [name, words[name]]), (name) => { guess = name; seen = true; update(); });
 
   const classOf = (i) => (model.get("colour") === "identity" ? rank[i] : data.kinds[i]);
-  const drawFace = (context, i, x, y, size) => context.drawImage(sprite,
-    (i % data.columns) * thumb, Math.floor(i / data.columns) * thumb, thumb, thumb, x, y, size, size);
+  function drawFace(context, i, x, y, size) {
+    const columns = sprite.naturalWidth / thumb;
+    context.drawImage(sprite, (i % columns) * thumb, Math.floor(i / columns) * thumb, thumb, thumb, x, y, size, size);
+  }
 
   function draw() {
     const { clientWidth: width, clientHeight: height } = canvas, ratio = window.devicePixelRatio || 1;

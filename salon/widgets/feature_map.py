@@ -6,9 +6,8 @@ from typing import Any
 import traitlets
 from matplotlib.figure import Figure
 
-from salon.figures.sprite import columns, data_uri
 from salon.figures.umap import CHANCE, COLOURS, FeatureViews, kinds, umap_figure
-from salon.widgets.host import Picture, page, source, words
+from salon.widgets.host import Picture, data_uri, page, source, words
 
 
 def map_data(views: FeatureViews) -> dict[str, Any]:
@@ -23,7 +22,6 @@ def map_data(views: FeatureViews) -> dict[str, Any]:
         "assigned": views.assigned.tolist(),
         "names": views.names.tolist(),
         "sprite": data_uri(views.sprite),
-        "columns": columns(len(views.identities)),
         "thumb": views.thumb,
         "colours": COLOURS,
         "chance": CHANCE,
@@ -56,6 +54,5 @@ class FeatureMap(Picture):
 
     def page(self, lang: str | None = None) -> str:
         """The same map as a self-contained HTML page."""
-        texts = words("map", lang)
-        traits = {"words": texts, "data": self.data, "view": 0, "colour": "variation"}
-        return page(self._esm, texts["title"], traits, lang)
+        traits = {"words": words("map", lang), "data": self.data, "view": 0, "colour": "variation"}
+        return page(self._esm, traits, lang)

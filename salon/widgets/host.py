@@ -14,8 +14,10 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+import numpy as np
 import traitlets
 from matplotlib.figure import Figure
+from PIL import Image
 
 from salon.paths import data_path
 from salon.words import entry, language, say
@@ -87,12 +89,12 @@ def words(room: str, lang: str | None = None) -> dict[str, str]:
     return own | {"reset": say("widget.reset", lang)}
 
 
-def page(script: str, title: str, traits: dict[str, Any], lang: str | None = None) -> str:
+def page(script: str, traits: dict[str, Any], lang: str | None = None) -> str:
     """A self-contained HTML page that runs a widget's script on fixed traits: no kernel, no network."""
     lang = lang or language()
     return _PAGE.substitute(
         lang={"en": "en", "zh": "zh-CN"}[lang],
-        title=title,
+        title=traits["words"]["title"],
         css=font_faces("latin", *(["han-pages"] if lang == "zh" else [])) + source("salon.css"),
         script=script.replace("export default", "const widget ="),
         traits=json.dumps(traits, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/"),
@@ -124,19 +126,19 @@ class Picture(_Widget):
 
     def plain(self) -> Any:
         """A slider for each of `stops` above the picture of `state`, out of ipywidgets alone."""
-        from ipywidgets import Image, SelectionSlider, VBox
+        import ipywidgets
 
-        image = Image(value=png(self.state()), layout={"align_self": "flex-start", "max_width": "100%"})
+        image = ipywidgets.Image(
+            value=png(self.state()), layout={"align_self": "flex-start", "max_width": "100%"}
+        )
+        look = {"continuous_update": False, "style": {"description_width": "initial"}}  # no "…" within a name
         sliders = []
         for name, values in self.stops().items():
             options = [(f"{value:g}", value) for value in values]
-            whole = {"description_width": "initial"}  # no "…" in the middle of a name
-            slider = SelectionSlider(options=options, description=self.words[name], style=whole)
-            slider.continuous_update = False
-            traitlets.link((slider, "value"), (self, name))
-            sliders.append(slider)
+            sliders.append(ipywidgets.SelectionSlider(options=options, description=self.words[name], **look))
+            traitlets.link((sliders[-1], "value"), (self, name))
         self.observe(lambda change: setattr(image, "value", png(self.state())), list(self.stops()))
-        return VBox([*sliders, image])
+        return ipywidgets.VBox([*sliders, image])
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"  # nothing that differs between two runs: notebooks compare it
@@ -157,6 +159,15 @@ class Picture(_Widget):
             box = self.plain()
             return {VIEW: {"version_major": 2, "version_minor": 0, "model_id": box.model_id}}, {}
         return {}, {}
+
+
+def data_uri(picture: np.ndarray | bytes) -> str:
+    """A picture, uint8 [H, W, 3] (as lossless PNG) or the bytes of a WebP file, as a `data:` URI."""
+    if isinstance(picture, bytes):
+        return "data:image/webp;base64," + base64.b64encode(picture).decode()
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "png", compress_level=1)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def png(figure: Figure) -> bytes:
