@@ -20,7 +20,7 @@ def browser_without_fonts() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     path, without = find_browser(), data_root().parent / "tests" / "offline" / "fonts.conf"
-    environment = os.environ | {"FONTCONFIG_FILE": str(without)}
+    environment: dict[str, Any] = {**os.environ, "FONTCONFIG_FILE": str(without)}
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=path, args=["--no-sandbox"], env=environment)
         yield browser

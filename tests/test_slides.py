@@ -32,7 +32,7 @@ languages = pytest.mark.parametrize("lang", ["en", "zh"])
 @pytest.mark.slow
 @pytest.mark.browser
 def test_there_is_nothing_to_complain_about() -> None:
-    command = [sys.executable, "-m", "authoring", "slides", "check"]  # a process of its own, as its browser is
+    command = [sys.executable, "-m", "authoring", "slides", "check"]  # a process and a browser of its own
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (done.stdout, done.returncode) == ("0 complaints about the deck\n", 0), done.stderr
 
@@ -291,7 +291,7 @@ def deck(request, chromium) -> Iterator[SimpleNamespace]:
 def test_what_does_not_fit_is_named(copy: Path, chromium) -> None:
     shutil.copytree(ROOT / "slides" / "dist", copy / "dist")
     built = copy / "dist" / "salon.en.html"
-    full, wide = '<p>' + "high<br>" * 20, '<p style="width: 1300px; max-width: none">wide'
+    full, wide = "<p>" + "high<br>" * 20, '<p style="width: 1300px; max-width: none">wide'
     lines = re.sub(r"(?<=Two hours, four parts</h2>)", full, built.read_text("utf-8"), count=1)
     built.write_text(re.sub(r"(?<=To take home</h2>)", wide, lines, count=1), "utf-8")
     found = list(overflows(chromium))
