@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -227,26 +228,21 @@ def test_what_answers_a_guess_comes_after_it(lang: str) -> None:
 # --- what is missing says so
 
 
-def test_without_node_it_says_what_to_install(monkeypatch, capsys) -> None:
-    monkeypatch.setattr(slides.shutil, "which", lambda name: None)
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        (None, r"Node none was found.*Node 20 or later.*apt install nodejs npm.*make slides"),
+        ("v18.20.4", r"Node v18\.20\.4 was found"),
+        ("v22.1.0", r"Marp is missing.*npm ci --prefix slides"),
+    ],
+)
+def test_without_node_or_marp_it_says_what_to_install(
+    copy: Path, monkeypatch, capsys, version: str | None, said: str
+) -> None:
+    monkeypatch.setattr(slides.shutil, "which", lambda name: version and "/somewhere/node")
+    monkeypatch.setattr(slides.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout=f"{version}\n"))
     assert authoring_main(["slides", "build"]) == 2
-    assert re.search(
-        r"Node none was found.*Node 20 or later.*apt install nodejs npm.*make slides", capsys.readouterr().err
-    )
-
-
-def test_an_old_node_is_named(monkeypatch) -> None:
-    monkeypatch.setattr(slides.shutil, "which", lambda name: "/somewhere/node")
-    monkeypatch.setattr(slides.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout="v18.20.4\n"))
-    with pytest.raises(SalonError, match=r"Node v18.20.4 was found"):
-        slides.find_marp()
-
-
-def test_without_marp_it_says_how_to_get_it(copy: Path, monkeypatch) -> None:
-    monkeypatch.setattr(slides.shutil, "which", lambda name: "/somewhere/node")
-    monkeypatch.setattr(slides.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout="v22.1.0\n"))
-    with pytest.raises(SalonError, match=r"Marp is missing.*npm ci --prefix slides"):
-        slides.find_marp()
+    assert re.search(said, capsys.readouterr().err)
 
 
 def test_without_chromium_it_says_what_to_install(monkeypatch, tmp_path: Path) -> None:
@@ -267,6 +263,15 @@ def test_the_deck_is_built_again_with_make() -> None:
         pytest.skip("npm is not installed: the committed deck is what is tested")
     done = subprocess.run(["make", "slides"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0 and "0 complaints about the deck" in done.stdout, done.stderr[-2000:]
+
+
+@languages
+def test_the_pdf_is_set_in_our_fonts_alone(lang: str) -> None:
+    content = (ROOT / "slides" / "dist" / f"salon.{lang}.pdf").read_bytes()
+    streams = re.findall(rb"FlateDecode[^>]*>>\s*stream\r?\n(.*?)endstream", content, re.S)
+    fonts = re.findall(rb"/BaseFont\s*/\w+\+([\w-]+)", b"".join(map(zlib.decompress, streams)))
+    families = {name.partition(b"-")[0] for name in fonts}
+    assert families == {"en": {b"SalonLatin"}, "zh": {b"SalonLatin", b"SalonHan"}}[lang]
 
 
 # --- in a browser, from disk, the network refused
