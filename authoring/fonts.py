@@ -69,11 +69,11 @@ def write_fonts() -> list[Path]:
             "han-pages": _cut(chinese, han(texts("salon/words/*"))),
             "mono": _cut(mono, set(ASCII)),
         }
+        for name, font in fonts.items():
+            _save(font, name, folder / f"{name}.woff2")
+        for name in ("latin", "han"):
+            _save(fonts[name], name, folder / f"{name}.ttf")
         (folder / "OFL.txt").write_text(_licence(sources), "utf-8")
-    for name, font in fonts.items():
-        _save(font, name, folder / f"{name}.woff2")
-    for name in ("latin", "han"):
-        _save(fonts[name], name, folder / f"{name}.ttf")
     _blank(data_root().parent / "tests" / "offline" / "none.ttf")
     return sorted(folder.iterdir())
 
@@ -144,7 +144,8 @@ def _blank(path: Path) -> None:
     builder.setupNameTable({"familyName": "None", "styleName": "Regular"})
     builder.setupOS2()
     builder.setupPost()
-    builder.font.recalcTimestamp, builder.font["head"].modified = False, 0
+    builder.font.recalcTimestamp = False
+    builder.updateHead(created=0, modified=0)
     builder.save(path)
 
 
