@@ -54,7 +54,7 @@ def latin(text: str) -> set[int]:
 
 
 def write_fonts() -> list[Path]:
-    """Make all of `data/fonts` again, and `tests/offline/none.ttf`; raises `SalonError` where no package has a character that is needed."""
+    """Make all of `data/fonts` again, and `tests/offline/none.ttf`; raises `SalonError` for a character in no font."""
     folder = data_root() / "fonts"
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -69,11 +69,11 @@ def write_fonts() -> list[Path]:
             "han-pages": _cut(chinese, han(texts("salon/words/*"))),
             "mono": _cut(mono, set(ASCII)),
         }
+        for name, font in fonts.items():
+            _save(font, name, folder / f"{name}.woff2")
+        for name in ("latin", "han"):
+            _save(fonts[name], name, folder / f"{name}.ttf")
         (folder / "OFL.txt").write_text(_licence(sources), "utf-8")
-    for name, font in fonts.items():
-        _save(font, name, folder / f"{name}.woff2")
-    for name in ("latin", "han"):
-        _save(fonts[name], name, folder / f"{name}.ttf")
     _blank(data_root().parent / "tests" / "offline" / "none.ttf")
     return sorted(folder.iterdir())
 
@@ -87,7 +87,7 @@ def _fetch(package: str, scratch: Path) -> Path:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         said = getattr(error, "stderr", "") or error
-        raise SalonError(f"npm could not fetch {package}: {said}. Needed: Node, and a way to its registry.") from None
+        raise SalonError(f"npm could not fetch {package}: {said}. Install Node, see that it works.") from None
     with tarfile.open(folder / done.stdout.strip()) as packed:
         packed.extractall(folder, filter="data")
     return folder / "package"
@@ -126,7 +126,8 @@ def _save(font: TTFont, name: str, path: Path) -> None:
     family, style = f"Salon {first.title()}", "Bold" if bold == "bold" else "Regular"
     names = font["name"]
     names.names = [row for row in names.names if row.nameID in (0, 5, 13, 14)]  # copyright, version, licence
-    for number, text in ((1, family), (2, style), (4, f"{family} {style}"), (6, f"Salon{first.title()}-{style}")):
+    shown = {1: family, 2: style, 4: f"{family} {style}", 6: f"Salon{first.title()}-{style}"}
+    for number, text in shown.items():
         names.setName(text, number, 3, 1, 0x409)
     font.flavor = "woff2" if path.suffix == ".woff2" else None
     font.save(path)
@@ -143,7 +144,8 @@ def _blank(path: Path) -> None:
     builder.setupNameTable({"familyName": "None", "styleName": "Regular"})
     builder.setupOS2()
     builder.setupPost()
-    builder.font.recalcTimestamp, builder.font["head"].modified = False, 0
+    builder.font.recalcTimestamp = False
+    builder.updateHead(created=0, modified=0)
     builder.save(path)
 
 

@@ -4,8 +4,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
+from authoring.form import CORE_MINUTES
 from authoring.slide_numbers import PLACEHOLDER, fill
 from authoring.slides import Slide, folder, read, spoken_minutes, stale
 from salon.lecture.lab import originals
@@ -45,17 +45,13 @@ def same(decks: dict[str, Deck]) -> Iterator[str]:
 def _shared(one: Slide, other: Slide) -> Iterator[tuple[str, object, object]]:
     for name in ("talk", "demo", "questions", "pause", "late", "cell", "formulas"):
         yield name, getattr(one, name), getattr(other, name)
-    yield "figures", _files(one), _files(other)
-    yield "numbers", _numbers(one), _numbers(other)
+    yield "figures", [name for _, name in one.figures], [name for _, name in other.figures]
+    yield (
+        "numbers",
+        PLACEHOLDER.findall(one.shown + one.notes),
+        PLACEHOLDER.findall(other.shown + other.notes),
+    )
     yield "what waits for a guess", bool(one.answer), bool(other.answer)
-
-
-def _files(slide: Slide) -> list[str]:
-    return [name for _, name in slide.figures]
-
-
-def _numbers(slide: Slide) -> list[str]:
-    return PLACEHOLDER.findall(slide.shown + slide.notes)
 
 
 def whole(decks: dict[str, Deck]) -> Iterator[str]:
@@ -92,9 +88,9 @@ def minutes(decks: dict[str, Deck]) -> Iterator[str]:
         yield f"{talk} minutes of talk; expected {TALK[0]} to {TALK[1]}"
     if sum(parts.values()) != EVENING:
         yield f"the slides add up to {sum(parts.values())} minutes; expected {EVENING}"
-    for part, expected in core_minutes().items():
-        if parts[part] != expected:
-            yield f"part {part}: its slides take {parts[part]} minutes, its notebook {expected}"
+    for name, expected in CORE_MINUTES.items():  # which the notebooks are held to by their own checks
+        if parts[name[:2]] != expected:
+            yield f"part {name[:2]}: its slides take {parts[name[:2]]} minutes, its notebook {expected}"
     for lang in LANGUAGES:
         yield from _spoken(decks[lang], lang, talk)
         if unknown := _named_in_run_sheet(lang) - {slide.id for slide in deck}:
@@ -109,16 +105,6 @@ def by_part(deck: Deck) -> Counter[str]:
     for slide in deck:
         parts[slide.part] += slide.minutes
     return parts
-
-
-def core_minutes() -> dict[str, int]:
-    """The minutes of each notebook's core path, added up over its headings: `## … (5 min)`, without `extra`."""
-    found = {}
-    for path in sorted(originals().glob("0*.ipynb")):
-        cells = json.loads(path.read_text("utf-8"))["cells"]
-        prose = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
-        found[path.name[:2]] = sum(map(int, re.findall(r"^## .*\((\d+) min\)", prose, re.M)))
-    return found
 
 
 def run_sheet(lang: str) -> list[int]:
@@ -163,17 +149,14 @@ def built() -> list[str]:
     files = [dist / f"salon.{lang}.{kind}" for lang in LANGUAGES for kind in ("html", "pdf")]
     if gone := [file.name for file in files if not file.exists()]:
         return [f"slides/dist has no {', '.join(gone)}; build it: make slides"]
-    found = [f"{file.name} has {_size(file)} bytes, more than {MOST['html']}" for file in files[::2]
-             if _size(file) > MOST["html"]]  # fmt: skip
-    if (together := sum(map(_size, dist.iterdir()))) > MOST["all"]:
+    sizes = {file.name: file.stat().st_size for file in dist.iterdir()}
+    found = [f"{name} has {size} bytes, more than {MOST['html']}" for name, size in sizes.items()
+             if name.endswith(".html") and size > MOST["html"]]  # fmt: skip
+    if (together := sum(sizes.values())) > MOST["all"]:
         found.append(f"slides/dist has {together} bytes, more than {MOST['all']}")
     if changed := stale():
         found.append(f"slides/dist is older than {', '.join(changed)}; build it again: make slides")
     return found
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size
 
 
 RULES: tuple[Callable[[dict[str, Deck]], Iterator[str]], ...] = (same, whole, minutes)

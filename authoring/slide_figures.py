@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
@@ -87,12 +86,8 @@ def save(name: str, path: Path) -> None:
 
 def cover() -> Figure:
     """People in rows, their variations in columns, nothing else."""
-    return _sheet_alone(people_and_variations(3, seed=12, size=160))
-
-
-def _sheet_alone(picture: np.ndarray) -> Figure:
     figure, axes = panels(1, 1, 8, 6)
-    axes[0, 0].imshow(picture)
+    axes[0, 0].imshow(people_and_variations(3, seed=12, size=160))
     axes[0, 0].axis("off")
     return figure
 

@@ -1,13 +1,11 @@
 """The built deck in a browser that knows no font: what stands on each slide, and what does not fit."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from authoring.slides import find_browser, folder, read
-from salon.paths import data_root
+from authoring.slides import find_browser, folder, read, without_fonts
 from salon.words import LANGUAGES
 
 LOOK = Path(__file__).with_suffix(".js").read_text("utf-8").partition("\n")[2]
@@ -19,8 +17,7 @@ def browser_without_fonts() -> Iterator[Any]:
     """A headless Chromium that finds no font on its machine; raises `SalonError` where there is no Chromium."""
     from playwright.sync_api import sync_playwright
 
-    path, without = find_browser(), data_root().parent / "tests" / "offline" / "fonts.conf"
-    environment = os.environ | {"FONTCONFIG_FILE": str(without)}
+    path, environment = find_browser(), dict[str, Any](without_fonts())
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=path, args=["--no-sandbox"], env=environment)
         yield browser

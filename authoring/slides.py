@@ -14,7 +14,6 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,9 +102,9 @@ def folder() -> Path:
     return path
 
 
-def read(lang: str, root: Path | None = None) -> tuple[str, list[Slide]]:
+def read(lang: str) -> tuple[str, list[Slide]]:
     """Marp's settings and the slides of one language; raises `SalonError` for a slide without marks or notes."""
-    path = (root or folder()) / f"salon.{lang}.md"
+    path = folder() / f"salon.{lang}.md"
     settings, _, rest = path.read_text("utf-8").removeprefix("---\n").partition("\n---\n\n")
     return settings, [
         _slide(part, f"{path.name}, slide {n}") for n, part in enumerate(rest.split(_BETWEEN), 1)
@@ -193,9 +192,8 @@ def live_page(lang: str) -> str:
 
 def figure_names() -> list[str]:
     """The files of all figures of both decks, in order."""
-    return list(
-        dict.fromkeys(name for lang in LANGUAGES for slide in read(lang)[1] for _, name in slide.figures)
-    )
+    slides = (slide for lang in LANGUAGES for slide in read(lang)[1])
+    return list(dict.fromkeys(name for slide in slides for _, name in slide.figures))
 
 
 def draw_figures() -> dict[str, str]:
@@ -216,17 +214,17 @@ def draw_figures() -> dict[str, str]:
 # --- Marp
 
 
-def build(langs: Sequence[str] = LANGUAGES) -> list[Path]:
+def build() -> list[Path]:
     """Write `slides/dist/salon.LANG.html` and `.pdf`; raises `SalonError` where Node, Marp or Chromium is missing."""
     marp, browser = find_marp(), find_browser()
     pictures, written = draw_figures(), []
-    for lang in langs:
+    for lang in LANGUAGES:
         moving = prepare(lang, pictures, live_page(lang))
         written.append(_marp(marp, browser, moving, f"salon.{lang}.html", "--html"))
         written.append(
             _marp(marp, browser, prepare(lang, pictures), f"salon.{lang}.pdf", "--pdf", "--pdf-outlines")
         )
-    write_whole(folder() / "dist" / "sources.json", (json.dumps(sources(langs), indent=1) + "\n").encode())
+    write_whole(folder() / "dist" / "sources.json", (json.dumps(sources(), indent=1) + "\n").encode())
     return written
 
 
@@ -263,6 +261,11 @@ def find_browser() -> str:
     return path
 
 
+def without_fonts() -> dict[str, str]:
+    """The environment in which Chromium finds no font of its machine: what is drawn is what the deck brings along."""
+    return {**os.environ, "FONTCONFIG_FILE": str(data_root().parent / "tests" / "offline" / "fonts.conf")}
+
+
 def _marp(marp: list[str], browser: str, markdown: str, name: str, *options: str) -> Path:
     """One run of Marp on prepared Markdown."""
     out = folder() / "dist" / name
@@ -273,9 +276,8 @@ def _marp(marp: list[str], browser: str, markdown: str, name: str, *options: str
         theme.write_text(folder().joinpath("theme.css").read_text("utf-8") + font_faces(*FONTS), "utf-8")
         command = [*marp, str(source), "-o", str(target), "--theme-set", str(theme), "--no-stdin",
                    "--allow-local-files", "--no-config-file", *options]  # fmt: skip
-        done = subprocess.run(
-            command, env=os.environ | {"CHROME_PATH": browser}, capture_output=True, text=True
-        )
+        environment = without_fonts() | {"CHROME_PATH": browser}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode or not target.exists():
             raise SalonError(f"Marp did not write {name}. It said:\n{done.stderr[-2000:]}")
         write_whole(out, target.read_bytes())
@@ -285,12 +287,12 @@ def _marp(marp: list[str], browser: str, markdown: str, name: str, *options: str
 # --- is what is stored still what the sources say?
 
 
-def sources(langs: Sequence[str] = LANGUAGES) -> dict[str, str]:
+def sources() -> dict[str, str]:
     """What the deck is made of, each with the beginning of its SHA-256: files, and the explorer's page."""
     root = folder().parent
     named = [path for pattern in SOURCES for path in sorted(root.glob(pattern))]
     found = {path.relative_to(root).as_posix(): path.read_bytes() for path in named}
-    for lang in langs:
+    for lang in LANGUAGES:
         found[f"slides/salon.{lang}.md"] = prepare(lang, dict.fromkeys(figure_names(), "")).encode()
         found[f"explorer, {lang}"] = live_page(lang).encode()
     return {name: hashlib.sha256(content).hexdigest()[:16] for name, content in found.items()}

@@ -6,6 +6,7 @@ English has changed since, the entry is stale: `update` keeps the old Chinese an
 """
 
 import copy
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -61,17 +62,6 @@ def update(catalogue: Any, name: str, notebook: Any) -> None:
     for context in known:
         if context.startswith(f"{name}/") and context not in cells:
             catalogue.remove(known[context])
-
-
-def translate(catalogue: Any, name: str, context: str, text: str, english: str) -> None:
-    """Enter the Chinese of a cell as made from that English; it is no longer fuzzy."""
-    import polib
-
-    entry = entries(catalogue).get(f"{name}/{context}")
-    if entry is None:
-        entry = polib.POEntry(msgctxt=f"{name}/{context}")
-        catalogue.append(entry)
-    entry.msgid, entry.msgstr, entry.flags, entry.previous_msgid = english, text, [], None
 
 
 def translated(catalogue: Any, name: str, notebook: Any, before: Any | None = None) -> Any:
@@ -134,26 +124,18 @@ def _some(counted: Counter) -> str:
     return ", ".join(repr(part) for part in list(counted)[:3]) or "nothing"
 
 
-def _levels(text: str) -> list[str]:
-    return [line.split(" ")[0] for line in form.headings(text)]
-
-
-def _targets(text: str) -> list[str]:
-    """Links, those to a page that has a Chinese edition without what tells the two apart."""
-    return [link.replace("../../", "../").replace(".zh.md", ".md") for link in form.links(text)]
-
-
-def _folds(text: str) -> list[str]:
-    return ["<details>"] * text.count("<details>")
+def _either_language(link: str) -> str:
+    """The link without what tells a page from its other edition."""
+    return link.replace("../../", "../").replace(".zh.md", ".md")
 
 
 PARTS: dict[str, Callable[[str], list[str]]] = {
-    "headings": _levels,
+    "headings": lambda text: [line.split(" ")[0] for line in form.headings(text)],
     "formulas": form.formulas,
     "code": form.spans,
     "code blocks": form.FENCED.findall,
-    "links": _targets,
-    "folded answers": _folds,
+    "links": lambda text: [_either_language(link) for link in form.links(text)],
+    "folded answers": re.compile("<details>").findall,
     "numbers": form.decimals,
 }
 

@@ -14,8 +14,8 @@ COLOURS = (BLUE, ORANGE, GREEN, PINK)
 for _font in ("latin", "han"):
     fontManager.addfont(data_path("fonts", f"{_font}.ttf"))
 mpl.rcParams["font.family"] = ["Salon Latin", "Salon Han"]
-mpl.rcParams["mathtext.fontset"] = "custom"  # DejaVu, which comes with matplotlib, but for upright letters
-mpl.rcParams["mathtext.rm"] = "Salon Latin"
+mpl.rcParams["mathtext.fontset"] = "custom"  # upright in ours, the rest in DejaVu, which comes with matplotlib
+mpl.rcParams["mathtext.rm"] = mpl.rcParams["mathtext.cal"] = "Salon Latin"
 
 
 def panels(rows: int, columns: int, width: float, height: float, **options) -> tuple[Figure, np.ndarray]:
