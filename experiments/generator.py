@@ -21,7 +21,7 @@ from salon.model.network import Recogniser, embed
 from salon.paths import data_path
 from salon.training import checkpoints
 from salon.training.recipes import recipe
-from salon.training.runs import trained
+from salon.training.loop import trained
 
 SEEDS = (0, 1, 2)
 DIFFICULTY = ("clean", "low_resolution", "occlusion", "pose")

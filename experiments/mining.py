@@ -153,7 +153,7 @@ def train_attributes(
     for step in trange(steps, desc="attributes", disable=not progress, leave=False):
         images, labels, who = data.batch(torch.randint(len(data), (batch,), generator=g))
         images = camera(images, g) if augment else _half_mirrored(images)
-        h, logits = model(images.expand(-1, 3, -1, -1))
+        h, logits = model(images)
         loss = attribute_loss(logits, labels).mean()
         if weight:
             for _ in range(identity_steps):
@@ -240,7 +240,7 @@ def measured(seed: int, names: Sequence[str], weight: float) -> tuple[list[dict]
     h = attribute_features(model, data.pictures)[0]
     found = [("balanced_accuracy", name, value) for name, value in accuracies(model, data).items()]
     with evaluating(model):  # the control: what the same probe finds where nothing was thrown away
-        control = identity_hits(model.trunk(data.pictures.expand(-1, 3, -1, -1)), data.identities, seed=seed)
+        control = identity_hits(model.trunk(data.pictures), data.identities, seed=seed)
     found += [("identity_logistic", "backbone", float(control.mean()))]
     excess = {}
     for probe in PROBES:

@@ -34,7 +34,7 @@ def run(commands: argparse.ArgumentParser, argv: list[str] | None) -> int:
 def train(arguments: argparse.Namespace) -> None:
     """train a recipe; stopped at any moment, --resume goes on from its last checkpoint"""
     from salon.evaluation.search import memory_estimate
-    from salon.training.fabric import speaks
+    from salon.training.fabric import processes, speaks
     from salon.training.folders import train_on_folder
     from salon.training.log import Log
     from salon.training.loop import train
@@ -52,22 +52,14 @@ def train(arguments: argparse.Namespace) -> None:
         "progress": not arguments.quiet,
         "compile": arguments.compile,
         "log": log,
+        "fabric": processes(arguments.device or "best", arguments.devices, arguments.precision or "best"),
     }
-    options |= _hardware(arguments)
     if arguments.faces is None:
         train(chosen, out=out, **options)
     else:
         train_on_folder(chosen, arguments.faces, out, **options)
     if speaks():
         print(f"saved {out / 'model.safetensors'}")
-
-
-def _hardware(arguments: argparse.Namespace) -> dict:
-    from salon.training.fabric import best_device, best_precision
-
-    device = arguments.device or best_device()
-    precision = arguments.precision or best_precision(device)
-    return {"device": device, "devices": arguments.devices, "precision": precision}
 
 
 def evaluate(arguments: argparse.Namespace) -> None:

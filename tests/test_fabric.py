@@ -86,7 +86,7 @@ def in_halves(run: Run, data: TrainSet) -> dict[str, float]:
     r, g = run.recipe, torch.Generator().manual_seed(1_000_000 * (run.recipe.seed + 1) + run.step)
     halves = list(zip(*(x.chunk(2) for x in draw_batch(r, data, g)), strict=True))
     run.recogniser.freeze_confidence(r.s0 if run.step < r.frozen * r.steps else None)
-    seen = [run.recogniser.train()(images.expand(-1, 3, -1, -1)) for images, _, _ in halves]
+    seen = [run.recogniser.train()(images) for images, _, _ in halves]
     terms = [dict(run.criterion(e, labels)) for e, (_, labels, _) in zip(seen, halves, strict=True)]
     for _ in range(r.opponent_steps if r.decorrelate else 0):
         run.opponent.zero_grad()

@@ -23,7 +23,7 @@ def attribute_features(model: AttributeModel, images: Tensor, batch: int = 512) 
             f"images came as {list(images.shape)}; expected [n, 1 or 3, H, W] with at least one picture."
         )
     with evaluating(model):
-        h, logits = zip(*(model(part.expand(-1, 3, -1, -1)) for part in images.split(batch)), strict=True)
+        h, logits = zip(*(model(part) for part in images.split(batch)), strict=True)
     return torch.cat(h), torch.cat(logits).sigmoid()
 
 
