@@ -37,9 +37,9 @@ from salon.evaluation.results import write_table
 from salon.model.network import Recogniser, embed
 from salon.training import checkpoints
 from salon.training.data import RENDERED
-from salon.training.run import recipe_fingerprint
-from salon.training.recipes import Recipe, recipe
 from salon.training.loop import cached_run, trained
+from salon.training.recipes import Recipe, recipe
+from salon.training.run import recipe_fingerprint
 
 CURVE = (8, 12, 16, 20, 28, 40)  # the fixed scales that C is held against
 ROWS = ("start", "A", "B", "B2", "C0", "C0*", "C", "D", "E", "E-λ2")

@@ -29,9 +29,8 @@ from salon.faces.pixels import as_bytes, digest, from_bytes
 from salon.faces.variations import random_sides
 from salon.model.network import Recogniser
 from salon.training.data import TrainSet
-from salon.training.loop import begin, fit_variances_afterwards, train, train_step
+from salon.training.loop import begin, cached_run, fit_variances_afterwards, train, train_step
 from salon.training.recipes import Recipe, recipe
-from salon.training.loop import cached_run
 from salon.words import SalonError
 
 # --- the characters

@@ -31,9 +31,9 @@ from salon.training.folders import (
     split_names,
     turn_grey,
 )
-from salon.training.run import recipe_fingerprint
-from salon.training.recipes import Recipe, recipe
 from salon.training.loop import trained
+from salon.training.recipes import Recipe, recipe
+from salon.training.run import recipe_fingerprint
 
 TEST_TURNED = (30.0, 65.0)  # degrees, as rendered people are tested
 

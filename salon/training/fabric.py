@@ -8,6 +8,7 @@ are made common; on CPUs, where torch has none that are, each process normalises
 import logging
 import os
 import sys
+import warnings
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,10 +19,11 @@ from salon.words import SalonError
 if TYPE_CHECKING:
     from lightning_fabric import Fabric  # torch._dynamo comes with it: imported where it is used
 
-PRECISIONS = ("32-true", "bf16-mixed", "64-true")
+PRECISIONS = ("32-true", "bf16-mixed")
 
 for _name in ("distributed", "rank_zero"):
     logging.getLogger(f"lightning_fabric.utilities.{_name}").setLevel(logging.WARNING)
+warnings.filterwarnings("ignore", "torch.distributed.nn.functional.all_gather is deprecated")  # Fabric calls it
 
 
 def processes(device: str = "cpu", devices: int = 1, precision: str = "32-true") -> "Fabric":

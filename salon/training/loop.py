@@ -47,9 +47,8 @@ def train_step(run: Run, data: TrainSet) -> dict[str, float]:
     g = torch.Generator().manual_seed(1_000_000 * (r.seed + 1) + run.step)
     images, labels, variations = (x.to(fabric.device) for x in draw_batch(r, data, g))
     run.recogniser.train().freeze_confidence(r.s0 if run.step < r.frozen * r.steps else None)
-    embedding = run.network(share(fabric, images))
+    embedding, terms = run.network(share(fabric, images), share(fabric, labels))
     everyone = embedding.map(partial(whole, fabric))  # the whole batch, without gradient
-    terms = dict(run.losses(embedding, share(fabric, labels)))
     if run.discriminator is not None and run.masks is not None:
         for _ in range(r.opponent_steps):  # of the discriminator, alike in each process, for it sees everyone
             run.opponent.zero_grad()
@@ -62,12 +61,9 @@ def train_step(run: Run, data: TrainSet) -> dict[str, float]:
         terms["adversary"] = adversary * adversarial_loss(*seen, r.hide)
     terms["loss"] = total_loss(terms)
     descend(run, terms["loss"])
-    means = fabric.all_reduce({name: term.detach().mean() for name, term in terms.items()})
-    means |= {
-        "confidence": everyone.confidences.mean(),
-        "impostor_cosine": impostor_cosine(everyone, labels).max(),
-    }
-    return {name: mean.item() for name, mean in means.items()}
+    means = {name: whole(fabric, term).mean().item() for name, term in terms.items()}
+    means["confidence"] = everyone.confidences.mean().item()
+    return means | {"impostor_cosine": impostor_cosine(everyone, labels).max().item()}
 
 
 def draw_batch(
@@ -148,9 +144,9 @@ def train(
 
     `resume` goes on from `out` and ends as the unbroken run would have; a finished run is handed back. `compile`
     takes a minute first and pays on a GPU; a small net on a CPU gains little. `log` is told the losses. `fabric`
-    (of `processes`) takes the steps elsewhere than in one process on the CPU, where the run is handed back; of several
-    processes the first alone writes and speaks, and has the variances. Raises `SalonError` if `out` holds a run of
-    another recipe or on other faces, or one already while `resume` is not set; and if processes cannot divide the batch.
+    (of `processes`) takes the steps elsewhere than in one process on the CPU, where the run is handed back; the first
+    of several alone writes and speaks, and has the variances. Raises `SalonError` if `out` holds a run of another
+    recipe or on other faces, or one already while `resume` is not set; and if processes cannot divide the batch.
     """
     fabric = fabric or processes()
     path = None if out is None else Path(out) / "model.safetensors"

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from salon.faces.people import GENERATOR_VERSION
 from salon.faces.variations import VARIATIONS
 from salon.model.decorrelation import Discriminator, variation_masks
-from salon.model.embedding import InputSpec
+from salon.model.embedding import Embedding, InputSpec
 from salon.model.losses import ConfidenceLoss, CosFace
 from salon.model.network import Recogniser
 from salon.paths import data_path
@@ -24,6 +24,19 @@ from salon.words import SalonError
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+
+class Network(nn.Module):
+    """What learns by (14), as one module: the recogniser with its criterion."""
+
+    def __init__(self, recogniser: Recogniser, criterion: nn.Module) -> None:
+        super().__init__()
+        self.recogniser, self.criterion = recogniser, criterion
+
+    def forward(self, images: Tensor, labels: Tensor) -> tuple[Embedding, dict[str, Tensor]]:
+        """Embedding of images [B, 1 or 3, H, W] and the criterion's terms, each [B]."""
+        embedding = self.recogniser(images)
+        return embedding, self.criterion(embedding, labels)
 
 
 @dataclass
@@ -48,14 +61,14 @@ class Run:
         slow.requires_grad_(r.loss == "confidence")  # CosFace has a scale of its own
         share_batch_statistics(fabric, self.recogniser.backbone, self.recogniser.embedding_head)
         # the same weights, called so that the gradients become those of all processes
-        self.network, self.losses = fabric.setup_module(self.recogniser), fabric.setup_module(self.criterion)
+        self.network = fabric.setup_module(Network(self.recogniser, self.criterion))
         fast = [*self.recogniser.backbone.parameters(), *self.recogniser.embedding_head.parameters()]
         groups = [{"params": [*fast, *self.criterion.parameters()], "share": 1.0},
                   {"params": [*slow.parameters()], "share": r.confidence_lr, "weight_decay": 0.0}]  # fmt: skip
         self.optimiser = torch.optim.SGD(
             groups, r.lr, momentum=0.9, nesterov=True, weight_decay=r.weight_decay
         )
-        self.parts = {"criterion": self.criterion}  # what has weights beside the recogniser
+        self.parts: dict[str, nn.Module] = {"criterion": self.criterion}  # what has weights beside the recogniser
         self.optimisers: dict[str, torch.optim.Optimizer] = {"optimiser": self.optimiser}
         if self.discriminator is not None:
             self.discriminator.to(self.recogniser.confidence_scale)  # its device and precision
