@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 import torch
@@ -17,7 +18,17 @@ from salon.model.decorrelation import impostor_cosine
 from salon.model.embedding import Embedding
 from salon.training import checkpoints
 from salon.training.data import TrainSet, train_set
-from salon.training.loop import draw_batch, fit, learning_rate, train, train_data, train_step, watch
+from salon.training.loop import (
+    crop,
+    draw_batch,
+    fit,
+    fit_variances_afterwards,
+    learning_rate,
+    train,
+    train_data,
+    train_step,
+    watch,
+)
 from salon.training.recipes import PAPER, RECIPES, Recipe, recipe
 from salon.training.run import begin, recipe_fingerprint
 from salon.words import SalonError
@@ -291,6 +302,49 @@ def test_a_new_field_leaves_old_runs_as_they_are(tmp_path):
     values = {f.name: getattr(made, f.name) for f in fields(made)}
     assert recipe_fingerprint(later(**values)) == recipe_fingerprint(made) != recipe_fingerprint(recipe("tiny", lr=0.3))
     assert recipe_fingerprint(later(**values, new=2)) != recipe_fingerprint(made)
+
+
+def fitted_on(monkeypatch, data, **changes) -> torch.Tensor:
+    """The pictures that variances are fitted on."""
+    seen = []
+    monkeypatch.setattr("salon.training.loop.fit_variances", lambda model, images, *_, **__: seen.append(images))
+    fit_variances_afterwards(begin(recipe("tiny", **changes)), data)
+    return seen[0]
+
+
+def test_variances_are_fitted_on_pictures_as_in_training_or_as_they_always_were(monkeypatch, data):
+    fitted = partial(fitted_on, monkeypatch, data)
+    straight = data.batch(torch.arange(len(data)))[0]
+
+    def spoilt(pictures):
+        return (pictures != straight).flatten(1).any(1).float().mean().item()
+
+    assert spoilt(fitted(variances_on="training")) == 0  # the recipe has probability 0
+    assert spoilt(fitted(variances_on="training", probability=1.0)) == 1
+    assert spoilt(fitted(variances_on="training", camera=True)) == 1
+    mild = fitted(variances_on="training", probability=1.0, strength=0.3)
+    assert not torch.equal(mild, fitted(variances_on="training", probability=1.0))
+    assert not torch.equal(mild, fitted(variances_on="training", probability=1.0, variations="recalled"))
+    always = fitted(variances_on="augmented")
+    assert 0.45 < spoilt(always) < 0.85  # 1 - 0.7³ of 48
+    other = {"camera": True, "probability": 1.0, "strength": 0.3, "variations": "recalled"}
+    assert torch.equal(always, fitted(variances_on="augmented", **other))
+    with pytest.raises(SalonError, match="'training' or 'augmented'"):
+        fitted(variances_on="photographs")
+
+
+def test_what_variances_are_fitted_on_tells_runs_apart_only_where_it_differs():
+    for changes, alike in (({"probability": 0.3}, True), ({}, False), ({"probability": 0.3, "camera": True}, False)):
+        marks = {recipe_fingerprint(recipe("tiny", variances_on=x, **changes)) for x in ("training", "augmented")}
+        assert (len(marks) == 1) == alike
+
+
+def test_each_picture_loses_a_border_of_its_own():
+    place = torch.arange(100.0).view(1, 1, 10, 10).repeat(200, 1, 1, 1)
+    cut = crop(place, 7, torch.Generator().manual_seed(0))
+    corners = cut[:, 0, 0, 0]
+    assert cut.shape == (200, 1, 7, 7) and len(corners.unique()) == 16  # all offsets of 0 to 3, down and across
+    assert torch.equal(cut - corners.view(-1, 1, 1, 1), place[..., :7, :7])
 
 
 def test_the_adversary_may_weigh_otherwise_and_its_opponent_step_more_often(data):

@@ -13,7 +13,7 @@ from PIL import Image
 from salon.faces import variations
 from salon.faces.people import sample_people
 from salon.faces.render import render, sample_views
-from salon.faces.variations import DEGRADE, GAMMA, VARIATIONS, augment, camera, degrade, pose_yaw
+from salon.faces.variations import DEGRADE, GAMMA, MOST_COVERED, VARIATIONS, augment, camera, degrade, pose_yaw
 from salon.words import SalonError
 
 NO_DRAW = ("low_resolution", "defocus", "jpeg")  # what is done does not hang on the seed
@@ -172,6 +172,15 @@ def test_bad_values_are_named(images: torch.Tensor, name: str, strength: float, 
 def test_the_trained_ones_stay_three_and_a_turn_is_in_degrees() -> None:
     assert VARIATIONS == ("low_resolution", "occlusion", "pose") and set(VARIATIONS) < set(DEGRADE)
     assert pose_yaw(0.0) == 0 and pose_yaw(1.0) == variations.MOST_YAW
+
+
+def test_augmentation_is_weak_and_strong_alike() -> None:
+    """On white pictures the share of black says how strong each was: even from 1/4 to 1."""
+    white = torch.ones(400, 1, 28, 28)
+    out, _ = augment(white, white, torch.Generator().manual_seed(0), probability=1.0)
+    strengths = (1 - out.mean((1, 2, 3))) / MOST_COVERED
+    assert 0.22 < strengths.min() < 0.3 and strengths.max() > 0.95
+    assert strengths.mean() == pytest.approx(0.625, abs=0.04)
 
 
 def test_augment_labels_what_it_did() -> None:
