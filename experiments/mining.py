@@ -34,7 +34,8 @@ from salon.model.mining import (
 )
 from salon.model.network import evaluating
 from salon.paths import data_root
-from salon.training.attributes import attribute_features, mined_labels, save_attributes
+from salon.training import checkpoints
+from salon.training.attributes import attribute_features, mined_labels
 from salon.training.data import kept, render_grey
 from salon.words import SalonError
 
@@ -299,8 +300,7 @@ def _intervals(rows: list[dict], excesses: list[dict[str, NDArray]]) -> dict[str
 def ship_attributes() -> Path:
     """Train the model of per-image attributes and write it to data/models."""
     path = data_root() / "models" / "attributes.safetensors"
-    save_attributes(
-        path, train_attributes(0), seed=0, generator=GENERATOR_VERSION, trained_on="rendered people only",
-        licence="CC BY 4.0", made_by="make refresh",
-    )  # fmt: skip
+    card = {"seed": 0, "generator": GENERATOR_VERSION, "trained_on": "rendered people only",
+            "licence": "CC BY 4.0", "made_by": "make refresh"}  # fmt: skip
+    checkpoints.save(path, train_attributes(0), card)
     return path

@@ -13,7 +13,16 @@ from PIL import Image
 from salon.faces import variations
 from salon.faces.people import sample_people
 from salon.faces.render import render, sample_views
-from salon.faces.variations import DEGRADE, GAMMA, MOST_COVERED, VARIATIONS, augment, camera, degrade, pose_yaw
+from salon.faces.variations import (
+    DEGRADE,
+    GAMMA,
+    MOST_COVERED,
+    VARIATIONS,
+    augment,
+    camera,
+    degrade,
+    pose_yaw,
+)
 from salon.words import SalonError
 
 NO_DRAW = ("low_resolution", "defocus", "jpeg")  # what is done does not hang on the seed

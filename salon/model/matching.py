@@ -151,12 +151,7 @@ def _trunk_features(recogniser: Recogniser, images: Tensor, batch: int = 256) ->
 
 
 def fit_variances(
-    recogniser: Recogniser,
-    images: Tensor,
-    labels: Tensor,
-    steps: int = 250,
-    seed: int = 0,
-    floor: bool = True,
+    recogniser: Recogniser, images: Tensor, labels: Tensor, steps: int = 250, seed: int = 0, floor: bool = True
 ) -> None:
     """Fit the variance head on genuine pairs with PFE's loss; everything else stays as it is.
 
