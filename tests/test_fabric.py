@@ -47,7 +47,11 @@ def pictures(made=PLAIN) -> TrainSet:
     """Noise of six people, with mined variations if the recipe has some; nothing need be rendered."""
     g = torch.Generator().manual_seed(1)
     straight, turned = torch.randint(256, (2, 24, 24, 24), generator=g, dtype=torch.uint8)
-    mined = torch.rand(24, len(load_attributes(model_path(made.mined)).names), generator=g) if made.mined else None
+    mined = (
+        torch.rand(24, len(load_attributes(model_path(made.mined)).names), generator=g)
+        if made.mined
+        else None
+    )
     return TrainSet(straight, turned, torch.arange(6).repeat_interleave(4), mined)
 
 
@@ -230,7 +234,9 @@ def test_of_two_processes_the_first_alone_tells(folder):
 
 def salon(*command: str) -> subprocess.CompletedProcess[str]:
     """A command of its own, from this checkout."""
-    return subprocess.run([sys.executable, *command], capture_output=True, text=True, timeout=PATIENCE, cwd=ROOT)
+    return subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, timeout=PATIENCE, cwd=ROOT
+    )
 
 
 @pytest.mark.slow
@@ -287,7 +293,9 @@ def test_what_cannot_be_is_refused(options, said):
 def test_a_batch_that_processes_cannot_divide_is_refused_before_they_start(monkeypatch):
     three = processes(devices=3)
     monkeypatch.setattr(three, "launch", lambda: pytest.fail("launched"))
-    with pytest.raises(SalonError, match="3 processes came for batches of 16; expected a number that divides"):
+    with pytest.raises(
+        SalonError, match="3 processes came for batches of 16; expected a number that divides"
+    ):
         train(recipe("tiny"), progress=False, fabric=three)
 
 
@@ -306,7 +314,13 @@ def test_a_notebook_has_one_process(monkeypatch):
 
 
 def test_torchrun_decides_how_many(monkeypatch):
-    known = {"TORCHELASTIC_RUN_ID": "1", "LOCAL_WORLD_SIZE": "2", "WORLD_SIZE": "4", "RANK": "1", "LOCAL_RANK": "1"}
+    known = {
+        "TORCHELASTIC_RUN_ID": "1",
+        "LOCAL_WORLD_SIZE": "2",
+        "WORLD_SIZE": "4",
+        "RANK": "1",
+        "LOCAL_RANK": "1",
+    }
     for name, value in known.items():
         monkeypatch.setenv(name, value)
     assert processes().world_size == 4 and not speaks()

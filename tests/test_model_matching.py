@@ -22,11 +22,16 @@ from salon.model.matching import (
 from salon.model.network import Recogniser, embed
 from salon.words import SalonError
 
-EXACT = {"rtol": 1e-9, "atol": 1e-12}  # float64: only the order of the sums differs; atol for sums that are zero
+EXACT = {
+    "rtol": 1e-9,
+    "atol": 1e-12,
+}  # float64: only the order of the sums differs; atol for sums that are zero
 compiler = pytest.mark.skipif(
     not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="no C++ compiler to compile with"
 )
-both = pytest.mark.parametrize("score", [likelihood_scores, likelihood_tiles])  # the reader's, and the fast one
+both = pytest.mark.parametrize(
+    "score", [likelihood_scores, likelihood_tiles]
+)  # the reader's, and the fast one
 COMPILE = [False, pytest.param(True, marks=[compiler, pytest.mark.slow])]
 
 

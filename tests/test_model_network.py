@@ -83,7 +83,9 @@ def test_shrinking_does_not_alias():
     torch.testing.assert_close(x[..., 2:-2], torch.full_like(x[..., 2:-2], 1 / 3), rtol=0, atol=0.1)
 
 
-@pytest.mark.parametrize("spec", [InputSpec(size=32), InputSpec(size=32, colour="rgb", normalise="fixed", border=4)])
+@pytest.mark.parametrize(
+    "spec", [InputSpec(size=32), InputSpec(size=32, colour="rgb", normalise="fixed", border=4)]
+)
 def test_one_channel_is_three_equal_ones(spec):
     grey = torch.rand(3, 1, 40, 40)
     assert torch.equal(spec.prepare(grey), spec.prepare(grey.repeat(1, 3, 1, 1)))

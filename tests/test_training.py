@@ -256,7 +256,9 @@ def test_a_loss_that_is_not_finite_names_step_term_and_images(data, part):
     run = begin(recipe("tiny", loss="confidence", margin=8.0, frozen=0.0))
     broken = run.recogniser.confidence_head[-1].weight if part == "confidence" else run.criterion.prototypes
     broken.data[0] = float("nan")
-    with pytest.raises(SalonError, match=r"Step 0 of recipe tiny, seed 0: Not finite: identification \(images \[0, 1"):
+    with pytest.raises(
+        SalonError, match=r"Step 0 of recipe tiny, seed 0: Not finite: identification \(images \[0, 1"
+    ):
         next(fit(run, data, progress=False))
 
 
@@ -287,8 +289,13 @@ def test_the_recipe_of_the_paper_runs_when_it_is_made_small(cache):
 def test_every_setting_of_the_paper_s_recipe_says_where_it_is_from():
     from dataclasses import fields
 
-
-    ours = {"name", "start", "width", "scale", "seed"}  # these the paper's recipe does not use, or cannot have
+    ours = {
+        "name",
+        "start",
+        "width",
+        "scale",
+        "seed",
+    }  # these the paper's recipe does not use, or cannot have
     assert set(PAPER) | ours == {f.name for f in fields(Recipe)}
     assert "# as recalled" in str(RECIPES["paper"]) and "#" not in str(RECIPES["lecture"])
 
@@ -298,16 +305,24 @@ def test_a_new_field_leaves_old_runs_as_they_are(tmp_path):
     from dataclasses import fields, make_dataclass
 
     made = recipe("tiny", lr=0.2)
-    later = make_dataclass("Later", [(f.name, f.type, f) for f in fields(made)] + [("new", int, 1)], frozen=True)
+    later = make_dataclass(
+        "Later", [(f.name, f.type, f) for f in fields(made)] + [("new", int, 1)], frozen=True
+    )
     values = {f.name: getattr(made, f.name) for f in fields(made)}
-    assert recipe_fingerprint(later(**values)) == recipe_fingerprint(made) != recipe_fingerprint(recipe("tiny", lr=0.3))
+    assert (
+        recipe_fingerprint(later(**values))
+        == recipe_fingerprint(made)
+        != recipe_fingerprint(recipe("tiny", lr=0.3))
+    )
     assert recipe_fingerprint(later(**values, new=2)) != recipe_fingerprint(made)
 
 
 def fitted_on(monkeypatch, data, **changes) -> torch.Tensor:
     """The pictures that variances are fitted on."""
     seen = []
-    monkeypatch.setattr("salon.training.loop.fit_variances", lambda model, images, *_, **__: seen.append(images))
+    monkeypatch.setattr(
+        "salon.training.loop.fit_variances", lambda model, images, *_, **__: seen.append(images)
+    )
     fit_variances_afterwards(begin(recipe("tiny", **changes)), data)
     return seen[0]
 
@@ -334,8 +349,14 @@ def test_variances_are_fitted_on_pictures_as_in_training_or_as_they_always_were(
 
 
 def test_what_variances_are_fitted_on_tells_runs_apart_only_where_it_differs():
-    for changes, alike in (({"probability": 0.3}, True), ({}, False), ({"probability": 0.3, "camera": True}, False)):
-        marks = {recipe_fingerprint(recipe("tiny", variances_on=x, **changes)) for x in ("training", "augmented")}
+    for changes, alike in (
+        ({"probability": 0.3}, True),
+        ({}, False),
+        ({"probability": 0.3, "camera": True}, False),
+    ):
+        marks = {
+            recipe_fingerprint(recipe("tiny", variances_on=x, **changes)) for x in ("training", "augmented")
+        }
         assert (len(marks) == 1) == alike
 
 
@@ -343,7 +364,9 @@ def test_each_picture_loses_a_border_of_its_own():
     place = torch.arange(100.0).view(1, 1, 10, 10).repeat(200, 1, 1, 1)
     cut = crop(place, 7, torch.Generator().manual_seed(0))
     corners = cut[:, 0, 0, 0]
-    assert cut.shape == (200, 1, 7, 7) and len(corners.unique()) == 16  # all offsets of 0 to 3, down and across
+    assert (
+        cut.shape == (200, 1, 7, 7) and len(corners.unique()) == 16
+    )  # all offsets of 0 to 3, down and across
     assert torch.equal(cut - corners.view(-1, 1, 1, 1), place[..., :7, :7])
 
 
@@ -363,7 +386,9 @@ def test_labels_that_were_mined_join_the_variations(data):
 
     mined = torch.rand(len(data), 2, generator=torch.Generator().manual_seed(0))
     made = recipe("tiny", probability=0.3)
-    _, labels, variations = draw_batch(made, replace(data, attributes=mined), torch.Generator().manual_seed(5))
+    _, labels, variations = draw_batch(
+        made, replace(data, attributes=mined), torch.Generator().manual_seed(5)
+    )
     assert variations.shape == (made.batch, 5)
     rows = [(mined == row).all(1).nonzero().item() for row in variations[:, 3:]]
     assert torch.equal(data.labels[rows], labels)

@@ -265,4 +265,6 @@ def test_a_gaussian_kernel_is_a_loop_over_its_pixels():
     for i in range(-2, 3):
         for j in range(-2, 3):
             weights[7 + i, 7 + j] = torch.exp(torch.tensor(-(i * i + j * j) / 2 / sigma**2))
-    assert torch.allclose(seen, weights / weights.sum(), atol=2e-3)  # the renderer's gamma has a straight foot
+    assert torch.allclose(
+        seen, weights / weights.sum(), atol=2e-3
+    )  # the renderer's gamma has a straight foot

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from salon.model.embedding import Embedding, expect_shape
-from salon.model.matching import cosine_scores, expect_alike, fitted_variances
+from salon.model.embedding import Embedding, expect_alike, expect_shape
+from salon.model.matching import cosine_scores
 from salon.words import SalonError
 
 Scores = Callable[[Embedding, Embedding], Tensor]  # cosine_scores or likelihood_tiles; higher is more alike
@@ -93,7 +93,7 @@ def likelihood_tiles(a: Embedding, b: Embedding, compile: bool = False) -> Tenso
     `compile` pays from some thousands of images on and needs a C++ compiler (`SalonError` without one).
     """
     expect_alike(a, b)
-    v_a, v_b = fitted_variances(a, b)
+    v_a, v_b = a.fitted, b.fitted
     scores = a.features.new_empty(a.B, b.B)
     if not scores.numel():
         return scores
@@ -125,8 +125,7 @@ def _tiles(
         f = F.pad(part.features / unit.sqrt(), (0, 0, 0, more, 0, short))
         half, one = f.square().sum(2, keepdim=True) / 2, torch.ones_like(f[:, :, :1])
         f = torch.cat((-f, one, half) if columns else (f, half, one), 2)
-        (variances,) = fitted_variances(part)
-        variances = F.pad(variances / unit, (0, more, 0, short), value=0.5)
+        variances = F.pad(part.fitted / unit, (0, more, 0, short), value=0.5)
         yield slice(i, i + part.B), f.transpose(0, 1).contiguous(), variances.T.contiguous()
 
 

@@ -27,7 +27,9 @@ def expect_shape(name: str, x: Tensor, shape: Sequence[int | str]) -> None:
         raise SalonError(f"{name} came as {list(x.shape)}; expected [{axes}]. Check the order of the axes.")
 
 
-@dataclass(eq=False)  # not frozen: Lightning Fabric, which carries the training, rebuilds what a network returns
+@dataclass(
+    eq=False
+)  # not frozen: Lightning Fabric, which carries the training, rebuilds what a network returns
 class Embedding:
     """K unit vectors for each image, with a confidence for each (7); all confidences are > 0.
 
@@ -64,6 +66,13 @@ class Embedding:
     def flat(self) -> Tensor:
         """The sub-embeddings one after another, [B, K*d]; its length is √K."""
         return self.features.flatten(1)
+
+    @property
+    def fitted(self) -> Tensor:
+        """The variances [B, K]; raises `SalonError` where none are fitted."""
+        if self.variances is None:
+            raise SalonError("The embedding has no variances; expected fitted ones. First fit_variances.")
+        return self.variances
 
     def __len__(self) -> int:
         return self.B
@@ -104,6 +113,15 @@ class Embedding:
             F.normalize(torch.stack([view.features for view in views]).sum(0), dim=-1),
             torch.stack([view.confidences for view in views]).mean(0),
             torch.stack(variances).mean(0) if len(variances) == len(views) else None,
+        )
+
+
+def expect_alike(a: Embedding, b: Embedding) -> None:
+    """Raise `SalonError` unless K and d are the same."""
+    if (a.K, a.d) != (b.K, b.d):
+        raise SalonError(
+            f"The embeddings have K = {a.K}, d = {a.d} and K = {b.K}, d = {b.d}; expected equal ones. "
+            "Compare images that the same model has embedded."
         )
 
 

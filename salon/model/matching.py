@@ -7,28 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from salon.model.decorrelation import CONSTANT, impostor_cosine
-from salon.model.embedding import Embedding, expect_shape
+from salon.model.embedding import Embedding, expect_alike, expect_shape
 from salon.model.network import Recogniser, evaluating
 from salon.words import SalonError
 
 PEOPLE, IMAGES = 24, 4  # of a batch of `fit_variances`
-
-
-def fitted_variances(*embeddings: Embedding) -> Iterator[Tensor]:
-    """The variances [B, K] of each embedding; raises `SalonError` where none is fitted."""
-    for embedding in embeddings:
-        if embedding.variances is None:
-            raise SalonError("The embedding has no variances; expected fitted ones. First fit_variances.")
-        yield embedding.variances
-
-
-def expect_alike(a: Embedding, b: Embedding) -> None:
-    """Raise `SalonError` unless K and d are the same."""
-    if (a.K, a.d) != (b.K, b.d):
-        raise SalonError(
-            f"The embeddings have K = {a.K}, d = {a.d} and K = {b.K}, d = {b.d}; expected equal ones. "
-            "Compare images that the same model has embedded."
-        )
 
 
 def cosine_pairs(a: Embedding, b: Embedding) -> Tensor:
@@ -51,7 +34,7 @@ def likelihood_pairs(a: Embedding, b: Embedding) -> Tensor:
     It is PFE's mutual likelihood score with one variance for each sub-embedding, less a constant.
     """
     expect_alike(a, b)
-    v = torch.add(*fitted_variances(a, b))  # [B, K]
+    v = a.fitted + b.fitted  # [B, K]
     distance = (a.features - b.features).square().sum(-1)  # [B, K]
     return -0.5 * (distance / v + a.d * v.log()).sum(1)
 
@@ -62,12 +45,11 @@ def likelihood_scores(a: Embedding, b: Embedding) -> Tensor:
     One sub-embedding at a time, by ‖f - g‖² = ‖f‖² + ‖g‖² - 2 f·g: all differences at once would fill [A, B, K, d].
     """
     expect_alike(a, b)
-    v_a, v_b = fitted_variances(a, b)
     scores = a.features.new_zeros(a.B, b.B)
     for k in range(a.K):
         f, g = a.features[:, k], b.features[:, k]  # [A, d], [B, d]
         distance = f.square().sum(1)[:, None] + g.square().sum(1) - 2 * f @ g.T
-        v = v_a[:, k, None] + v_b[:, k]
+        v = a.fitted[:, k, None] + b.fitted[:, k]
         scores = scores - 0.5 * (distance / v + a.d * v.log())
     return scores
 
@@ -151,7 +133,12 @@ def _trunk_features(recogniser: Recogniser, images: Tensor, batch: int = 256) ->
 
 
 def fit_variances(
-    recogniser: Recogniser, images: Tensor, labels: Tensor, steps: int = 250, seed: int = 0, floor: bool = True
+    recogniser: Recogniser,
+    images: Tensor,
+    labels: Tensor,
+    steps: int = 250,
+    seed: int = 0,
+    floor: bool = True,
 ) -> None:
     """Fit the variance head on genuine pairs with PFE's loss; everything else stays as it is.
 

@@ -23,7 +23,9 @@ PRECISIONS = ("32-true", "bf16-mixed")
 
 for _name in ("distributed", "rank_zero"):
     logging.getLogger(f"lightning_fabric.utilities.{_name}").setLevel(logging.WARNING)
-warnings.filterwarnings("ignore", "torch.distributed.nn.functional.all_gather is deprecated")  # Fabric calls it
+warnings.filterwarnings(
+    "ignore", "torch.distributed.nn.functional.all_gather is deprecated"
+)  # Fabric calls it
 
 
 def processes(device: str = "cpu", devices: int = 1, precision: str = "32-true") -> "Fabric":

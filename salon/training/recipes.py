@@ -46,7 +46,9 @@ class Recipe:
     probability: float = 0.0  # of each of the three variations
     strength: float = 1.0
     camera: bool = False  # framing, contrast and noise as snapshots have them
-    variances_on: str = "training"  # variances are fitted on pictures as in training, or "augmented": on `AUGMENTED`
+    variances_on: str = (
+        "training"  # variances are fitted on pictures as in training, or "augmented": on `AUGMENTED`
+    )
     # the descent
     steps: int = 600
     batch: int = 96
@@ -61,7 +63,13 @@ class Recipe:
 
 
 # What all variances that are stored or shipped were fitted on, however the rest was trained.
-AUGMENTED: dict[str, Any] = {"variations": "graded", "probability": 0.3, "strength": 1.0, "camera": False, "border": 0}
+AUGMENTED: dict[str, Any] = {
+    "variations": "graded",
+    "probability": 0.3,
+    "strength": 1.0,
+    "camera": False,
+    "border": 0,
+}
 _STORED: dict[str, Any] = {"variances_on": "augmented"}
 _TUNED: dict[str, Any] = {"start": "start", "probability": 0.3, "steps": 400} | _STORED
 # From here on for real faces too: more people, framed and lit as snapshots are.

@@ -68,7 +68,9 @@ class Run:
         self.optimiser = torch.optim.SGD(
             groups, r.lr, momentum=0.9, nesterov=True, weight_decay=r.weight_decay
         )
-        self.parts: dict[str, nn.Module] = {"criterion": self.criterion}  # what has weights beside the recogniser
+        self.parts: dict[str, nn.Module] = {
+            "criterion": self.criterion
+        }  # what has weights beside the recogniser
         self.optimisers: dict[str, torch.optim.Optimizer] = {"optimiser": self.optimiser}
         if self.discriminator is not None:
             self.discriminator.to(self.recogniser.confidence_scale)  # its device and precision
