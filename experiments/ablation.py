@@ -37,9 +37,9 @@ from salon.evaluation.results import write_table
 from salon.model.network import Recogniser, embed
 from salon.training import checkpoints
 from salon.training.data import RENDERED
-from salon.training.loop import fingerprint
+from salon.training.loop import cached_run, trained
 from salon.training.recipes import Recipe, recipe
-from salon.training.runs import run_path, trained
+from salon.training.run import recipe_fingerprint
 
 CURVE = (8, 12, 16, 20, 28, 40)  # the fixed scales that C is held against
 ROWS = ("start", "A", "B", "B2", "C0", "C0*", "C", "D", "E", "E-λ2")
@@ -162,7 +162,7 @@ def rows_at(scale: Scale, strength: float) -> list[str]:
 def run_of(made: Recipe) -> Path:
     """Where the cache keeps a run: its folder is named by all that decides it, if only this experiment knows it."""
     plain = made == recipe(made.name, seed=made.seed)
-    return run_path(made, made.name if plain else f"ablation-{made.name}-{fingerprint(made)[:8]}")
+    return cached_run(made, made.name if plain else f"ablation-{made.name}-{recipe_fingerprint(made)[:8]}")
 
 
 def train_run(made: Recipe, variances: bool = False) -> Recogniser:

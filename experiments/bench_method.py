@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from salon.evaluation.search import likelihood_tiles
 from salon.model.embedding import Embedding
 from salon.model.losses import ConfidenceLoss, unit_prototypes
-from salon.model.matching import likelihood_scores
 from salon.words import SalonError
 
 B, K, d = 64, 16, 32  # the paper's D = K d = 512
@@ -79,12 +79,12 @@ def _pairs(device: str) -> dict[str, float | str]:
     """(16) over the plain product, compiled and eager, and PFE's score in D variances over (16)."""
     a, b = _random(IMAGES, device), _random(IMAGES, device)
     plain = partial(_product, a.flat, b.flat)
-    found = _ratio("pairs_vs_cosine_eager", lambda: likelihood_scores(a, b), plain, 5)
+    found = _ratio("pairs_vs_cosine_eager", lambda: likelihood_tiles(a, b), plain, 5)
     try:
-        best, name = partial(likelihood_scores, a, b, compile=True), "compiled"
+        best, name = partial(likelihood_tiles, a, b, compile=True), "compiled"
         found |= _ratio("pairs_vs_cosine", best, plain, 5)
     except SalonError as error:
-        best, name = partial(likelihood_scores, a, b), str(error)
+        best, name = partial(likelihood_tiles, a, b), str(error)
         found["pairs_vs_cosine"] = found["pairs_vs_cosine_eager"]
     part = a[: IMAGES // 200]
     some = _ratio("pfe_vs_pairs", lambda: pfe_scores(part, b), best, 5)

@@ -38,7 +38,7 @@ def recipe_of(row: str, seed: int) -> Recipe:
 
 def training_accuracy(run: Run, pictures: Tensor, labels: Tensor) -> float:
     """Share of training pictures [n, 1, H, W] for which the prototype of the right person fits best."""
-    embedding = embed(run.recogniser, pictures.expand(-1, 3, -1, -1))
+    embedding = embed(run.recogniser, pictures)
     logits = identification_logits(embedding, run.criterion.prototypes.detach())
     return (logits.argmax(1) == labels).float().mean().item()
 

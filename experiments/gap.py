@@ -25,8 +25,8 @@ from salon.faces.people import GENERATOR_VERSION, TRAITS, People, split_people
 from salon.faces.render import Views, sample_views
 from salon.model.network import Recogniser
 from salon.training.data import TrainSet, kept, render_grey
+from salon.training.loop import trained
 from salon.training.recipes import Recipe, recipe
-from salon.training.runs import trained
 from salon.words import SalonError
 
 SEEDS = (0, 1, 2)

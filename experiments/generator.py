@@ -20,8 +20,8 @@ from salon.faces.render import Views, frontal_views, render, sample_views, truth
 from salon.model.network import Recogniser, embed
 from salon.paths import data_path
 from salon.training import checkpoints
+from salon.training.loop import trained
 from salon.training.recipes import recipe
-from salon.training.runs import trained
 
 SEEDS = (0, 1, 2)
 DIFFICULTY = ("clean", "low_resolution", "occlusion", "pose")

@@ -29,9 +29,8 @@ from salon.faces.pixels import as_bytes, digest, from_bytes
 from salon.faces.variations import random_sides
 from salon.model.network import Recogniser
 from salon.training.data import TrainSet
-from salon.training.loop import begin, fit_variances_afterwards, train, train_step
+from salon.training.loop import begin, cached_run, fit_variances_afterwards, train, train_step
 from salon.training.recipes import Recipe, recipe
-from salon.training.runs import run_path
 from salon.words import SalonError
 
 # --- the characters
@@ -228,7 +227,7 @@ def glyph_recipe(row: str, setting: dict[str, Any], seed: int, data: TrainSet) -
     if row == "A":
         return recipe("start", **shape | {"steps": FROM_SCRATCH})
     glyph_model("A", {}, seed, data)
-    start = run_path(glyph_recipe("A", {}, seed, data), _label("A", {}, data))
+    start = cached_run(glyph_recipe("A", {}, seed, data), _label("A", {}, data))
     return recipe("cosface" if row == "B" else "confidence", **shape, start=str(start))
 
 
@@ -246,7 +245,7 @@ def glyph_model(
     Faces are tested together with their mirror images; characters are not, for the mirror image of b is d.
     """
     made = glyph_recipe(row, setting, seed, data)
-    folder = run_path(made, _label(row, setting, data)).parent
+    folder = cached_run(made, _label(row, setting, data)).parent
     run = train(made, out=folder, resume=True, data=data, variances=False)
     run.recogniser.spec = replace(run.recogniser.spec, flip=False)
     if variances:

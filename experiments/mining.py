@@ -34,13 +34,16 @@ from salon.model.mining import (
 )
 from salon.model.network import evaluating
 from salon.paths import data_root
-from salon.training.attributes import attribute_features, mined_labels, save_attributes
+from salon.training import checkpoints
+from salon.training.attributes import attribute_features, mined_labels
 from salon.training.data import kept, render_grey
 from salon.words import SalonError
 
 PER_IMAGE = ("smile", "mouth_open", "eyes_closed", "glasses")
 PER_PERSON = ("young", "beard")
-LEAST = {"eyes_closed": 0.75}  # the strength from which an attribute is there, if not 0.5: half closed is not closed
+LEAST = {
+    "eyes_closed": 0.75
+}  # the strength from which an attribute is there, if not 0.5: half closed is not closed
 MIDDLE_AGE = 49.0  # years: half of the rendered people are younger
 KINDS = {"per image": PER_IMAGE, "per person": PER_PERSON}
 ADVERSARY = {"adversary": 1.0, "no adversary": 0.0}
@@ -153,7 +156,7 @@ def train_attributes(
     for step in trange(steps, desc="attributes", disable=not progress, leave=False):
         images, labels, who = data.batch(torch.randint(len(data), (batch,), generator=g))
         images = camera(images, g) if augment else _half_mirrored(images)
-        h, logits = model(images.expand(-1, 3, -1, -1))
+        h, logits = model(images)
         loss = attribute_loss(logits, labels).mean()
         if weight:
             for _ in range(identity_steps):
@@ -240,7 +243,7 @@ def measured(seed: int, names: Sequence[str], weight: float) -> tuple[list[dict]
     h = attribute_features(model, data.pictures)[0]
     found = [("balanced_accuracy", name, value) for name, value in accuracies(model, data).items()]
     with evaluating(model):  # the control: what the same probe finds where nothing was thrown away
-        control = identity_hits(model.trunk(data.pictures.expand(-1, 3, -1, -1)), data.identities, seed=seed)
+        control = identity_hits(model.trunk(data.pictures), data.identities, seed=seed)
     found += [("identity_logistic", "backbone", float(control.mean()))]
     excess = {}
     for probe in PROBES:
@@ -299,8 +302,7 @@ def _intervals(rows: list[dict], excesses: list[dict[str, NDArray]]) -> dict[str
 def ship_attributes() -> Path:
     """Train the model of per-image attributes and write it to data/models."""
     path = data_root() / "models" / "attributes.safetensors"
-    save_attributes(
-        path, train_attributes(0), seed=0, generator=GENERATOR_VERSION, trained_on="rendered people only",
-        licence="CC BY 4.0", made_by="make refresh",
-    )  # fmt: skip
+    card = {"seed": 0, "generator": GENERATOR_VERSION, "trained_on": "rendered people only",
+            "licence": "CC BY 4.0", "made_by": "make refresh"}  # fmt: skip
+    checkpoints.save(path, train_attributes(0), card)
     return path

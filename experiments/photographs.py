@@ -31,9 +31,9 @@ from salon.training.folders import (
     split_names,
     turn_grey,
 )
-from salon.training.loop import fingerprint
+from salon.training.loop import trained
 from salon.training.recipes import Recipe, recipe
-from salon.training.runs import trained
+from salon.training.run import recipe_fingerprint
 
 TEST_TURNED = (30.0, 65.0)  # degrees, as rendered people are tested
 
@@ -131,7 +131,7 @@ def _model(
     """The model of a row and its file, trained once."""
     start = "" if row == "A" else str(_model(data, "A", seed, chosen, True)[1])
     made = for_people(row_recipe(row, seed, chosen, start), data)
-    label = f"lfw-{row}-{digest(data.straight)[:6]}-{fingerprint(made)[:8]}"
+    label = f"lfw-{row}-{digest(data.straight)[:6]}-{recipe_fingerprint(made)[:8]}"
     return trained(made, label, data, variances, progress=False)
 
 
@@ -191,7 +191,7 @@ def _measured(
     """Rows of one model: the test people under each condition, and the pairs of each collection."""
     rows = evaluate_benchmark(model, test, CONDITIONS, tuple(MATCHING))
     for condition, (pairs, grey) in pictured.items():
-        embedding = embed(model, from_bytes(grey)[:, None].expand(-1, 3, -1, -1))
+        embedding = embed(model, from_bytes(grey)[:, None])
         first, second = (embedding[rows_of] for rows_of in distinct(pairs)[1:])
         for matching, score in MATCHING.items():
             scores = score(first, second).double().numpy()

@@ -14,16 +14,15 @@ from experiments.mining import reproduce_mining
 from experiments.photographs import reproduce_lfw
 from experiments.real_faces import reproduce_real_faces
 from salon.paths import data_root
-from salon.training.loop import save, train
+from salon.training.loop import cached_run, save, train
 from salon.training.recipes import recipe
-from salon.training.runs import run_path
 from salon.words import SalonError
 
 
 def ship_model(name: str) -> Path:
     """Train a model by its recipe, or take it from the cache; write it to data/models without the optimiser."""
     made = recipe(name)
-    run = train(made, out=run_path(made, name).parent, resume=True)
+    run = train(made, out=cached_run(made, name).parent, resume=True)
     path = data_root() / "models" / f"{name}.safetensors"
     save(run, path, training=False, made_by=f"make refresh (recipe {name})")
     return path

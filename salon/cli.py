@@ -39,7 +39,7 @@ def run(commands: argparse.ArgumentParser, argv: list[str] | None) -> int:
 def train(arguments: argparse.Namespace) -> None:
     """train a recipe; after a stop, --resume goes on"""
     from salon.evaluation.search import memory_estimate
-    from salon.training.fabric import best_device, best_precision, speaks
+    from salon.training.fabric import processes, speaks
     from salon.training.folders import train_on_folder
     from salon.training.log import Log
     from salon.training.loop import train
@@ -52,10 +52,9 @@ def train(arguments: argparse.Namespace) -> None:
     if not arguments.quiet and speaks():
         memory = memory_estimate(chosen.batch, chosen.people, chosen.K * chosen.d) / 1e6
         print(chosen, f"its class layer takes about {memory:,.0f} MB, activations aside", sep="\n")
-    device = arguments.device or best_device()
-    options = {name: getattr(arguments, name) for name in ("resume", "compile", "devices")}
-    options |= {"device": device, "precision": arguments.precision or best_precision(device)}
-    options |= {"progress": not arguments.quiet, "log": log}
+    fabric = processes(arguments.device or "best", arguments.devices, arguments.precision or "best")
+    options = {"resume": arguments.resume, "compile": arguments.compile, "progress": not arguments.quiet}
+    options |= {"log": log, "fabric": fabric}
     if arguments.faces is None:
         train(chosen, out=out, **options)
     else:

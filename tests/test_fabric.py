@@ -4,8 +4,10 @@ import json
 import multiprocessing
 import os
 import socket
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,13 +22,16 @@ from salon.model.network import Recogniser
 from salon.training import checkpoints, fabric
 from salon.training import log as metrics
 from salon.training import loop as training
+from salon.training.attributes import load_attributes
 from salon.training.data import TrainSet
-from salon.training.fabric import launch, processes
+from salon.training.fabric import processes, speaks
 from salon.training.log import Log
-from salon.training.loop import Run, begin, draw_batch, train
+from salon.training.loop import draw_batch, train
 from salon.training.recipes import recipe
+from salon.training.run import Run, model_path
 from salon.words import SalonError
 
+ROOT = Path(__file__).parent.parent
 STEPS, STOP, PATIENCE = 20, 10, 300.0  # seconds until processes that hang are ended
 PLAIN = recipe("tiny", loss="confidence", margin=7.0, people=6, size=24, K=4, d=4, steps=STEPS, batch=8, frozen=0.2,
                probability=0.3, camera=True)  # fmt: skip
@@ -42,12 +47,17 @@ def pictures(made=PLAIN) -> TrainSet:
     """Noise of six people, with mined variations if the recipe has some; nothing need be rendered."""
     g = torch.Generator().manual_seed(1)
     straight, turned = torch.randint(256, (2, 24, 24, 24), generator=g, dtype=torch.uint8)
-    mined = torch.rand(24, len(begin(made).masks) - 3, generator=g) if made.mined else None
+    mined = (
+        torch.rand(24, len(load_attributes(model_path(made.mined)).names), generator=g)
+        if made.mined
+        else None
+    )
     return TrainSet(straight, turned, torch.arange(6).repeat_interleave(4), mined)
 
 
 def in_double(made, out: Path, resume: bool = False, **options) -> Run:
-    return train(made, out, resume, False, pictures(made), False, precision="64-true", **options)
+    double = processes(precision="64-true")
+    return train(made, out, resume, False, pictures(made), False, fabric=double, **options)
 
 
 def statistics_kept(self: Recogniser, mode: bool = True) -> Recogniser:
@@ -59,12 +69,18 @@ def statistics_kept(self: Recogniser, mode: bool = True) -> Recogniser:
     return self
 
 
-def prepare(patch: pytest.MonkeyPatch) -> None:
-    """What holds in all processes: statistics kept, every step's loss noted, a checkpoint in the middle."""
+@contextmanager
+def prepared() -> Iterator[pytest.MonkeyPatch]:
+    """What holds in all processes: doubles, statistics kept, every step's loss noted, a checkpoint in the middle."""
     torch.set_num_threads(1)
-    patch.setattr(Recogniser, "train", statistics_kept)
-    patch.setattr(training, "LOG_EVERY", 1)
-    patch.setattr(training, "SAVE_EVERY", STOP)
+    torch.set_default_dtype(torch.float64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fabric, "PRECISIONS", ("64-true",))
+        patch.setattr(Recogniser, "train", statistics_kept)
+        patch.setattr(training, "LOG_EVERY", 1)
+        patch.setattr(training, "SAVE_EVERY", STOP)
+        yield patch
+    torch.set_default_dtype(torch.float32)
 
 
 def stopped(made, out: Path) -> None:
@@ -86,7 +102,7 @@ def in_halves(run: Run, data: TrainSet) -> dict[str, float]:
     r, g = run.recipe, torch.Generator().manual_seed(1_000_000 * (run.recipe.seed + 1) + run.step)
     halves = list(zip(*(x.chunk(2) for x in draw_batch(r, data, g)), strict=True))
     run.recogniser.freeze_confidence(r.s0 if run.step < r.frozen * r.steps else None)
-    seen = [run.recogniser.train()(images.expand(-1, 3, -1, -1)) for images, _, _ in halves]
+    seen = [run.recogniser.train()(images) for images, _, _ in halves]
     terms = [dict(run.criterion(e, labels)) for e, (_, labels, _) in zip(seen, halves, strict=True)]
     for _ in range(r.opponent_steps if r.decorrelate else 0):
         run.opponent.zero_grad()
@@ -99,7 +115,7 @@ def in_halves(run: Run, data: TrainSet) -> dict[str, float]:
         term["classification"] = r.decorrelate * classification_loss(*known, variations)
         term["adversary"] = weight * adversarial_loss(*known, r.hide)
     loss = torch.stack([x.mean() / 2 for term in terms for x in term.values()]).sum()
-    training._descend(run, loss)
+    training.descend(run, loss)
     return {"loss": loss.item(), "confidence": torch.cat([e.confidences for e in seen]).mean().item()}
 
 
@@ -138,12 +154,11 @@ def torchrun(work: Callable[..., None], *args: object, count: int = 2) -> list[i
 
 def _as_rank(environment: dict[str, str], work: Callable[..., None], *args: object) -> None:
     os.environ |= environment
-    patch = pytest.MonkeyPatch()
-    prepare(patch)
-    if environment["RANK"] != "0":  # only the first may write
-        for module in (checkpoints, metrics):
-            patch.setattr(module, "write_whole", lambda *_: os._exit(3))
-    work(*args)
+    with prepared() as patch:
+        if environment["RANK"] != "0":  # only the first may write
+            for module in (checkpoints, metrics):
+                patch.setattr(module, "write_whole", lambda *_: os._exit(3))
+        work(*args)
 
 
 def train_all(folder: Path) -> None:
@@ -158,8 +173,7 @@ def train_all(folder: Path) -> None:
 def folder(tmp_path_factory) -> Path:
     """What two processes left; one run of them goes on with one process, and the other way round."""
     folder = tmp_path_factory.mktemp("two")
-    with pytest.MonkeyPatch.context() as patch:
-        prepare(patch)
+    with prepared():
         stopped(RECIPES["decorrelated"], folder / "began with one")
         assert torchrun(train_all, folder) == [0, 0]
         in_double(RECIPES["decorrelated"], folder / "began with two", resume=True)
@@ -177,11 +191,11 @@ def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
-def test_two_processes_walk_the_path_of_one_that_splits_its_batch(folder, tmp_path, monkeypatch, name):
-    prepare(monkeypatch)
-    whole = in_double(RECIPES[name], tmp_path / "whole").history
-    monkeypatch.setattr(training, "train_step", in_halves)
-    halves = in_double(RECIPES[name], tmp_path / "halves").history
+def test_two_processes_walk_the_path_of_one_that_splits_its_batch(folder, tmp_path, name):
+    with prepared() as patch:
+        whole = in_double(RECIPES[name], tmp_path / "whole").history
+        patch.setattr(training, "train_step", in_halves)
+        halves = in_double(RECIPES[name], tmp_path / "halves").history
     two = checkpoints.read_card(folder / name / "model.safetensors")["history"]
     assert len(two) == STEPS and two[-1]["loss"] != two[0]["loss"]
     for a, b, c in zip(two, halves, whole, strict=True):
@@ -215,47 +229,49 @@ def test_of_two_processes_the_first_alone_tells(folder):
     ]
 
 
-# --- processes of our own
+# --- processes that Fabric starts
 
 
-@pytest.fixture
-def served(monkeypatch) -> None:
-    """What would be spawned comes from the server."""
-    start = torch.multiprocessing.start_processes
-
-    def start_served(*args: object, **options: object) -> object:
-        return start(*args, **options | {"start_method": "forkserver"})
-
-    server()
-    monkeypatch.setattr(torch.multiprocessing, "start_processes", start_served)
-
-
-def fail_alone(fabric) -> None:
-    if fabric.global_rank == 1:
-        raise SalonError("The second one failed; expected none to.")
-    fabric.barrier()
+def salon(*command: str) -> subprocess.CompletedProcess[str]:
+    """A command of its own, from this checkout."""
+    return subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, timeout=PATIENCE, cwd=ROOT
+    )
 
 
 @pytest.mark.slow
-def test_where_one_process_fails_the_others_end_and_its_sentence_comes_through(served):
-    before = multiprocessing.active_children()
-    with pytest.raises(SalonError, match=r"^The second one failed; expected none to\.$"):
-        launch(processes(devices=2), fail_alone)
-    assert multiprocessing.active_children() == before
-
-
-@pytest.mark.slow
-def test_the_command_line_spawns_processes(served, tmp_path, capsys):
+def test_the_command_line_starts_processes(tmp_path):
     options = ["--steps", "2", "--device", "cpu", "--devices", "2", "--metrics", "--quiet"]
-    assert cli.main(["train", "tiny", *options, "--log", str(tmp_path), "--out", str(tmp_path)]) == 0
-    assert capsys.readouterr().out.startswith(
-        "saved"
-    )  # the metrics were said elsewhere, by the first process
-    told = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in told if line["metric"] == "loss"] == [0]
-    assert all(line.keys() == {"metric", "value", "step"} for line in told)
+    done = salon("-m", "salon", "train", "tiny", *options, "--log", str(tmp_path), "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    told = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert [line for line in said if line.startswith("{")] == told  # by the first process alone
+    assert [line.split()[0] for line in said].count("saved") == 1
+    assert [line["step"] for line in map(json.loads, told) if line["metric"] == "loss"] == [0]
+    assert all(json.loads(line).keys() == {"metric", "value", "step"} for line in told)
     model, card = checkpoints.load(tmp_path / "model.safetensors")
     assert card["step"] == 2 and bool(model.variances_fitted)
+
+
+FAILS = """
+from salon.training.fabric import processes
+from salon.words import SalonError
+
+fabric = processes(devices=2)
+fabric.launch()
+if fabric.global_rank == 1:
+    raise SalonError("The second one failed; expected none to.")
+fabric.barrier()
+fabric.barrier()
+"""
+
+
+@pytest.mark.slow
+def test_where_one_process_fails_the_others_end_and_its_sentence_is_said(tmp_path):
+    (tmp_path / "fails.py").write_text(FAILS)
+    done = salon(str(tmp_path / "fails.py"))
+    assert done.returncode != 0 and "The second one failed; expected none to." in done.stderr
 
 
 # --- one process
@@ -265,27 +281,32 @@ def test_the_command_line_spawns_processes(served, tmp_path, capsys):
     ("options", "said"),
     [
         ({"devices": 0}, "expected 1 or more"),
-        ({"devices": 3}, "3 processes came for batches of 16; expected a number that divides them"),
-        ({"devices": 2}, "without a folder"),
         ({"device": "cuda", "devices": 99}, "99 GPUs came as the wish; this machine has"),
         ({"precision": "16-true"}, "bf16-mixed"),
     ],
 )
-def test_what_cannot_be_is_refused_before_anything_is_drawn(options, said, monkeypatch):
-    monkeypatch.setattr(training, "train_data", lambda *_: pytest.fail("drawn"))
+def test_what_cannot_be_is_refused(options, said):
     with pytest.raises(SalonError, match=said):
-        train(recipe("tiny"), progress=False, **options)
+        processes(**options)
+
+
+def test_a_batch_that_processes_cannot_divide_is_refused_before_they_start(monkeypatch):
+    three = processes(devices=3)
+    monkeypatch.setattr(three, "launch", lambda: pytest.fail("launched"))
+    with pytest.raises(
+        SalonError, match="3 processes came for batches of 16; expected a number that divides"
+    ):
+        train(recipe("tiny"), progress=False, fabric=three)
 
 
 def test_a_gpu_where_there_is_none(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     assert cli.main(["train", "tiny", "--device", "cuda", "--quiet", "--out", str(tmp_path / "x")]) == 2
-    assert "1 GPU came as the wish; this machine has 0" in capsys.readouterr().err and not list(
-        tmp_path.iterdir()
-    )
+    assert "1 GPU came as the wish; this machine has 0" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
-def test_a_notebook_has_one_process(monkeypatch, tmp_path):
+def test_a_notebook_has_one_process(monkeypatch):
     monkeypatch.setattr(sys, "ps1", "In : ", raising=False)
     with pytest.raises(SalonError, match="in a notebook"):
         processes(devices=2)
@@ -293,28 +314,33 @@ def test_a_notebook_has_one_process(monkeypatch, tmp_path):
 
 
 def test_torchrun_decides_how_many(monkeypatch):
-    for name, value in {
+    known = {
         "TORCHELASTIC_RUN_ID": "1",
         "LOCAL_WORLD_SIZE": "2",
         "WORLD_SIZE": "4",
         "RANK": "1",
-    }.items():
+        "LOCAL_RANK": "1",
+    }
+    for name, value in known.items():
         monkeypatch.setenv(name, value)
-    assert fabric._of_torchrun(1) == (2, 2) and not fabric.speaks()
-    with pytest.raises(SalonError, match="leave out --devices"):
-        processes(devices=3)
+    assert processes().world_size == 4 and not speaks()
 
 
-def test_half_precision_is_for_gpus_that_have_it(monkeypatch):
-    assert fabric.best_precision("cpu") == "32-true"
-    for has in (True, False):
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda has=has: has)
-        assert fabric.best_precision("cuda") == ("bf16-mixed" if has else "32-true")
+@pytest.mark.parametrize(("bf16", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
+def test_half_precision_is_for_gpus_that_have_it(monkeypatch, bf16, precision):
+    asked = {}
+    monkeypatch.setattr("lightning_fabric.Fabric", lambda **given: asked.update(given))
+    assert processes("cpu", precision="best") or asked["precision"] == "32-true"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: bf16)
+    processes("best", precision="best")
+    assert asked["accelerator"] == "cuda" and asked["precision"] == precision
 
 
 def test_bfloat16_trains_and_leaves_weights_in_full_precision(tmp_path):
-    run = train(PLAIN, tmp_path, progress=False, data=pictures(), variances=False, precision="bf16-mixed")
+    run = train(PLAIN, tmp_path, progress=False, data=pictures(), variances=False,
+                fabric=processes(precision="bf16-mixed"))  # fmt: skip
     assert run.history[-1]["loss"] < run.history[0]["loss"]
     assert {x.dtype for x in run.recogniser.parameters()} == {torch.float32}
 
@@ -328,11 +354,11 @@ def test_one_process_is_quiet(capfd):
 # --- what is told
 
 
-def test_a_resumed_run_tells_each_step_once(tmp_path, monkeypatch, capsys):
-    prepare(monkeypatch)
-    stopped(PLAIN, tmp_path)
-    Log(tmp_path).start([])
-    in_double(PLAIN, tmp_path, resume=True, log=Log(tmp_path, stdout=True))
+def test_a_resumed_run_tells_each_step_once(tmp_path, capsys):
+    with prepared():
+        stopped(PLAIN, tmp_path)
+        Log(tmp_path).start([])
+        in_double(PLAIN, tmp_path, resume=True, log=Log(tmp_path, stdout=True))
     told = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in told if line["metric"] == "loss"] == list(range(STEPS))
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]

@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from salon.evaluation.search import likelihood_tiles
 from salon.model.embedding import Embedding, InputSpec
 from salon.model.matching import (
     cosine_pairs,
@@ -21,10 +22,16 @@ from salon.model.matching import (
 from salon.model.network import Recogniser, embed
 from salon.words import SalonError
 
-EXACT = {"rtol": 1e-9, "atol": 1e-12}  # float64: only the order of the sums differs; atol for sums that are zero
+EXACT = {
+    "rtol": 1e-9,
+    "atol": 1e-12,
+}  # float64: only the order of the sums differs; atol for sums that are zero
 compiler = pytest.mark.skipif(
     not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="no C++ compiler to compile with"
 )
+both = pytest.mark.parametrize(
+    "score", [likelihood_scores, likelihood_tiles]
+)  # the reader's, and the fast one
 COMPILE = [False, pytest.param(True, marks=[compiler, pytest.mark.slow])]
 
 
@@ -54,19 +61,20 @@ def mutual_likelihood(a, b):
     return -0.5 * terms.sum(1) - a.K * a.d / 2 * math.log(2 * math.pi)
 
 
+@both
 @pytest.mark.parametrize("K", [1, 4, 6])
-def test_scores_are_the_sums_of_16(K):
+def test_scores_are_the_sums_of_16(score, K):
     a, b = embedding(4, K), embedding(7, K)
-    torch.testing.assert_close(likelihood_scores(a, b), slow_scores(a, b), **EXACT)
+    torch.testing.assert_close(score(a, b), slow_scores(a, b), **EXACT)
     torch.testing.assert_close(likelihood_pairs(a, b[:4]), slow_scores(a, b).diagonal(), **EXACT)
 
 
 def test_tiles_meet(monkeypatch):
     """The same scores whatever the tile, also where rows and columns are no multiple of it."""
     a, b = embedding(9), embedding(11)
-    whole = likelihood_scores(a, b)
-    monkeypatch.setattr("salon.model.matching.TILE", (4, 3))
-    torch.testing.assert_close(likelihood_scores(a, b), whole, **EXACT)
+    whole = likelihood_tiles(a, b)
+    monkeypatch.setattr("salon.evaluation.search.TILE", (4, 3))
+    torch.testing.assert_close(likelihood_tiles(a, b), whole, **EXACT)
 
 
 def test_16_is_the_mutual_likelihood_of_pfe():
@@ -75,46 +83,47 @@ def test_16_is_the_mutual_likelihood_of_pfe():
     torch.testing.assert_close(likelihood_pairs(a, b) - constant, mutual_likelihood(a, b), **EXACT)
 
 
-def test_float32_scores_are_near_enough_to_rank():
+@both
+def test_float32_scores_are_near_enough_to_rank(score):
     """1 - f·g loses digits where images agree: 1e-7 over a variance of 0.02, times K."""
     a, b = embedding(40, 8, 16, torch.float32), embedding(50, 8, 16, torch.float32)
     doubled = [e.map(torch.Tensor.double) for e in (a, b)]
-    torch.testing.assert_close(
-        likelihood_scores(a, b).double(), likelihood_scores(*doubled), rtol=0, atol=2e-3
-    )
+    torch.testing.assert_close(score(a, b).double(), likelihood_scores(*doubled), rtol=0, atol=2e-3)
 
 
 @pytest.mark.parametrize("compile", COMPILE)
 @pytest.mark.filterwarnings("ignore")  # of torch's compiler, on Python modules of its own
 def test_compiled_and_eager_scores_are_the_sums_of_16(compile, monkeypatch):
     """Padded tiles, an odd number of sub-embeddings, variances from 1e-6 to 1e4; 1e-9 relative in float64."""
-    monkeypatch.setattr("salon.model.matching.TILE", (4, 8))
+    monkeypatch.setattr("salon.evaluation.search.TILE", (4, 8))
     for K, low, high in ((5, -2, 0), (16, -6, 4)):
         a, b = (Embedding(e.features, e.confidences, 10 ** torch.empty(e.B, K).uniform_(low, high).double())
                 for e in (embedding(5, K), embedding(11, K)))  # fmt: skip
-        torch.testing.assert_close(likelihood_scores(a, b, compile), slow_scores(a, b), rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(likelihood_tiles(a, b, compile), slow_scores(a, b), rtol=1e-9, atol=1e-9)
 
 
+@both
 @pytest.mark.parametrize("least, most", [(1e-6, 1e-6), (1e4, 1e4), (1e-6, 1e4)])
-def test_extreme_variances_stay_finite_in_float32(least, most):
+def test_extreme_variances_stay_finite_in_float32(score, least, most):
     """σ² = 1e-6 is the least that the variance head gives; sixteen of them multiplied would be 0."""
     a = embedding(6, 16, 8, torch.float32)
     variances = torch.full_like(a.confidences, least)
     variances[::2] = most
     variances[1, ::3] = most
     extreme = Embedding(a.features, a.confidences, variances)
-    scores = likelihood_scores(extreme, extreme)
+    scores = score(extreme, extreme)
     doubled = extreme.map(torch.Tensor.double)
     assert scores.isfinite().all()
     error = 3e-7 * 16 / least  # of 1 - f·g, over v
     torch.testing.assert_close(scores.double(), slow_scores(doubled, doubled), rtol=1e-5, atol=1e-3 + error)
 
 
-def test_templates_without_features_are_scored_as_pairs_are():
+@both
+def test_templates_without_features_are_scored_as_pairs_are(score):
     """A missing template has feature 0: its length is not 1."""
     a = fuse(embedding(4), torch.arange(4), torch.arange(5), missing="zero")
-    torch.testing.assert_close(likelihood_scores(a, a).diagonal(), likelihood_pairs(a, a), **EXACT)
-    torch.testing.assert_close(likelihood_scores(a, a)[4, :4], likelihood_pairs(a[[4] * 4], a[:4]), **EXACT)
+    torch.testing.assert_close(score(a, a).diagonal(), likelihood_pairs(a, a), **EXACT)
+    torch.testing.assert_close(score(a, a)[4, :4], likelihood_pairs(a[[4] * 4], a[:4]), **EXACT)
 
 
 def test_scale_is_free():
@@ -214,10 +223,9 @@ def test_a_template_without_media_is_refused_zero_or_dropped():
 def test_no_argument_is_changed():
     a, b = embedding(), embedding()
     before = [x.clone() for e in (a, b) for x in (e.features, e.confidences, e.variances)]
-    likelihood_scores(a, b)
-    likelihood_pairs(a, b)
+    for score in (likelihood_scores, likelihood_tiles, likelihood_pairs, cosine_scores):
+        score(a, b)
     likelihood_loss(a, torch.zeros(5))
-    cosine_scores(a, b)
     fuse(a, torch.tensor([0, 0, 1, 1, 1]))
     after = [x for e in (a, b) for x in (e.features, e.confidences, e.variances)]
     assert all(torch.equal(x, y) for x, y in zip(before, after, strict=True))
@@ -225,7 +233,7 @@ def test_no_argument_is_changed():
 
 def test_what_cannot_be_compared_gets_a_sentence():
     plain, e = embedding(variances=False), embedding()
-    for score in (likelihood_scores, likelihood_pairs):
+    for score in (likelihood_scores, likelihood_tiles, likelihood_pairs):
         with pytest.raises(SalonError, match="no variances; expected fitted ones"):
             score(plain, e)
     with pytest.raises(SalonError, match="K = 6, d = 4 and K = 3, d = 4; expected equal ones"):

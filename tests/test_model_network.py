@@ -83,9 +83,17 @@ def test_shrinking_does_not_alias():
     torch.testing.assert_close(x[..., 2:-2], torch.full_like(x[..., 2:-2], 1 / 3), rtol=0, atol=0.1)
 
 
+@pytest.mark.parametrize(
+    "spec", [InputSpec(size=32), InputSpec(size=32, colour="rgb", normalise="fixed", border=4)]
+)
+def test_one_channel_is_three_equal_ones(spec):
+    grey = torch.rand(3, 1, 40, 40)
+    assert torch.equal(spec.prepare(grey), spec.prepare(grey.repeat(1, 3, 1, 1)))
+
+
 def test_wrong_images_and_specs_get_a_sentence():
     spec = InputSpec()
-    for images in (torch.zeros(3, 48, 48), torch.zeros(2, 48, 48, 3), torch.zeros(2, 1, 48, 48)):
+    for images in (torch.zeros(3, 48, 48), torch.zeros(2, 48, 48, 3), torch.zeros(2, 2, 48, 48)):
         with pytest.raises(SalonError, match=r"expected \[B, 3, H, W\]"):
             spec.prepare(images)
     for images in (torch.zeros(1, 3, 48, 48, dtype=torch.uint8), torch.full((1, 3, 48, 48), 255.0)):

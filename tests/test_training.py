@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 import torch
@@ -17,8 +18,19 @@ from salon.model.decorrelation import impostor_cosine
 from salon.model.embedding import Embedding
 from salon.training import checkpoints
 from salon.training.data import TrainSet, train_set
-from salon.training.loop import begin, learning_rate, train, train_step
-from salon.training.recipes import RECIPES, recipe
+from salon.training.loop import (
+    crop,
+    draw_batch,
+    fit,
+    fit_variances_afterwards,
+    learning_rate,
+    train,
+    train_data,
+    train_step,
+    watch,
+)
+from salon.training.recipes import PAPER, RECIPES, Recipe, recipe
+from salon.training.run import begin, recipe_fingerprint
 from salon.words import SalonError
 
 LONG = os.environ.get("SALON_LONG") == "1"
@@ -227,8 +239,6 @@ def test_a_confidence_cannot_outgrow_the_margin(data):
 
 
 def test_a_constant_sub_embedding_is_noticed_said_and_kept_in_the_card(data, tmp_path, capsys):
-    from salon.training.loop import watch
-
     run = train(recipe("tiny", K=4, d=4), data=data, out=tmp_path, progress=False, variances=False)
     assert checkpoints.read_card(tmp_path / "model.safetensors")["impostor_cosine"] == run.impostor_cosine
     assert len(run.impostor_cosine) == 4
@@ -246,16 +256,18 @@ def test_a_loss_that_is_not_finite_names_step_term_and_images(data, part):
     run = begin(recipe("tiny", loss="confidence", margin=8.0, frozen=0.0))
     broken = run.recogniser.confidence_head[-1].weight if part == "confidence" else run.criterion.prototypes
     broken.data[0] = float("nan")
-    with pytest.raises(SalonError, match=r"Step 0 of recipe tiny, seed 0: Not finite: identification \(images \[0, 1"):
-        train_step(run, data)
+    with pytest.raises(
+        SalonError, match=r"Step 0 of recipe tiny, seed 0: Not finite: identification \(images \[0, 1"
+    ):
+        next(fit(run, data, progress=False))
 
 
 def test_a_gradient_that_is_not_finite_stops_before_the_weights_change(data, monkeypatch):
     run = begin(recipe("tiny"))
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda *_: torch.tensor(float("inf")))
     before = [p.clone() for p in run.recogniser.parameters()]
-    with pytest.raises(SalonError, match="gradient became inf at step 0"):
-        train_step(run, data)
+    with pytest.raises(SalonError, match="Step 0 of recipe tiny, seed 0: The gradient became inf"):
+        next(fit(run, data, progress=False))
     assert all(map(torch.equal, before, run.recogniser.parameters()))
 
 
@@ -264,8 +276,6 @@ def test_a_gradient_that_is_not_finite_stops_before_the_weights_change(data, mon
 
 def test_the_recipe_of_the_paper_runs_when_it_is_made_small(cache):
     """Everything of it but its size: colour, borders, recalled variations, 16 x 32 sub-embeddings, m = 30."""
-    from salon.training.loop import draw_batch, train_data
-
     made = recipe("paper", people=6, images=2, size=32, border=4, backbone="resnet18", steps=2, batch=6)
     data = train_data(made, progress=False)
     assert data.straight.shape == (12, 3, 36, 36)
@@ -279,9 +289,13 @@ def test_the_recipe_of_the_paper_runs_when_it_is_made_small(cache):
 def test_every_setting_of_the_paper_s_recipe_says_where_it_is_from():
     from dataclasses import fields
 
-    from salon.training.recipes import PAPER, Recipe
-
-    ours = {"name", "start", "width", "scale", "seed"}  # these the paper's recipe does not use, or cannot have
+    ours = {
+        "name",
+        "start",
+        "width",
+        "scale",
+        "seed",
+    }  # these the paper's recipe does not use, or cannot have
     assert set(PAPER) | ours == {f.name for f in fields(Recipe)}
     assert "# as recalled" in str(RECIPES["paper"]) and "#" not in str(RECIPES["lecture"])
 
@@ -290,13 +304,70 @@ def test_a_new_field_leaves_old_runs_as_they_are(tmp_path):
     """What a run is known by counts only what differs from the defaults."""
     from dataclasses import fields, make_dataclass
 
-    from salon.training.loop import fingerprint
-
     made = recipe("tiny", lr=0.2)
-    later = make_dataclass("Later", [(f.name, f.type, f) for f in fields(made)] + [("new", int, 1)], frozen=True)
+    later = make_dataclass(
+        "Later", [(f.name, f.type, f) for f in fields(made)] + [("new", int, 1)], frozen=True
+    )
     values = {f.name: getattr(made, f.name) for f in fields(made)}
-    assert fingerprint(later(**values)) == fingerprint(made) != fingerprint(recipe("tiny", lr=0.3))
-    assert fingerprint(later(**values, new=2)) != fingerprint(made)
+    assert (
+        recipe_fingerprint(later(**values))
+        == recipe_fingerprint(made)
+        != recipe_fingerprint(recipe("tiny", lr=0.3))
+    )
+    assert recipe_fingerprint(later(**values, new=2)) != recipe_fingerprint(made)
+
+
+def fitted_on(monkeypatch, data, **changes) -> torch.Tensor:
+    """The pictures that variances are fitted on."""
+    seen = []
+    monkeypatch.setattr(
+        "salon.training.loop.fit_variances", lambda model, images, *_, **__: seen.append(images)
+    )
+    fit_variances_afterwards(begin(recipe("tiny", **changes)), data)
+    return seen[0]
+
+
+def test_variances_are_fitted_on_pictures_as_in_training_or_as_they_always_were(monkeypatch, data):
+    fitted = partial(fitted_on, monkeypatch, data)
+    straight = data.batch(torch.arange(len(data)))[0]
+
+    def spoilt(pictures):
+        return (pictures != straight).flatten(1).any(1).float().mean().item()
+
+    assert spoilt(fitted(variances_on="training")) == 0  # the recipe has probability 0
+    assert spoilt(fitted(variances_on="training", probability=1.0)) == 1
+    assert spoilt(fitted(variances_on="training", camera=True)) == 1
+    mild = fitted(variances_on="training", probability=1.0, strength=0.3)
+    assert not torch.equal(mild, fitted(variances_on="training", probability=1.0))
+    assert not torch.equal(mild, fitted(variances_on="training", probability=1.0, variations="recalled"))
+    always = fitted(variances_on="augmented")
+    assert 0.45 < spoilt(always) < 0.85  # 1 - 0.7³ of 48
+    other = {"camera": True, "probability": 1.0, "strength": 0.3, "variations": "recalled"}
+    assert torch.equal(always, fitted(variances_on="augmented", **other))
+    with pytest.raises(SalonError, match="'training' or 'augmented'"):
+        fitted(variances_on="photographs")
+
+
+def test_what_variances_are_fitted_on_tells_runs_apart_only_where_it_differs():
+    for changes, alike in (
+        ({"probability": 0.3}, True),
+        ({}, False),
+        ({"probability": 0.3, "camera": True}, False),
+    ):
+        marks = {
+            recipe_fingerprint(recipe("tiny", variances_on=x, **changes)) for x in ("training", "augmented")
+        }
+        assert (len(marks) == 1) == alike
+
+
+def test_each_picture_loses_a_border_of_its_own():
+    place = torch.arange(100.0).view(1, 1, 10, 10).repeat(200, 1, 1, 1)
+    cut = crop(place, 7, torch.Generator().manual_seed(0))
+    corners = cut[:, 0, 0, 0]
+    assert (
+        cut.shape == (200, 1, 7, 7) and len(corners.unique()) == 16
+    )  # all offsets of 0 to 3, down and across
+    assert torch.equal(cut - corners.view(-1, 1, 1, 1), place[..., :7, :7])
 
 
 def test_the_adversary_may_weigh_otherwise_and_its_opponent_step_more_often(data):
@@ -313,11 +384,11 @@ def test_the_adversary_may_weigh_otherwise_and_its_opponent_step_more_often(data
 def test_labels_that_were_mined_join_the_variations(data):
     from dataclasses import replace
 
-    from salon.training.loop import draw_batch
-
     mined = torch.rand(len(data), 2, generator=torch.Generator().manual_seed(0))
     made = recipe("tiny", probability=0.3)
-    _, labels, variations = draw_batch(made, replace(data, attributes=mined), torch.Generator().manual_seed(5))
+    _, labels, variations = draw_batch(
+        made, replace(data, attributes=mined), torch.Generator().manual_seed(5)
+    )
     assert variations.shape == (made.batch, 5)
     rows = [(mined == row).all(1).nonzero().item() for row in variations[:, 3:]]
     assert torch.equal(data.labels[rows], labels)

@@ -14,7 +14,7 @@ from salon.faces import variations
 from salon.faces.people import sample_people
 from salon.faces.pixels import as_bytes
 from salon.faces.render import render, sample_views
-from salon.faces.variations import DEGRADE, GAMMA, augment, camera, degrade, gaussian_blur
+from salon.faces.variations import DEGRADE, GAMMA, MOST_COVERED, augment, camera, degrade, gaussian_blur
 from salon.words import SalonError
 
 NO_DRAW = ("low_resolution", "defocus", "jpeg")  # what is done does not hang on the seed
@@ -155,6 +155,15 @@ def test_bad_values_are_named(images: torch.Tensor, name: str, strength: float, 
     with pytest.raises(SalonError) as error:
         degrade(images, name, strength, seed=0)
     assert word in str(error.value)
+
+
+def test_augmentation_is_weak_and_strong_alike() -> None:
+    """On white pictures the share of black says how strong each was: even from 1/4 to 1."""
+    white = torch.ones(400, 1, 28, 28)
+    out, _ = augment(white, white, torch.Generator().manual_seed(0), probability=1.0)
+    strengths = (1 - out.mean((1, 2, 3))) / MOST_COVERED
+    assert 0.22 < strengths.min() < 0.3 and strengths.max() > 0.95
+    assert strengths.mean() == pytest.approx(0.625, abs=0.04)
 
 
 def test_augment_labels_what_it_did() -> None:

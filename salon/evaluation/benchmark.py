@@ -11,8 +11,9 @@ from torch import Tensor
 from salon.evaluation.identification import ijbs_closed, ijbs_open, megaface_rank_1, tinyface_ranks
 from salon.evaluation.people import CONDITIONS, Benchmark
 from salon.evaluation.protocols import equal_error_rate, error_versus_reject, rank_k, tar_at_far
+from salon.evaluation.search import likelihood_tiles
 from salon.model.embedding import Embedding
-from salon.model.matching import cosine_scores, fuse, likelihood_scores
+from salon.model.matching import cosine_scores, fuse
 from salon.model.network import Recogniser, embed, evaluating
 from salon.words import SalonError
 
@@ -31,7 +32,7 @@ def scores_of(a: Embedding, b: Embedding, matching: str) -> Tensor:
     """All scores [A, B], higher is more alike: "cosine", or "likelihood" (16) with fitted variances."""
     if matching not in ("cosine", "likelihood"):
         raise SalonError(f"Matching by {matching!r} is not known; expected 'cosine' or 'likelihood'.")
-    return cosine_scores(a, b) if matching == "cosine" else likelihood_scores(a, b)
+    return cosine_scores(a, b) if matching == "cosine" else likelihood_tiles(a, b)
 
 
 def genuine_and_impostor(scores: Tensor, rows: Tensor, columns: Tensor) -> tuple[np.ndarray, np.ndarray]:

@@ -1,16 +1,21 @@
 """Searching a large gallery in bounded memory: scores come in blocks, ranks by counting, TAR@FAR by a running top-n."""
 
+import math
+import shutil
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from salon.model.embedding import Embedding, expect_shape
+from salon.model.embedding import Embedding, expect_alike, expect_shape
 from salon.model.matching import cosine_scores
 from salon.words import SalonError
 
-Scores = Callable[[Embedding, Embedding], Tensor]  # cosine_scores or likelihood_scores; higher is more alike
+Scores = Callable[[Embedding, Embedding], Tensor]  # cosine_scores or likelihood_tiles; higher is more alike
 ROWS, COLUMNS = 4_000, 10_000  # such a block takes 160 MB in float32
+TILE = (250, 500)  # rows and columns of (16) whose numbers stay near the processor
 
 
 def score_blocks(
@@ -49,17 +54,6 @@ def mate_ranks(
     return torch.where(best.isfinite(), 1 + above, 0)
 
 
-def rank_k(ranks: Tensor, k: int = 1) -> float:
-    """Closed-set identification: the share of probes with a mate whose rank is `k` or better; `ranks` [P].
-
-    Raises `SalonError` if no probe has a mate or k < 1.
-    """
-    mated = ranks[ranks > 0]
-    if not len(mated) or k < 1:
-        raise SalonError(f"{len(mated)} probes have a mate, k = {k}; expected 1 or more. Enrol their people.")
-    return float((mated <= k).double().mean())
-
-
 @torch.no_grad()
 def tar_at_far_streamed(
     a: Embedding, b: Embedding, labels_a: Tensor, labels_b: Tensor, fars: Sequence[float],
@@ -89,6 +83,88 @@ def tar_at_far_streamed(
     accepted = torch.cat(genuine)
     limits = {far: top[n] if n < impostors else -torch.inf for far, n in allowed.items()}
     return {far: float((accepted > limit).double().mean()) for far, limit in limits.items()}, impostors
+
+
+@torch.no_grad()
+def likelihood_tiles(a: Embedding, b: Embedding, compile: bool = False) -> Tensor:
+    """`likelihood_scores` for those who score millions, several times as fast: in tiles that stay near the processor.
+
+    Score (16) of every image of `a` with every one of `b`; returns [A, B]. No gradient.
+    `compile` pays from some thousands of images on and needs a C++ compiler (`SalonError` without one).
+    """
+    expect_alike(a, b)
+    v_a, v_b = a.fitted, b.fitted
+    scores = a.features.new_empty(a.B, b.B)
+    if not scores.numel():
+        return scores
+    least, most = v_a.min() + v_b.min(), v_a.max() + v_b.max()
+    unit, pairings = (least * most).sqrt(), _pairings(float((most / least).log()), a.K, a.features.dtype)
+    (height, width), score = TILE, _compiled_tile() if compile else _score_tile
+    columns = list(_tiles(b, width, unit, True, compile))
+    for r, f, u in _tiles(a, height, unit, False, compile):
+        for c, g, v in columns:
+            block = scores[r, c]
+            block.copy_(
+                score(f, g, u[:, :, None], v[:, None], a.d, pairings)[: block.shape[0], : block.shape[1]]
+            )
+    return scores.sub_(a.K * a.d / 2 * unit.log())
+
+
+def _tiles(
+    e: Embedding, size: int, unit: Tensor, columns: bool, pad: bool
+) -> Iterator[tuple[slice, Tensor, Tensor]]:
+    """Rows of each tile, features [K', size, d + 2] and variances [K', size], measured so that `unit` is variance 1.
+
+    Two more numbers make the product of a row's and a column's features ‖f - g‖²/2. K' is the next power of 2:
+    sub-embeddings of 0 with variance 1/2 add nothing. `pad` fills up the last tile: compiled code knows one size.
+    """
+    more = 2 ** math.ceil(math.log2(e.K)) - e.K
+    for i in range(0, e.B, size):
+        part = e[i : i + size]
+        short = size - part.B if pad else 0
+        f = F.pad(part.features / unit.sqrt(), (0, 0, 0, more, 0, short))
+        half, one = f.square().sum(2, keepdim=True) / 2, torch.ones_like(f[:, :, :1])
+        f = torch.cat((-f, one, half) if columns else (f, half, one), 2)
+        variances = F.pad(part.fitted / unit, (0, more, 0, short), value=0.5)
+        yield slice(i, i + part.B), f.transpose(0, 1).contiguous(), variances.T.contiguous()
+
+
+def _score_tile(f: Tensor, g: Tensor, u: Tensor, v: Tensor, d: int, pairings: int) -> Tensor:
+    """(16) of a tile's f [K', A, d + 2] with variances u [K', A, 1] and g [K', B, d + 2] with v [K', 1, B]; [A, B].
+
+    A division or a logarithm costs as much as ten products. So two fractions become one, `pairings` times:
+
+        n/w + n'/w' = (n w' + n' w) / (w w'),   log w + log w' = log (w w')
+    """
+    n, w = f @ g.transpose(1, 2), u + v  # ‖f - g‖²/2 and the sum of the variances, [K', A, B]
+    for _ in range(pairings):
+        (n, other), (w, beside) = n.chunk(2), w.chunk(2)
+        n = n.mul_(beside).addcmul_(other, w)  # in place: new memory costs as much as the product
+        w = w.mul_(beside)
+    return w.log().mul_(-d / 2).sub_(n.div_(w)).sum(0)
+
+
+def _score_planes(f: Tensor, g: Tensor, u: Tensor, v: Tensor, d: int, pairings: int) -> Tensor:
+    """The same plane by plane, from which a compiler makes one pass over memory."""
+    fractions = list(zip(f @ g.transpose(1, 2), u + v, strict=True))
+    for _ in range(pairings):
+        half = len(fractions) // 2
+        both = zip(fractions[:half], fractions[half:], strict=True)
+        fractions = [(n * beside + other * w, w * beside) for (n, w), (other, beside) in both]
+    return -sum(n / w + d / 2 * w.log() for n, w in fractions)
+
+
+def _pairings(spread: float, K: int, dtype: torch.dtype) -> int:
+    """How often fractions can be paired: products of 2^p variances in exp(±spread/2) stay in the range of `dtype`."""
+    room = 0.9 * math.log(torch.finfo(dtype).max)  # the rest is for the numerators
+    return max(0, min(math.ceil(math.log2(K)), int(math.log2(room / max(spread / 2, 1e-3)))))
+
+
+@cache
+def _compiled_tile() -> Callable[..., Tensor]:
+    if not any(map(shutil.which, ("c++", "g++", "clang++"))):
+        raise SalonError("No C++ compiler (c++, g++ or clang++); compile=True needs one. Leave it at False.")
+    return torch.compile(_score_planes, dynamic=False)
 
 
 def memory_estimate(B: int, N: int, D: int, bytes: int = 4) -> int:

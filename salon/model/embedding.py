@@ -27,7 +27,9 @@ def expect_shape(name: str, x: Tensor, shape: Sequence[int | str]) -> None:
         raise SalonError(f"{name} came as {list(x.shape)}; expected [{axes}]. Check the order of the axes.")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(
+    eq=False
+)  # not frozen: Lightning Fabric, which carries the training, rebuilds what a network returns
 class Embedding:
     """K unit vectors for each image, with a confidence for each (7); all confidences are > 0.
 
@@ -64,6 +66,13 @@ class Embedding:
     def flat(self) -> Tensor:
         """The sub-embeddings one after another, [B, K*d]; its length is √K."""
         return self.features.flatten(1)
+
+    @property
+    def fitted(self) -> Tensor:
+        """The variances [B, K]; raises `SalonError` where none are fitted."""
+        if self.variances is None:
+            raise SalonError("The embedding has no variances; expected fitted ones. First fit_variances.")
+        return self.variances
 
     def __len__(self) -> int:
         return self.B
@@ -107,6 +116,15 @@ class Embedding:
         )
 
 
+def expect_alike(a: Embedding, b: Embedding) -> None:
+    """Raise `SalonError` unless K and d are the same."""
+    if (a.K, a.d) != (b.K, b.d):
+        raise SalonError(
+            f"The embeddings have K = {a.K}, d = {a.d} and K = {b.K}, d = {b.d}; expected equal ones. "
+            "Compare images that the same model has embedded."
+        )
+
+
 @dataclass(frozen=True)
 class InputSpec:
     """What a model wants to see; it is saved with the weights, and nothing else normalises."""
@@ -139,11 +157,13 @@ class InputSpec:
         return [images, images.flip(-1)] if self.flip else [images]
 
     def prepare(self, images: Tensor) -> Tensor:
-        """From RGB images [B, 3, H, W] in 0..1 to network input [B, C, size, size].
+        """From grey or RGB images [B, 1 or 3, H, W] in 0..1 to network input [B, C, size, size].
 
         Raises `SalonError` for another shape, whole numbers or a range of 0..255.
         """
-        expect_shape("images", images, ("B", 3, "H", "W"))
+        grey = images.dim() == 4 and images.shape[1] == 1
+        expect_shape("images", images, ("B", 1 if grey else 3, "H", "W"))
+        images = images.expand(-1, 3, -1, -1)
         if not images.is_floating_point() or (images.numel() and images.amax() > 2):
             raise SalonError(f"Images of {images.dtype} came; expected real 0..1. Use images.float() / 255.")
         if self.colour == "grey":

@@ -98,10 +98,8 @@ def total_loss(terms: Mapping[str, Tensor]) -> Tensor:
 
 def unit_prototypes(prototypes: Tensor) -> Tensor:
     """Prototypes [N, K, d] with each sub-prototype brought to length 1, in at least float32."""
-    w = at_least_float32(prototypes)
-    return (
-        w * w.square().sum(-1, keepdim=True).clamp_min(1e-24).rsqrt()
-    )  # faster than F.normalize, most of all backward
+    w = at_least_float32(prototypes)  # faster than F.normalize, most of all backward
+    return w * w.square().sum(-1, keepdim=True).clamp_min(1e-24).rsqrt()
 
 
 def new_prototypes(identities: int, K: int, d: int) -> nn.Parameter:

@@ -1,47 +1,28 @@
 """Comparing images (section 3.5): cosine, the uncertainty-guided score (16), its variances, and templates."""
 
-import math
-import shutil
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from salon.model.decorrelation import CONSTANT, impostor_cosine
-from salon.model.embedding import Embedding, expect_shape
+from salon.model.embedding import Embedding, expect_alike, expect_shape
 from salon.model.network import Recogniser, evaluating
 from salon.words import SalonError
 
-TILE = (250, 500)  # rows and columns whose scores stay near the processor
 PEOPLE, IMAGES = 24, 4  # of a batch of `fit_variances`
-
-
-def _variances(*embeddings: Embedding) -> Iterator[Tensor]:
-    for embedding in embeddings:
-        if embedding.variances is None:
-            raise SalonError("The embedding has no variances; expected fitted ones. First fit_variances.")
-        yield embedding.variances
-
-
-def _expect_alike(a: Embedding, b: Embedding) -> None:
-    if (a.K, a.d) != (b.K, b.d):
-        raise SalonError(
-            f"The embeddings have K = {a.K}, d = {a.d} and K = {b.K}, d = {b.d}; expected equal ones. "
-            "Compare images that the same model has embedded."
-        )
 
 
 def cosine_pairs(a: Embedding, b: Embedding) -> Tensor:
     """Cosine of row i of `a` with row i of `b`, the mean over sub-embeddings; returns [B] in -1..1."""
-    _expect_alike(a, b)
+    expect_alike(a, b)
     return (a.flat * b.flat).sum(1) / a.K
 
 
 def cosine_scores(a: Embedding, b: Embedding) -> Tensor:
     """Cosine of every image of `a` with every one of `b`; returns [A, B] in -1..1."""
-    _expect_alike(a, b)
+    expect_alike(a, b)
     return a.flat @ b.flat.T / a.K
 
 
@@ -52,93 +33,25 @@ def likelihood_pairs(a: Embedding, b: Embedding) -> Tensor:
 
     It is PFE's mutual likelihood score with one variance for each sub-embedding, less a constant.
     """
-    _expect_alike(a, b)
-    v = torch.add(*_variances(a, b))  # [B, K]
+    expect_alike(a, b)
+    v = a.fitted + b.fitted  # [B, K]
     distance = (a.features - b.features).square().sum(-1)  # [B, K]
     return -0.5 * (distance / v + a.d * v.log()).sum(1)
 
 
-@torch.no_grad()
-def likelihood_scores(a: Embedding, b: Embedding, compile: bool = False) -> Tensor:
-    """Score (16) of every image of `a` with every one of `b`; returns [A, B]. No gradient.
+def likelihood_scores(a: Embedding, b: Embedding) -> Tensor:
+    """Score (16) of every image of `a` with every one of `b`; returns [A, B].
 
-    Differences of all pairs would fill [A, B, K, d]; K matrix products on small tiles need only [A, B].
-    `compile` pays from some thousands of images on and needs a C++ compiler (`SalonError` without one).
+    One sub-embedding at a time, by ‖f - g‖² = ‖f‖² + ‖g‖² - 2 f·g: all differences at once would fill [A, B, K, d].
     """
-    _expect_alike(a, b)
-    v_a, v_b = _variances(a, b)
-    scores = a.features.new_empty(a.B, b.B)
-    if not scores.numel():
-        return scores
-    least, most = v_a.min() + v_b.min(), v_a.max() + v_b.max()
-    unit, pairings = (least * most).sqrt(), _pairings(float((most / least).log()), a.K, a.features.dtype)
-    (height, width), score = TILE, _compiled_tile() if compile else _score_tile
-    columns = list(_tiles(b, width, unit, True, compile))
-    for r, f, u in _tiles(a, height, unit, False, compile):
-        for c, g, v in columns:
-            block = scores[r, c]
-            block.copy_(
-                score(f, g, u[:, :, None], v[:, None], a.d, pairings)[: block.shape[0], : block.shape[1]]
-            )
-    return scores.sub_(a.K * a.d / 2 * unit.log())
-
-
-def _tiles(
-    e: Embedding, size: int, unit: Tensor, columns: bool, pad: bool
-) -> Iterator[tuple[slice, Tensor, Tensor]]:
-    """Rows of each tile, features [K', size, d + 2] and variances [K', size], measured so that `unit` is variance 1.
-
-    Two more numbers make the product of a row's and a column's features ‖f - g‖²/2. K' is the next power of 2:
-    sub-embeddings of 0 with variance 1/2 add nothing. `pad` fills up the last tile: compiled code knows one size.
-    """
-    more = 2 ** math.ceil(math.log2(e.K)) - e.K
-    for i in range(0, e.B, size):
-        part = e[i : i + size]
-        short = size - part.B if pad else 0
-        f = F.pad(part.features / unit.sqrt(), (0, 0, 0, more, 0, short))
-        half, one = f.square().sum(2, keepdim=True) / 2, torch.ones_like(f[:, :, :1])
-        f = torch.cat((-f, one, half) if columns else (f, half, one), 2)
-        (variances,) = _variances(part)
-        variances = F.pad(variances / unit, (0, more, 0, short), value=0.5)
-        yield slice(i, i + part.B), f.transpose(0, 1).contiguous(), variances.T.contiguous()
-
-
-def _score_tile(f: Tensor, g: Tensor, u: Tensor, v: Tensor, d: int, pairings: int) -> Tensor:
-    """(16) of a tile's f [K', A, d + 2] with variances u [K', A, 1] and g [K', B, d + 2] with v [K', 1, B]; [A, B].
-
-    A division or a logarithm costs as much as ten products. So two fractions become one, `pairings` times:
-
-        n/w + n'/w' = (n w' + n' w) / (w w'),   log w + log w' = log (w w')
-    """
-    n, w = f @ g.transpose(1, 2), u + v  # ‖f - g‖²/2 and the sum of the variances, [K', A, B]
-    for _ in range(pairings):
-        (n, other), (w, beside) = n.chunk(2), w.chunk(2)
-        n = n.mul_(beside).addcmul_(other, w)  # in place: new memory costs as much as the product
-        w = w.mul_(beside)
-    return w.log().mul_(-d / 2).sub_(n.div_(w)).sum(0)
-
-
-def _score_planes(f: Tensor, g: Tensor, u: Tensor, v: Tensor, d: int, pairings: int) -> Tensor:
-    """The same plane by plane, from which a compiler makes one pass over memory."""
-    fractions = list(zip(f @ g.transpose(1, 2), u + v, strict=True))
-    for _ in range(pairings):
-        half = len(fractions) // 2
-        both = zip(fractions[:half], fractions[half:], strict=True)
-        fractions = [(n * beside + other * w, w * beside) for (n, w), (other, beside) in both]
-    return -sum(n / w + d / 2 * w.log() for n, w in fractions)
-
-
-def _pairings(spread: float, K: int, dtype: torch.dtype) -> int:
-    """How often fractions can be paired: products of 2^p variances in exp(±spread/2) stay in the range of `dtype`."""
-    room = 0.9 * math.log(torch.finfo(dtype).max)  # the rest is for the numerators
-    return max(0, min(math.ceil(math.log2(K)), int(math.log2(room / max(spread / 2, 1e-3)))))
-
-
-@cache
-def _compiled_tile() -> Callable[..., Tensor]:
-    if not any(map(shutil.which, ("c++", "g++", "clang++"))):
-        raise SalonError("No C++ compiler (c++, g++ or clang++); compile=True needs one. Leave it at False.")
-    return torch.compile(_score_planes, dynamic=False)
+    expect_alike(a, b)
+    scores = a.features.new_zeros(a.B, b.B)
+    for k in range(a.K):
+        f, g = a.features[:, k], b.features[:, k]  # [A, d], [B, d]
+        distance = f.square().sum(1)[:, None] + g.square().sum(1) - 2 * f @ g.T
+        v = a.fitted[:, k, None] + b.fitted[:, k]
+        scores = scores - 0.5 * (distance / v + a.d * v.log())
+    return scores
 
 
 def likelihood_loss(embedding: Embedding, labels: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from salon.model.embedding import InputSpec, at_least_float32, expect_shape
-from salon.model.network import small_backbone
+from salon.model.network import trunk_for
 
 SLOPE = 2.0  # of the tanh over outputs of deviation 1: steep enough for two separate answers, not too steep to learn
 NEARLY_1 = 1 - 1e-6  # tanh of 7.3, close to what float32 can tell from 1
@@ -25,21 +25,17 @@ class AttributeModel(nn.Module):
         super().__init__()
         self.spec, self.names, T = spec or InputSpec(), tuple(names), len(names)
         self.config = {"names": list(names), "width": width}  # AttributeModel(spec=spec, **config)
-        net = small_backbone(self.spec.channels, width)
-        self.backbone = net.to(memory_format=torch.channels_last)
-        with torch.no_grad():
-            inputs = net.eval()(torch.zeros(1, self.spec.channels, self.spec.size, self.spec.size)).shape[1]
-        net.train()
+        self.backbone, inputs = trunk_for(self.spec, width=width)
         self.head = nn.Sequential(nn.Linear(inputs, T), nn.BatchNorm1d(T, affine=False))
         self.scale, self.bias = nn.Parameter(torch.full((T,), 4.0)), nn.Parameter(torch.zeros(T))
 
     def trunk(self, images: Tensor) -> Tensor:
-        """Backbone features [B, C], before all but T numbers are thrown away, of RGB images [B, 3, H, W] in 0..1."""
+        """Backbone features [B, C], before all but T numbers are thrown away, of images [B, 1 or 3, H, W] in 0..1."""
         x = self.spec.prepare(images).to(self.scale)  # to the network's device and precision
         return self.backbone(x.contiguous(memory_format=torch.channels_last))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Features h [B, T] and logits [B, T] of RGB images [B, 3, H, W] in 0..1."""
+        """Features h [B, T] and logits [B, T] of images [B, 1 or 3, H, W] in 0..1."""
         h = torch.tanh(SLOPE * at_least_float32(self.head(self.trunk(images))))
         return h, self.scale * h + self.bias
 

@@ -51,6 +51,15 @@ def resnet_backbone(name: str, channels: int) -> nn.Module:
     return net
 
 
+def trunk_for(spec: InputSpec, name: str = "small", width: float = 1.0) -> tuple[nn.Module, int]:
+    """The backbone that takes what `spec` prepares, and how many features it gives."""
+    net = small_backbone(spec.channels, width) if name == "small" else resnet_backbone(name, spec.channels)
+    net = net.to(memory_format=torch.channels_last)
+    with torch.no_grad():
+        inputs = net.eval()(torch.zeros(1, spec.channels, spec.size, spec.size)).shape[1]
+    return net.train(), inputs
+
+
 class VarianceHead(nn.Module):
     """log σ² = γ x + β from backbone features, after PFE's uncertainty module; [B, C] -> σ² [B, K] > 0."""
 
@@ -62,9 +71,7 @@ class VarianceHead(nn.Module):
         self.layers = nn.Sequential(*hidden, nn.Linear(HIDDEN, K), nn.BatchNorm1d(K, affine=False))
         self.gamma = nn.Parameter(torch.tensor(1e-4))
         self.beta = nn.Parameter(torch.tensor(-7 + math.log(512 / d)))  # PFE's -7 is for unit length in 512
-        self.register_buffer(
-            "floor", torch.zeros(K)
-        )  # of sub-embeddings that tell nobody apart: `fit_variances`
+        self.register_buffer("floor", torch.zeros(K))  # of sub-embeddings that tell nobody apart
 
     def forward(self, x: Tensor) -> Tensor:
         """Variances of the sub-embeddings; 1e-6 keeps (16) finite."""
@@ -83,25 +90,15 @@ class Recogniser(nn.Module):
     variances_fitted: Tensor
 
     def __init__(
-        self,
-        spec: InputSpec | None = None,
-        K: int = 8,
-        d: int = 16,
-        backbone: str = "small",
-        width: float = 1.0,
-        spread: float = 4.0,
-    ) -> None:
+        self, spec: InputSpec | None = None, K: int = 8, d: int = 16, backbone: str = "small",
+        width: float = 1.0, spread: float = 4.0,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.spec, self.K, self.d, self.spread = spec or InputSpec(), K, d, spread
         self.card: dict = {}  # what `salon.load` knows of the weights
         # Recogniser(spec, **config) is this network again
         self.config = {"K": K, "d": d, "backbone": backbone, "width": width, "spread": spread}
-        channels, size = self.spec.channels, self.spec.size
-        net = small_backbone(channels, width) if backbone == "small" else resnet_backbone(backbone, channels)
-        self.backbone = net.to(memory_format=torch.channels_last)
-        with torch.no_grad():
-            inputs = net.eval()(torch.zeros(1, channels, size, size)).shape[1]
-        net.train()
+        self.backbone, inputs = trunk_for(self.spec, backbone, width)
         self.embedding_head = nn.Sequential(nn.Linear(inputs, K * d, bias=False), nn.BatchNorm1d(K * d))
         self.confidence_head = nn.Sequential(nn.Linear(inputs, HIDDEN), nn.PReLU(), nn.Linear(HIDDEN, K))
         self.variance_head = VarianceHead(inputs, K, d)
@@ -128,7 +125,7 @@ class Recogniser(nn.Module):
         self.frozen_confidence.fill_(value or 0.0)
 
     def trunk(self, images: Tensor) -> Tensor:
-        """What all heads see: images [B, 3, H, W] in 0..1 to backbone features [B, C]."""
+        """What all heads see: images [B, 1 or 3, H, W] in 0..1 to backbone features [B, C]."""
         x = self.spec.prepare(images).to(self.confidence_scale)  # to the network's device and precision
         return self.backbone(x.contiguous(memory_format=torch.channels_last))
 
@@ -137,9 +134,8 @@ class Recogniser(nn.Module):
         if self.frozen_confidence > 0:
             return self.frozen_confidence.repeat(len(trunk), self.K)
         output = at_least_float32(self.confidence_head(trunk))
-        return self.confidence_scale * torch.exp(
-            self.spread * torch.tanh(output / self.spread)
-        )  # a soft clamp
+        clamped = self.spread * torch.tanh(output / self.spread)
+        return self.confidence_scale * torch.exp(clamped)
 
     def heads(self, trunk: Tensor) -> Embedding:
         """Embedding from backbone features [B, C]; variances once `fit_variances` has run."""
@@ -148,7 +144,7 @@ class Recogniser(nn.Module):
         return Embedding(F.normalize(features, dim=-1), self.confidences(trunk), variances)
 
     def forward(self, images: Tensor) -> Embedding:
-        """Embedding of RGB images [B, 3, H, W] in 0..1."""
+        """Embedding of images [B, 1 or 3, H, W] in 0..1."""
         return self.heads(self.trunk(images))
 
 
@@ -171,7 +167,7 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 
 
 def embed(recogniser: Recogniser, images: Tensor, batch: int = 256, progress: bool = False) -> Embedding:
-    """Embedding of many images [B, 3, H, W] in 0..1 for testing, `batch` at a time, on the images' device.
+    """Embedding of many images [B, 1 or 3, H, W] in 0..1 for testing, `batch` at a time, on the images' device.
 
     Evaluation mode, no gradient; fused with the mirrored image if the recogniser's spec asks for it.
     """

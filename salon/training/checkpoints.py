@@ -9,6 +9,7 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from salon import __version__
 from salon.model.embedding import InputSpec
+from salon.model.mining import AttributeModel
 from salon.model.network import Recogniser
 from salon.words import SalonError
 
@@ -38,8 +40,11 @@ def write_whole(path: str | Path, content: bytes) -> None:
         part.unlink(missing_ok=True)
 
 
+Model = Recogniser | AttributeModel
+
+
 def save(
-    path: str | Path, recogniser: Recogniser, card: dict | None = None, extra: dict[str, Tensor] | None = None
+    path: str | Path, model: Model, card: dict | None = None, extra: dict[str, Tensor] | None = None
 ) -> dict:
     """Save the weights with their card, atomically, and hand back the whole card.
 
@@ -49,12 +54,12 @@ def save(
     """
     full = {
         **(card or {}),
-        "input": asdict(recogniser.spec),
-        "network": recogniser.config,
+        "input": asdict(model.spec),
+        "network": model.config,
         "salon": __version__,
         "torch": str(torch.__version__),
     }
-    tensors = {**recogniser.state_dict(), **{TRAINING + name: value for name, value in (extra or {}).items()}}
+    tensors = {**model.state_dict(), **{TRAINING + name: value for name, value in (extra or {}).items()}}
     # a clone each: safetensors takes no two tensors that share memory
     whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     write_whole(path, to_bytes(whole, metadata={"card": json.dumps(full)}))
@@ -67,12 +72,28 @@ def load(path: str | Path) -> tuple[Recogniser, dict]:
     Raises `SalonError` where the file is missing, truncated, no safetensors file, without a card, or where
     its tensors do not fit the card or are not finite.
     """
+    return load_as(Recogniser, path)
+
+
+M = TypeVar("M", Recogniser, AttributeModel)
+
+
+def load_as(kind: type[M], path: str | Path) -> tuple[M, dict]:
+    """A network of a kind and its card, as `load`; the caller's random state is left as it was."""
     tensors, card = read_tensors(path, training=False)
-    recogniser = _build(path, card)
-    check_fit(path, tensors, recogniser.state_dict())
-    recogniser.to(tensors["confidence_scale"].dtype)  # the precision that it was trained in
-    recogniser.load_state_dict(tensors)
-    return recogniser.eval(), card
+    try:
+        with torch.random.fork_rng(devices=[]):
+            model = kind(spec=InputSpec(**card["input"]), **card["network"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise SalonError(
+            f"The card of {path} does not describe a network that this version ({__version__}) can build as "
+            f"{kind.__name__}: {error}. It was written by Salon {card.get('salon', '?')}; use that version, another "
+            "file, or train anew."
+        ) from error
+    check_fit(path, tensors, model.state_dict())
+    model.to(next(x.dtype for x in tensors.values() if x.is_floating_point()))  # what it was trained in
+    model.load_state_dict(tensors)
+    return model.eval(), card
 
 
 def load_training(path: str | Path) -> dict[str, Tensor]:
@@ -117,18 +138,6 @@ def _card(path: Path, metadata: dict[str, str] | None) -> dict:
         raise SalonError(
             f"{path} holds tensors but no card; expected the JSON card that `salon train` writes into the "
             "file's metadata. Weights of another program cannot be read: train a model here."
-        ) from error
-
-
-def _build(path: str | Path, card: dict) -> Recogniser:
-    """An untrained network as the card says; the caller's random state is left as it was."""
-    try:
-        with torch.random.fork_rng(devices=[]):
-            return Recogniser(InputSpec(**card["input"]), **card["network"])
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise SalonError(
-            f"The card of {path} does not describe a network that this version ({__version__}) can build: "
-            f"{error}. It was written by Salon {card.get('salon', '?')}; use that version, or train anew."
         ) from error
 
 

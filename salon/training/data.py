@@ -72,8 +72,8 @@ def train_set(
         if progress:
             print(_announcement(who, views, people))
         drawn = {"straight": views, "turned": turned_away(views, 8, *turned)}
-        render = render_grey if colour == "grey" else render_colour
-        return {kind: render(who, seen, size, progress) for kind, seen in drawn.items()} | {"labels": labels}
+        made = {kind: render_bytes(who, seen, size, colour, progress) for kind, seen in drawn.items()}
+        return {kind: x.squeeze(1) for kind, x in made.items()} | {"labels": labels}
 
     made = kept(name, draw)
     return TrainSet(made["straight"], made["turned"], made["labels"])
@@ -89,27 +89,23 @@ def _announcement(who: People, views: Views, people: int, trial: int = 48) -> st
 
 
 def render_grey(people: People, views: Views, size: int, progress: bool = False, part: int = 256) -> Tensor:
-    """Grey bytes [n, size, size], drawn a part at a time: the colours of a large set would fill the memory."""
-
-    def grey(images: Tensor) -> Tensor:
-        return (images * images.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
-
-    return _in_parts(people, views, size, progress, part, grey)[:, 0]
+    """Grey bytes [n, size, size]."""
+    return render_bytes(people, views, size, "grey", progress, part)[:, 0]
 
 
-def render_colour(people: People, views: Views, size: int, progress: bool = False, part: int = 256) -> Tensor:
-    """Bytes in colour, [n, 3, size, size]."""
-    return _in_parts(people, views, size, progress, part, lambda images: images)
-
-
-def _in_parts(
-    people: People, views: Views, size: int, progress: bool, part: int, change: Callable[[Tensor], Tensor]
+def render_bytes(
+    people: People, views: Views, size: int, colour: str, progress: bool = False, part: int = 256
 ) -> Tensor:
-    """Bytes [n, C, size, size] of rendered pictures after a `change`, drawn at 64 px or at `size` if that is more."""
+    """Bytes [n, 1 or 3, size, size] of pictures that are drawn at 64 px, or at `size` if that is more.
+
+    A part at a time: the colours of a large set would fill the memory.
+    """
     made, drawn = [], max(RENDERED, size)
     with tqdm(total=len(views), desc="rendering", unit=" faces", leave=False, disable=not progress) as bar:
         for rows in torch.arange(len(views)).split(part):
-            images = change(render(people[rows], views[rows], drawn))
+            images = render(people[rows], views[rows], drawn)
+            if colour == "grey":
+                images = (images * images.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
             if size != drawn:
                 images = F.interpolate(images, (size, size), mode="bilinear", antialias=True)
             made.append(as_bytes(images))

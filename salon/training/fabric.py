@@ -1,20 +1,15 @@
-"""Several processes at one training, carried by Lightning Fabric: who takes which images, how gradients become one.
+"""Where the steps of a training are taken: Lightning Fabric, in one process or in several that divide each batch.
 
-Every process holds the whole network and all prototypes, draws the same batch from the same seed and takes its
-share of the images.  The mean of their gradients is then the gradient of the mean over the whole batch, so N
-processes walk the path of one.  (DistributedDataParallel does the same out of sight, and overlaps it with `backward`.)
-Batch statistics are the exception: on GPUs they are made common; on CPUs, where torch has none that are, each
-process normalises by its own share.
+All processes draw the same batch from the same seed, and each embeds its share; DistributedDataParallel makes the
+mean of their gradients, so that N processes walk the path of one. Batch statistics are the exception: on GPUs they
+are made common; on CPUs, where torch has none that are, each process normalises by its own share.
 """
 
 import logging
-import multiprocessing
 import os
-import re
 import sys
-from collections.abc import Callable, Iterable
-from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+import warnings
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -24,68 +19,42 @@ from salon.words import SalonError
 if TYPE_CHECKING:
     from lightning_fabric import Fabric  # torch._dynamo comes with it: imported where it is used
 
-PRECISIONS = {"32-true": torch.float32, "bf16-mixed": torch.float32, "64-true": torch.float64}  # of weights
+PRECISIONS = ("32-true", "bf16-mixed")
 
-for _name in ("distributed", "rank_zero"):  # here, so that it holds in spawned processes too
+for _name in ("distributed", "rank_zero"):
     logging.getLogger(f"lightning_fabric.utilities.{_name}").setLevel(logging.WARNING)
-
-T = TypeVar("T")
-
-
-def best_device() -> str:
-    """Where there is a GPU "cuda", else "cpu"."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+warnings.filterwarnings(
+    "ignore", "torch.distributed.nn.functional.all_gather is deprecated"
+)  # Fabric calls it
 
 
-def best_precision(device: str) -> str:
-    """On a GPU that calculates in bfloat16 "bf16-mixed", else "32-true"."""
-    gpu = torch.device(device).type == "cuda" and torch.cuda.is_available()
-    return "bf16-mixed" if gpu and torch.cuda.is_bf16_supported() else "32-true"
+def processes(device: str = "cpu", devices: int = 1, precision: str = "32-true") -> "Fabric":
+    """One process, or `devices` of them: this command, started again for each; under torchrun, those that it started.
 
-
-def processes(device: str = "cpu", devices: int = 1, precision: str = "32-true", batch: int = 0) -> "Fabric":
-    """One process, or `devices` of them to be spawned by `launch`; under torchrun, those that it started.
-
-    `device` is "cpu", "cuda" or one GPU, "cuda:1"; `precision` one of `PRECISIONS`. Raises `SalonError` for what is
-    unknown or not there, for several processes in a notebook, and for a `batch` that they cannot divide.
+    `device` is "cpu", "cuda", one GPU as "cuda:1", or "best": a GPU where there is one; `precision` one of
+    `PRECISIONS`, or "best": bfloat16 on a GPU that calculates in it. Raises `SalonError` for what is unknown or not
+    there, and for several processes in a notebook.
     """
     from lightning_fabric import Fabric
 
+    if device == "best":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     kind, index = torch.device(device).type, torch.device(device).index
-    local, nodes = _of_torchrun(devices) or (devices, 1)
+    if precision == "best":
+        precision = "bf16-mixed" if kind == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", devices))  # torchrun knows better
+    nodes = int(os.environ.get("WORLD_SIZE", local)) // max(local, 1)
     _expect_possible(kind, local, precision)
-    if batch % (local * nodes):
-        raise SalonError(
-            f"{local * nodes} processes came for batches of {batch}; expected a number that divides them. Ask for "
-            "another number of devices, or change the recipe's batch."
-        )
     if local * nodes == 1:
         return Fabric(accelerator=kind, devices=1 if index is None else [index], precision=precision)  # type: ignore[arg-type]
-    strategy = "ddp" if _by_torchrun() else "ddp_spawn"
+    # a confidence that is frozen leaves its head without a gradient
+    strategy = "ddp_find_unused_parameters_true"
     return Fabric(accelerator=kind, strategy=strategy, devices=local, num_nodes=nodes, precision=precision)  # type: ignore[arg-type]
-
-
-def _by_torchrun() -> bool:
-    return torch.distributed.is_available() and torch.distributed.is_torchelastic_launched()
-
-
-def _of_torchrun(devices: int) -> tuple[int, int] | None:
-    """Processes on this machine, and machines, as torchrun says; None without it."""
-    if not _by_torchrun():
-        return None
-    local, world = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
-    if devices not in (1, local):
-        raise SalonError(
-            f"{devices} devices came, and torchrun started {local} processes; leave out --devices."
-        )
-    return local, world // local
 
 
 def _expect_possible(kind: str, devices: int, precision: str) -> None:
     if precision not in PRECISIONS:
-        raise SalonError(
-            f"The precision {precision!r} is not known; expected one of {', '.join(PRECISIONS)}."
-        )
+        raise SalonError(f"The precision {precision!r} is unknown; expected one of {', '.join(PRECISIONS)}.")
     if devices < 1:
         raise SalonError(f"{devices} devices came; expected 1 or more. Leave out --devices for one process.")
     if kind == "cuda" and devices > torch.cuda.device_count():
@@ -93,51 +62,16 @@ def _expect_possible(kind: str, devices: int, precision: str) -> None:
             f"{devices} GPU{'s' * (devices > 1)} came as the wish; this machine has {torch.cuda.device_count()} that "
             "torch can use. Ask for no more than that, or for --device cpu."
         )
-    if devices > 1 and hasattr(sys, "ps1") and not _by_torchrun():
+    if devices > 1 and hasattr(sys, "ps1"):
         raise SalonError(
-            f"{devices} devices came in a notebook; expected 1, for processes cannot be spawned from here. Use "
+            f"{devices} devices came in a notebook; expected 1, for processes cannot be started from here. Use "
             f"`salon train RECIPE --devices {devices}` in a terminal."
         )
 
 
-def spawns(fabric: "Fabric") -> bool:
-    """Whether `launch` will start processes of its own."""
-    return fabric.world_size > 1 and not _by_torchrun()
-
-
 def speaks() -> bool:
-    """Whether this is the process that prints: of those that torchrun started, the first."""
-    return not _by_torchrun() or os.environ["RANK"] == "0"
-
-
-def launch(fabric: "Fabric", work: Callable[["Fabric"], T]) -> T | None:
-    """Do `work` in every process: here, with its answer, or in spawned ones, without.
-
-    One that fails ends the others. A `SalonError` comes through as it was; a process that was killed becomes one.
-    """
-    if not spawns(fabric):
-        return fabric.launch(work)
-    from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
-
-    others = set(multiprocessing.active_children())
-    try:
-        return fabric.launch(partial(_without_answer, work))
-    except ProcessRaisedException as error:
-        said = re.search(r"\bSalonError: (.*)", str(error), re.DOTALL)
-        if said is None:
-            raise
-        raise SalonError(said[1].strip()) from None
-    except ProcessExitedException as error:
-        raise SalonError(
-            f"A process of the training was ended from outside ({error}); --resume goes on."
-        ) from None
-    finally:
-        for child in set(multiprocessing.active_children()) - others:
-            child.terminate()
-
-
-def _without_answer(work: Callable[["Fabric"], T], fabric: "Fabric") -> None:
-    work(fabric)  # a queue would copy the answer, and cut the optimiser from its weights
+    """Whether this is the process that prints: of several, the first."""
+    return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
 
 
 def share(fabric: "Fabric", x: Tensor) -> Tensor:
@@ -147,21 +81,7 @@ def share(fabric: "Fabric", x: Tensor) -> Tensor:
 
 def whole(fabric: "Fabric", x: Tensor) -> Tensor:
     """The batch from everybody's shares, in order and without gradient: [B / N, …] -> [B, …]."""
-    if fabric.world_size == 1:
-        return x.detach()
-    everyone = x.new_zeros(fabric.world_size, *x.shape)
-    everyone[fabric.global_rank] = x.detach()
-    return fabric.all_reduce(everyone, reduce_op="sum").flatten(0, 1)  # type: ignore[union-attr]
-
-
-def average_gradients(fabric: "Fabric", parameters: Iterable[nn.Parameter]) -> None:
-    """Put the mean over all processes in place of each gradient, in one message."""
-    if fabric.world_size == 1:
-        return
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    mean = fabric.all_reduce(torch.cat([g.flatten() for g in gradients]), reduce_op="mean")
-    for gradient, part in zip(gradients, mean.split([g.numel() for g in gradients]), strict=True):  # type: ignore[union-attr]
-        gradient.copy_(part.view_as(gradient))
+    return fabric.all_gather(x.detach()).reshape(-1, *x.shape[1:])  # type: ignore[union-attr]
 
 
 def share_batch_statistics(fabric: "Fabric", *parts: nn.Module) -> None:

@@ -1,48 +1,34 @@
 """One visible training loop for every row of the paper's ablation."""
 
-import hashlib
-import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields, replace
-from functools import cached_property, partial
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm, trange
 
-from salon.faces.people import GENERATOR_VERSION
-from salon.faces.variations import VARIATIONS, augment, augment_as_recalled, camera
+from salon.faces.variations import augment, augment_as_recalled, camera
 from salon.model.decorrelation import (
     CONSTANT,
-    Discriminator,
     adversarial_loss,
     classification_loss,
     discriminator_loss,
     impostor_cosine,
-    variation_masks,
 )
-from salon.model.embedding import InputSpec
-from salon.model.losses import ConfidenceLoss, CosFace, total_loss
+from salon.model.losses import total_loss
 from salon.model.matching import fit_variances
 from salon.model.network import Recogniser, embed
-from salon.paths import data_path
+from salon.paths import cache_path
 from salon.training import attributes, checkpoints
 from salon.training.data import TrainSet, train_set
-from salon.training.fabric import (
-    PRECISIONS,
-    average_gradients,
-    launch,
-    processes,
-    share,
-    share_batch_statistics,
-    spawns,
-    whole,
-)
+from salon.training.fabric import processes, share, whole
 from salon.training.log import Log
-from salon.training.recipes import Recipe
+from salon.training.recipes import Recipe, for_variances
+from salon.training.run import Run, begin, model_path, restore, save, trained_by
 from salon.words import SalonError, say
 
 if TYPE_CHECKING:
@@ -51,128 +37,59 @@ if TYPE_CHECKING:
 SAVE_EVERY, LOG_EVERY = 100, 10
 
 
-@dataclass
-class Run:
-    """A training under way: the recogniser, the criterion, and what decorrelation needs; `history` has the losses."""
+def train_step(run: Run, data: TrainSet) -> dict[str, float]:
+    """One step of (14): draw, augment, embed, add up the losses, descend; returns the mean of each term.
 
-    recipe: Recipe
-    recogniser: Recogniser
-    criterion: CosFace | ConfidenceLoss
-    masks: Tensor | None = None  # the last two only where the recipe decorrelates
-    discriminator: Discriminator | None = None
-    history: list[dict[str, Any]] = field(default_factory=list)
-    step: int = 0
-    seconds: float = 0.0  # spent in steps
-    impostor_cosine: list[float] = field(
-        default_factory=list
-    )  # of each sub-embedding, when training has ended
-    source: str = TrainSet.source  # of the faces
-    licence: str = TrainSet.licence  # of the weights
-
-    def __post_init__(self) -> None:
-        r, slow = self.recipe, list(self.recogniser.confidence_head.parameters())
-        fast = [
-            p
-            for n, p in self.recogniser.named_parameters()
-            if not n.startswith(("confidence_head", "variance_head"))
-        ]
-        groups = [{"params": [*fast, *self.criterion.parameters()], "share": 1.0},
-                  {"params": slow, "share": r.confidence_lr, "weight_decay": 0.0}]  # fmt: skip
-        self.optimiser = torch.optim.SGD(
-            groups, lr=r.lr, momentum=0.9, nesterov=True, weight_decay=r.weight_decay
-        )
-        if self.discriminator is not None:
-            self.opponent = torch.optim.Adam(self.discriminator.parameters(), lr=r.opponent_lr)
-
-    @cached_property
-    def fabric(self) -> "Fabric":
-        """The processes that take the steps: this one alone, unless `train` was told otherwise."""
-        return processes()
-
-    def to(self, device: str | torch.device, dtype: torch.dtype | None = None) -> "Run":
-        """Move everything that has weights; the optimisers' memories stay where they are, for steps are over."""
-        for part in (self.recogniser, *self._parts().values()):
-            part.to(device, dtype)
-        return self
-
-    def _parts(self) -> dict[str, nn.Module]:
-        parts = {"criterion": self.criterion, "discriminator": self.discriminator}
-        return {name: part for name, part in parts.items() if part is not None}
-
-    def _optimisers(self) -> dict[str, torch.optim.Optimizer]:
-        return {"optimiser": self.optimiser} | ({"opponent": self.opponent} if self.discriminator else {})
-
-    def tensors(self) -> dict[str, Tensor]:
-        """What resuming needs beside the weights: prototypes, discriminator, masks, the optimisers' memories."""
-        state = {"step": torch.tensor(self.step)} | ({} if self.masks is None else {"masks": self.masks})
-        for name, part in self._parts().items():
-            state |= {f"{name}.{k}": v for k, v in part.state_dict().items()}
-        for name, optimiser in self._optimisers().items():
-            for i, memory in optimiser.state_dict()["state"].items():
-                state |= {f"{name}.{i}.{k}": torch.as_tensor(v) for k, v in memory.items() if v is not None}
-        return state
-
-    def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on from what `tensors` gave; the optimisers' memories are matched by number."""
-        for name, part in self._parts().items():
-            part.load_state_dict(
-                {k.removeprefix(f"{name}."): v for k, v in state.items() if k.startswith(f"{name}.")}
-            )
-        for name, optimiser in self._optimisers().items():
-            memories: dict[int, dict[str, Tensor]] = {}
-            for key, value in state.items():
-                if key.startswith(f"{name}."):
-                    _, index, entry = key.split(".", 2)
-                    memories.setdefault(int(index), {})[entry] = value
-            optimiser.load_state_dict(optimiser.state_dict() | {"state": memories})
-        self.masks, self.step = state.get("masks"), int(state["step"])
+    Of several processes each embeds its share of the batch; what is returned is of the whole batch.
+    """
+    r, fabric = run.recipe, run.fabric
+    # a seed for each step, so that a resumed run draws the same
+    g = torch.Generator().manual_seed(1_000_000 * (r.seed + 1) + run.step)
+    images, labels, variations = (x.to(fabric.device) for x in draw_batch(r, data, g))
+    run.recogniser.train().freeze_confidence(r.s0 if run.step < r.frozen * r.steps else None)
+    embedding, terms = run.network(share(fabric, images), share(fabric, labels))
+    everyone = embedding.map(partial(whole, fabric))  # the whole batch, without gradient
+    if run.discriminator is not None and run.masks is not None:
+        for _ in range(r.opponent_steps):  # of the discriminator, alike in each process, for it sees everyone
+            run.opponent.zero_grad()
+            opposed = discriminator_loss(run.discriminator, everyone, run.masks, variations, r.hide)
+            fabric.backward(total_loss({"discriminator": opposed}))
+            run.opponent.step()
+        seen = (run.discriminator, embedding, run.masks)
+        adversary = r.decorrelate if r.adversary is None else r.adversary
+        terms["classification"] = r.decorrelate * classification_loss(*seen, share(fabric, variations))
+        terms["adversary"] = adversary * adversarial_loss(*seen, r.hide)
+    terms["loss"] = total_loss(terms)
+    descend(run, terms["loss"])
+    means = {name: whole(fabric, term).mean().item() for name, term in terms.items()}
+    means["confidence"] = everyone.confidences.mean().item()
+    return means | {"impostor_cosine": impostor_cosine(everyone, labels).max().item()}
 
 
-def begin(recipe: Recipe) -> Run:
-    """A run at step 0: new weights, or those of `recipe.start` with its prototypes where the people are the same."""
-    torch.manual_seed(recipe.seed)
-    seen = InputSpec(recipe.size, recipe.border, recipe.colour, recipe.normalise, flip=True)
-    recogniser = Recogniser(seen, recipe.K, recipe.d, recipe.backbone, recipe.width, recipe.spread)
-    criterion = _criterion(recipe)
-    if recipe.start:
-        _start_from(_model_path(recipe.start), recogniser, criterion)
-    recogniser.set_confidence(recipe.s0)
-    if not recipe.decorrelate:
-        return Run(recipe, recogniser, criterion)
-    labelled = len(VARIATIONS) + (
-        len(attributes.load_attributes(_model_path(recipe.mined)).names) if recipe.mined else 0
-    )
-    masks = variation_masks(labelled, recipe.K, torch.Generator().manual_seed(recipe.seed))
-    return Run(recipe, recogniser, criterion, masks, Discriminator(recipe.K, recipe.d, len(masks)))
+def draw_batch(
+    r: Recipe, data: TrainSet, g: torch.Generator, rows: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Pictures [B, 1 or 3, size, size] spoilt as the recipe says, whose they are [B], and the variations [B, M (+ T)].
+
+    The pictures are those at `rows` [B], or drawn by lot.
+    """
+    rows = torch.randint(len(data), (r.batch,), generator=g) if rows is None else rows
+    images, turned, labels = data.batch(rows)
+    if r.variations == "recalled":
+        images, variations = augment_as_recalled(images, turned, g, r.probability)
+    else:
+        images, variations = augment(images, turned, g, r.probability, r.strength)
+    images = camera(images, g) if r.camera else images
+    images = crop(images, r.size, g) if r.border else images
+    mined = [] if data.attributes is None else [data.attributes[rows]]
+    return images, labels, torch.cat([variations, *mined], 1)
 
 
-def _criterion(recipe: Recipe) -> CosFace | ConfidenceLoss:
-    if recipe.loss == "cosface":
-        return CosFace(recipe.people, recipe.K, recipe.d, recipe.scale, recipe.margin)
-    if recipe.loss == "confidence":
-        return ConfidenceLoss(recipe.people, recipe.K, recipe.d, recipe.margin, recipe.regularise)
-    raise SalonError(f"The loss {recipe.loss!r} is not known; expected 'cosface' or 'confidence'.")
-
-
-def _model_path(name: str) -> Path:
-    """A path as it is, or a shipped model by its name."""
-    return Path(name) if name.endswith(".safetensors") else data_path("models", f"{name}.safetensors")
-
-
-def _start_from(path: Path, recogniser: Recogniser, criterion: CosFace | ConfidenceLoss) -> None:
-    """Take over weights, and the prototypes of as many people as both know; sub-embeddings split what was whole."""
-    source, _ = checkpoints.load(path)
-    both = (source, recogniser)
-    came, wanted = (f"{m.K * m.d} features, width {m.config['width']:g}, {m.spec.size} px" for m in both)
-    if came != wanted:
-        raise SalonError(f"{path} has {came}; the recipe wants {wanted}. Change the recipe or the start.")
-    for part in ("backbone", "embedding_head"):
-        getattr(recogniser, part).load_state_dict(getattr(source, part).state_dict())
-    known = checkpoints.load_training(path).get("criterion.prototypes")
-    if known is not None and len(known) >= len(criterion.prototypes):
-        criterion.prototypes.data.copy_(
-            known[: len(criterion.prototypes)].reshape(criterion.prototypes.shape)
-        )
+def crop(images: Tensor, size: int, g: torch.Generator) -> Tensor:
+    """A square of each picture, each somewhere else: [B, C, H, H] -> [B, C, size, size]."""
+    top, left = torch.randint(images.shape[-1] - size + 1, (2, len(images)), generator=g)
+    windows = images.unfold(2, size, 1).unfold(3, size, 1)  # [B, C, tops, lefts, size, size], a view
+    return windows[torch.arange(len(images)), :, top, left]
 
 
 def learning_rate(step: int, steps: int) -> float:
@@ -181,93 +98,33 @@ def learning_rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / warm) * 0.5 * (1 + float(torch.cos(torch.tensor(torch.pi * step / steps))))
 
 
-def train_step(run: Run, data: TrainSet) -> dict[str, Any]:
-    """One step of (14): draw, augment, embed, add up the losses, descend; returns the mean of each term.
-
-    Of several processes each embeds its share of the batch; what is returned is of the whole batch.
-    """
-    r, fabric = run.recipe, run.fabric
-    # a seed for each step, so that a resumed run draws the same
-    g = torch.Generator().manual_seed(1_000_000 * (r.seed + 1) + run.step)
-    device = run.recogniser.confidence_scale.device
-    images, labels, variations = (share(fabric, x).to(device) for x in draw_batch(r, data, g))
-    run.recogniser.freeze_confidence(r.s0 if run.step < r.frozen * r.steps else None)
-    with fabric.autocast():  # bfloat16, where that was asked for
-        embedding = run.recogniser.train()(images.expand(-1, 3, -1, -1))
-    terms = dict(run.criterion(embedding, labels))
-    if run.discriminator is not None and run.masks is not None:
-        seen = (run.discriminator, embedding, run.masks)
-        for _ in range(r.opponent_steps):
-            _oppose(run, discriminator_loss(*seen, variations, r.hide))
-        terms["classification"] = r.decorrelate * classification_loss(*seen, variations)
-        terms["adversary"] = (r.decorrelate if r.adversary is None else r.adversary) * adversarial_loss(
-            *seen, r.hide
-        )
-    everyone = {name: whole(fabric, term) for name, term in terms.items()}
-    loss = _total(run, everyone)
-    _descend(run, total_loss(terms))
-    embedding, labels = embedding.map(partial(whole, fabric)), whole(fabric, labels)
-    means = {name: term.mean().item() for name, term in everyone.items()}
-    means |= {"loss": loss.item(), "confidence": embedding.confidences.mean().item()}
-    return means | {"impostor_cosine": impostor_cosine(embedding, labels).max().item()}
-
-
-def draw_batch(r: Recipe, data: TrainSet, g: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Augmented pictures [B, 1 or 3, size, size], whose they are [B], and which variations each has [B, M (+ T)]."""
-    rows = torch.randint(len(data), (r.batch,), generator=g)
-    images, turned, labels = data.batch(rows)
-    if r.variations == "recalled":
-        images, variations = augment_as_recalled(images, turned, g, r.probability)
-    else:
-        images, variations = augment(images, turned, g, r.probability, r.strength)
-    images = camera(images, g) if r.camera else images
-    if r.border:
-        top, left = torch.randint(r.border + 1, (2,), generator=g).tolist()
-        images = images[..., top : top + r.size, left : left + r.size]
-    mined = [] if data.attributes is None else [data.attributes[rows]]
-    return images, labels, torch.cat([variations, *mined], 1)
-
-
-def _oppose(run: Run, loss: Tensor) -> None:
-    """A step of the discriminator on its own loss (11)."""
-    _total(run, {"discriminator": whole(run.fabric, loss)})
-    run.opponent.zero_grad()
-    run.fabric.backward(loss.mean())
-    average_gradients(run.fabric, run.opponent.param_groups[0]["params"])
-    run.opponent.step()
-
-
-def _total(run: Run, terms: dict[str, Tensor]) -> Tensor:
-    """(14) of the whole batch, or, from all processes alike, a sentence that says at which step which term broke."""
-    try:
-        return total_loss(terms)
-    except SalonError as error:
-        raise SalonError(
-            f"Step {run.step} of recipe {run.recipe.name}, seed {run.recipe.seed}: {error}"
-        ) from None
-
-
-def _descend(run: Run, loss: Tensor) -> None:
+def descend(run: Run, loss: Tensor) -> None:
+    """A step of gradient descent at this step's rate; raises `SalonError` for a gradient that is not finite."""
     rate = run.recipe.lr * learning_rate(run.step, run.recipe.steps)
     for group in run.optimiser.param_groups:
         group["lr"] = rate * group["share"]
-    parameters = [p for g in run.optimiser.param_groups for p in g["params"]]
     run.optimiser.zero_grad()
     run.fabric.backward(loss)
-    average_gradients(run.fabric, parameters)
-    norm = nn.utils.clip_grad_norm_(parameters, 20.0)
+    norm = nn.utils.clip_grad_norm_([p for g in run.optimiser.param_groups for p in g["params"]], 20.0)
     if not torch.isfinite(norm):
-        raise SalonError(f"The gradient became {norm.item()} at step {run.step}; lower the recipe's lr.")
+        raise SalonError(f"The gradient became {norm.item()}; expected a finite one. Lower the recipe's lr.")
     run.optimiser.step()
 
 
 def fit(run: Run, data: TrainSet, progress: bool = True, log: Log | None = None) -> Iterator[int]:
-    """Train on, step by step, to the recipe's end; yields the number of steps done, and tells a `log` of some."""
-    with trange(run.step, run.recipe.steps, initial=run.step, total=run.recipe.steps,
-                disable=not progress, desc=run.recipe.name, leave=False) as bar:  # fmt: skip
+    """Train on, step by step, to the recipe's end; yields the number of steps done, and tells a `log` of some.
+
+    Raises `SalonError` that says at which step what broke.
+    """
+    r = run.recipe
+    with trange(run.step, r.steps, initial=run.step, total=r.steps,
+                disable=not progress, desc=r.name, leave=False) as bar:  # fmt: skip
         for _ in bar:
             before = time.perf_counter()
-            terms = train_step(run, data)
+            try:
+                terms = train_step(run, data)
+            except SalonError as error:
+                raise SalonError(f"Step {run.step} of recipe {r.name}, seed {r.seed}: {error}") from None
             run.seconds += time.perf_counter() - before
             if run.step % LOG_EVERY == 0:
                 run.history.append({"step": run.step} | terms)
@@ -278,90 +135,67 @@ def fit(run: Run, data: TrainSet, progress: bool = True, log: Log | None = None)
             yield run.step
 
 
-def fit_variances_afterwards(run: Run, data: TrainSet, steps: int = 250) -> None:
-    """The last step of section 3.5: variances on augmented training pictures, everything else frozen."""
-    g = torch.Generator().manual_seed(run.recipe.seed)
-    first = data.first(min(run.recipe.people, 300))
-    straight, turned, labels = first.batch(torch.arange(len(first)))
-    images, _ = augment(straight, turned, g, 0.3)
-    fit_variances(run.recogniser, images.expand(-1, 3, -1, -1), labels, steps=steps, seed=run.recipe.seed)
-
-
 def train(
     recipe: Recipe, out: str | Path | None = None, resume: bool = False, progress: bool = True,
-    data: TrainSet | None = None, variances: bool = True, compile: bool = False, device: str = "cpu",
-    devices: int = 1, precision: str = "32-true", log: Log | None = None,
+    data: TrainSet | None = None, variances: bool = True, compile: bool = False, log: Log | None = None,
+    fabric: "Fabric | None" = None,
 ) -> Run:  # fmt: skip
     """Train by a recipe, then fit the variances; with `out`, save there every 100 steps, so that a kill loses little.
 
     `resume` goes on from `out` and ends as the unbroken run would have; a finished run is handed back. `compile`
-    takes a minute first and pays on a GPU; a small net on a CPU gains little. `device` is where the steps are done
-    ("cuda"), in `devices` processes that divide each batch; the run is handed back on the CPU. `log` is told the
-    losses. Raises `SalonError` if `out` holds a run of another recipe or on other faces, or one already while
-    `resume` is not set; if several processes have no `out` or cannot divide the batch; and as `processes` does.
+    takes a minute first and pays on a GPU; a small net on a CPU gains little. `log` is told the losses. `fabric`
+    (of `processes`) takes the steps elsewhere than in one process on the CPU, where the run is handed back; the first
+    of several alone writes and speaks, and has the variances. Raises `SalonError` if `out` holds a run of another
+    recipe or on other faces, or one already while `resume` is not set; and if processes cannot divide the batch.
     """
-    fabric = processes(device, devices, precision, recipe.batch)
+    fabric = fabric or processes()
     path = None if out is None else Path(out) / "model.safetensors"
-    _expect_room(path, resume, spawns(fabric))
-    if spawns(fabric):
-        data = data or train_data(recipe, progress)  # drawn once, and shared
-    launched = partial(_train, recipe=recipe, path=path, progress=progress, data=data, variances=variances,
-                       compile=compile, precision=precision, log=log)  # fmt: skip
-    # spawned processes leave the run in its checkpoint
-    return launch(fabric, launched) or train(
-        recipe, out, True, progress, data, variances, precision=precision
-    )
-
-
-def _train(
-    fabric: "Fabric", recipe: Recipe, path: Path | None, progress: bool, data: TrainSet | None, variances: bool,
-    compile: bool, precision: str, log: Log | None,
-) -> Run:  # fmt: skip
-    """What each process does; the first one alone speaks and writes."""
-    run, first = begin(recipe), fabric.is_global_zero
-    run.fabric, progress = fabric, progress and first  # type: ignore[misc]
+    _expect_possible(recipe, path, resume, fabric)
+    fabric.launch()
+    run, first = begin(recipe, fabric), fabric.is_global_zero
     run.source, run.licence = _origin(recipe, data)
-    run.to(fabric.device, PRECISIONS[precision])
     if path is not None and path.exists():
-        _resume(run, path)
-        if run.step == recipe.steps and (run.recogniser.variances_fitted or not variances):
-            run.to("cpu").recogniser.eval()
-            return run
+        restore(run, path)
+    if run.step == recipe.steps and (run.recogniser.variances_fitted or not variances):
+        run.to_cpu()
+        return run
     with fabric.rank_zero_first():  # who renders what the cache has not
-        data = data or train_data(recipe, progress)
-    share_batch_statistics(fabric, run.recogniser.backbone, run.recogniser.embedding_head)
+        data = data or train_data(recipe, progress and first)
     if compile:
-        for part in (run.recogniser, *run._parts().values()):
+        for part in (run.recogniser, *run.parts.values()):
             part.compile()
     if log is not None and first:
         log.start(run.history)
-    for step in fit(run, data, progress, log if first else None):
+    for step in fit(run, data, progress and first, log if first else None):
         if path is not None and first and step % SAVE_EVERY == 0:
             save(run, path)
-    run.to("cpu").recogniser.freeze_confidence(recipe.s0 if recipe.frozen >= 1 else None)
+    run.to_cpu()
+    run.recogniser.freeze_confidence(recipe.s0 if recipe.frozen >= 1 else None)
     if first:
         watch(run, data)
         if variances and not run.recogniser.variances_fitted:
             fit_variances_afterwards(run, data)
         if path is not None:
             save(run, path)
-    run.recogniser.eval()
     return run
 
 
-def _expect_room(path: Path | None, resume: bool, wanted: bool) -> None:
-    if path is None and wanted:
-        raise SalonError("Several devices came without a folder; expected `out`, where they leave the model.")
+def _expect_possible(recipe: Recipe, path: Path | None, resume: bool, fabric: "Fabric") -> None:
     if path is not None and path.exists() and not resume:
         raise SalonError(
             f"{path} exists already; add --resume to go on with it, or choose another folder with --out."
+        )
+    if recipe.batch % fabric.world_size:
+        raise SalonError(
+            f"{fabric.world_size} processes came for batches of {recipe.batch}; expected a number that divides them. "
+            "Ask for another number of devices, or change the recipe's batch."
         )
 
 
 def _origin(recipe: Recipe, data: TrainSet | None) -> tuple[str, str]:
     """What the card will say of faces and licence: where weights start from some not to be shared, so are they."""
     seen = TrainSet if data is None else data
-    card = checkpoints.read_card(_model_path(recipe.start)) if recipe.start else {}
+    card = checkpoints.read_card(model_path(recipe.start)) if recipe.start else {}
     started = card.get("trained_on", seen.source)
     if started in (TrainSet.source, seen.source):
         return seen.source, seen.licence
@@ -374,10 +208,8 @@ def train_data(recipe: Recipe, progress: bool = True) -> TrainSet:
     data = train_set(r.people, r.images, r.size + r.border, r.yaw, "train", progress, r.turned, r.colour)
     if not r.mined:
         return data
-    labels = attributes.mined_labels(
-        attributes.load_attributes(_model_path(r.mined)), data.batch(torch.arange(len(data)))[0]
-    )
-    return replace(data, attributes=labels)
+    model, straight = attributes.load_attributes(model_path(r.mined)), data.batch(torch.arange(len(data)))[0]
+    return replace(data, attributes=attributes.mined_labels(model, straight))
 
 
 def watch(run: Run, data: TrainSet, pictures: int = 1024) -> None:
@@ -387,55 +219,34 @@ def watch(run: Run, data: TrainSet, pictures: int = 1024) -> None:
     """
     first = data.first(max(2, pictures * run.recipe.people // len(data)))
     straight, _, labels = first.batch(torch.arange(len(first)))
-    cosines = impostor_cosine(embed(run.recogniser, straight.expand(-1, 3, -1, -1)), labels)
+    cosines = impostor_cosine(embed(run.recogniser, straight), labels)
     run.impostor_cosine = [round(c, 3) for c in cosines.tolist()]
     constant = [k for k, c in enumerate(run.impostor_cosine) if c > CONSTANT]
     if constant:
         tqdm.write(say("train.constant", which=", ".join(map(str, constant)), limit=CONSTANT))
 
 
-def fingerprint(recipe: Recipe) -> str:
-    """Tells recipes apart, and the models that they name; a field at its default, as every new one, leaves no trace."""
-    given = {f.name: getattr(recipe, f.name) for f in fields(recipe) if getattr(recipe, f.name) != f.default}
-    for part in ("start", "mined"):
-        if given.get(part):
-            given[part] = hashlib.sha256(_model_path(given[part]).read_bytes()).hexdigest()
-    return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16]
+def fit_variances_afterwards(run: Run, data: TrainSet, steps: int = 250) -> None:
+    """The last step of section 3.5: variances on pictures that are spoilt as in training, everything else frozen."""
+    first, seed = data.first(min(run.recipe.people, 300)), run.recipe.seed
+    g = torch.Generator().manual_seed(seed)
+    images, labels, _ = draw_batch(for_variances(run.recipe), first, g, torch.arange(len(first)))
+    fit_variances(run.recogniser, images, labels, steps=steps, seed=seed)
 
 
-def trained_by(card: dict, recipe: Recipe) -> bool:
-    """Whether a checkpoint's card tells of this recipe, field by field, and of faces drawn as they are now."""
-    return card.get("fingerprint") == fingerprint(recipe) and card.get("generator") == GENERATOR_VERSION
+def trained(
+    recipe: Recipe, label: str, data: TrainSet | None = None, variances: bool = True, progress: bool = True,
+    device: str = "cpu",
+) -> tuple[Recogniser, Path]:  # fmt: skip
+    """The model of a recipe and its file, from the cache, or trained now (on `data`, if given) and kept there."""
+    path = cached_run(recipe, label)
+    train(recipe, path.parent, True, progress, data, variances, fabric=processes(device))
+    return checkpoints.load(path)[0], path
 
 
-def _resume(run: Run, path: Path) -> None:
-    saved, card = checkpoints.load(path)
-    if not trained_by(card, run.recipe):
-        raise SalonError(
-            f"{path} was trained by another recipe ({card.get('recipe', {}).get('name', 'unknown')}); expected the "
-            f"one asked for ({run.recipe.name}), field by field. Use the same options, or another folder with --out."
-        )
-    if card.get("trained_on") != run.source:
-        raise SalonError(
-            f"{path} was trained on {card.get('trained_on', 'unknown faces')}; expected {run.source}. Use the same "
-            "faces, or another folder with --out."
-        )
-    run.recogniser.load_state_dict(saved.state_dict())
-    run.restore(checkpoints.load_training(path))
-    run.history, run.impostor_cosine = card["history"], card.get("impostor_cosine", [])
-    run.seconds = card.get("seconds", 0.0)
-
-
-def save(run: Run, path: str | Path, training: bool = True, **card: object) -> dict:
-    """Write the run's checkpoint with its card; without `training`, only prototypes are kept beside the weights."""
-    facts = {
-        "recipe": asdict(run.recipe), "seed": run.recipe.seed, "step": run.step, "generator": GENERATOR_VERSION,
-        "trained_on": run.source, "licence": run.licence, "fingerprint": fingerprint(run.recipe),
-        "impostor_cosine": run.impostor_cosine,
-    }  # fmt: skip
-    extra = run.tensors()
-    if not training:
-        extra = {name: x for name, x in extra.items() if name in ("criterion.prototypes", "masks")}
-    else:
-        facts |= {"history": run.history, "seconds": round(run.seconds, 1)}
-    return checkpoints.save(path, run.recogniser, facts | card, extra)
+def cached_run(recipe: Recipe, label: str) -> Path:
+    """Where the cache keeps a run; one of another recipe, or of other faces, is thrown away."""
+    path = cache_path("runs", f"{label}-seed{recipe.seed}", "model.safetensors")
+    if path.exists() and not trained_by(checkpoints.read_card(path), recipe):
+        path.unlink()
+    return path

@@ -46,6 +46,9 @@ class Recipe:
     probability: float = 0.0  # of each of the three variations
     strength: float = 1.0
     camera: bool = False  # framing, contrast and noise as snapshots have them
+    variances_on: str = (
+        "training"  # variances are fitted on pictures as in training, or "augmented": on `AUGMENTED`
+    )
     # the descent
     steps: int = 600
     batch: int = 96
@@ -59,15 +62,24 @@ class Recipe:
         return "\n".join([f"recipe {self.name}", *(f"{x:40}# {tag}" if tag else x for x, tag in lines)])
 
 
-_AUGMENTED: dict[str, Any] = {"start": "start", "probability": 0.3, "steps": 400}
+# What all variances that are stored or shipped were fitted on, however the rest was trained.
+AUGMENTED: dict[str, Any] = {
+    "variations": "graded",
+    "probability": 0.3,
+    "strength": 1.0,
+    "camera": False,
+    "border": 0,
+}
+_STORED: dict[str, Any] = {"variances_on": "augmented"}
+_TUNED: dict[str, Any] = {"start": "start", "probability": 0.3, "steps": 400} | _STORED
 # From here on for real faces too: more people, framed and lit as snapshots are.
-_SNAPSHOTS: dict[str, Any] = {"people": 1500, "images": 8, "yaw": 30.0, "camera": True}
+_SNAPSHOTS: dict[str, Any] = {"people": 1500, "images": 8, "yaw": 30.0, "camera": True} | _STORED
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("start", steps=1200, lr=0.1),
-        Recipe("cosface", **_AUGMENTED),
-        Recipe("confidence", loss="confidence", margin=8.0, **_AUGMENTED),
+        Recipe("start", steps=1200, lr=0.1, **_STORED),
+        Recipe("cosface", **_TUNED),
+        Recipe("confidence", loss="confidence", margin=8.0, **_TUNED),
         Recipe("photo", start="start", scale=24.0, margin=0.25, steps=700, lr=0.1, **_SNAPSHOTS),
         Recipe("lecture", start="photo", loss="confidence", margin=8.0, K=8, d=16, probability=0.3, decorrelate=0.5,
                steps=2000, **_SNAPSHOTS),
@@ -78,7 +90,7 @@ RECIPES = {
                normalise="fixed", backbone="resnet101", K=16, d=32, loss="confidence", margin=30.0, s0=64.0,
                regularise=0.001, decorrelate=2.0, adversary=2.0, variations="recalled", probability=0.3,
                steps=27 * 10_000 * 20 // 256, batch=256, lr=0.1),
-        Recipe("tiny", people=12, images=4, size=32, d=16, width=0.5, steps=12, batch=16),
+        Recipe("tiny", people=12, images=4, size=32, d=16, width=0.5, steps=12, batch=16, **_STORED),
     )
 }  # fmt: skip
 
@@ -96,7 +108,7 @@ PAPER = {
     "mined": "ours: none; the paper: smiling, young, gender, as recalled", "variations": "as recalled",
     "probability": "as recalled", "steps": "as recalled: 27 epochs", "batch": "ours", "lr": "ours",
     "weight_decay": "ours", "frozen": "ours", "confidence_lr": "ours", "spread": "ours", "strength": "ours",
-    "camera": "ours: none",
+    "camera": "ours: none", "variances_on": "ours",
 }  # fmt: skip
 
 
@@ -110,3 +122,13 @@ def recipe(name: str, **changes: object) -> Recipe:
             f"A recipe has no {', '.join(sorted(unknown))}; `print(recipe({name!r}))` shows its fields."
         )
     return replace(RECIPES[name], **changes)  # type: ignore[arg-type]
+
+
+def for_variances(recipe: Recipe) -> Recipe:
+    """The recipe by which the pictures are spoilt that its variances are fitted on.
+
+    Raises `SalonError` for a `variances_on` that is not known.
+    """
+    if recipe.variances_on not in ("training", "augmented"):
+        raise SalonError(f"variances_on = {recipe.variances_on!r} came; expected 'training' or 'augmented'.")
+    return replace(recipe, **AUGMENTED) if recipe.variances_on == "augmented" else recipe

@@ -1,0 +1,210 @@
+"""A training under way: what it holds, how it begins, and how it is kept in a checkpoint and goes on."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from salon.faces.people import GENERATOR_VERSION
+from salon.faces.variations import VARIATIONS
+from salon.model.decorrelation import Discriminator, variation_masks
+from salon.model.embedding import Embedding, InputSpec
+from salon.model.losses import ConfidenceLoss, CosFace
+from salon.model.network import Recogniser
+from salon.paths import data_path
+from salon.training import attributes, checkpoints
+from salon.training.data import TrainSet
+from salon.training.fabric import processes, share_batch_statistics
+from salon.training.recipes import AUGMENTED, Recipe, for_variances
+from salon.words import SalonError
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+class Network(nn.Module):
+    """What learns by (14), as one module: the recogniser with its criterion."""
+
+    def __init__(self, recogniser: Recogniser, criterion: nn.Module) -> None:
+        super().__init__()
+        self.recogniser, self.criterion = recogniser, criterion
+
+    def forward(self, images: Tensor, labels: Tensor) -> tuple[Embedding, dict[str, Tensor]]:
+        """Embedding of images [B, 1 or 3, H, W] and the criterion's terms, each [B]."""
+        embedding = self.recogniser(images)
+        return embedding, self.criterion(embedding, labels)
+
+
+@dataclass
+class Run:
+    """The recogniser, the criterion, and what decorrelation needs; `history` has the losses."""
+
+    recipe: Recipe
+    fabric: "Fabric"  # the processes that take the steps
+    recogniser: Recogniser
+    criterion: CosFace | ConfidenceLoss
+    masks: Tensor | None = None  # the last two only where the recipe decorrelates
+    discriminator: Discriminator | None = None
+    history: list[dict[str, Any]] = field(default_factory=list)
+    step: int = 0
+    seconds: float = 0.0  # spent in steps
+    impostor_cosine: list[float] = field(default_factory=list)  # of each sub-embedding, after the last step
+    source: str = TrainSet.source  # of the faces
+    licence: str = TrainSet.licence  # of the weights
+
+    def __post_init__(self) -> None:
+        r, fabric, slow = self.recipe, self.fabric, self.recogniser.confidence_head
+        slow.requires_grad_(r.loss == "confidence")  # CosFace has a scale of its own
+        share_batch_statistics(fabric, self.recogniser.backbone, self.recogniser.embedding_head)
+        # the same weights, called so that the gradients become those of all processes
+        self.network = fabric.setup_module(Network(self.recogniser, self.criterion))
+        fast = [*self.recogniser.backbone.parameters(), *self.recogniser.embedding_head.parameters()]
+        groups = [{"params": [*fast, *self.criterion.parameters()], "share": 1.0},
+                  {"params": [*slow.parameters()], "share": r.confidence_lr, "weight_decay": 0.0}]  # fmt: skip
+        self.optimiser = torch.optim.SGD(
+            groups, r.lr, momentum=0.9, nesterov=True, weight_decay=r.weight_decay
+        )
+        self.parts: dict[str, nn.Module] = {
+            "criterion": self.criterion
+        }  # what has weights beside the recogniser
+        self.optimisers: dict[str, torch.optim.Optimizer] = {"optimiser": self.optimiser}
+        if self.discriminator is not None:
+            self.discriminator.to(self.recogniser.confidence_scale)  # its device and precision
+            self.opponent = torch.optim.Adam(self.discriminator.parameters(), lr=r.opponent_lr)
+            self.parts["discriminator"], self.optimisers["opponent"] = self.discriminator, self.opponent
+
+    def to_cpu(self) -> None:
+        """Bring back everything that has weights; the optimisers' memories stay, for steps are over."""
+        for part in (self.recogniser, *self.parts.values()):
+            part.to("cpu").eval()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What resuming needs beside the weights: prototypes, discriminator, masks, the optimisers' memories."""
+        state = {"step": torch.tensor(self.step)} | ({} if self.masks is None else {"masks": self.masks})
+        for name, part in self.parts.items():
+            state |= {f"{name}.{k}": v for k, v in part.state_dict().items()}
+        for name, optimiser in self.optimisers.items():
+            for i, memory in optimiser.state_dict()["state"].items():
+                state |= {f"{name}.{i}.{k}": torch.as_tensor(v) for k, v in memory.items() if v is not None}
+        return state
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on from what `tensors` gave; the optimisers' memories are matched by number."""
+        for name, part in self.parts.items():
+            part.load_state_dict({k: state[f"{name}.{k}"] for k in part.state_dict()})
+        for name, optimiser in self.optimisers.items():
+            memories: dict[int, dict[str, Tensor]] = {}
+            for key, value in state.items():
+                if key.startswith(f"{name}."):
+                    _, index, entry = key.split(".", 2)
+                    memories.setdefault(int(index), {})[entry] = value
+            optimiser.load_state_dict(optimiser.state_dict() | {"state": memories})
+        self.masks, self.step = state.get("masks"), int(state["step"])
+
+
+def begin(recipe: Recipe, fabric: "Fabric | None" = None) -> Run:
+    """A run at step 0: new weights, or those of `recipe.start` with its prototypes where the people are the same."""
+    torch.manual_seed(recipe.seed)
+    r, fabric = recipe, fabric or processes()
+    recogniser = Recogniser(
+        InputSpec(r.size, r.border, r.colour, r.normalise, flip=True), r.K, r.d, r.backbone, r.width, r.spread
+    )
+    criterion = _criterion(r)
+    if r.start:
+        _start_from(model_path(r.start), recogniser, criterion)
+    recogniser.set_confidence(r.s0)
+    if not r.decorrelate:
+        return Run(r, fabric, recogniser, criterion)
+    mined = attributes.load_attributes(model_path(r.mined)).names if r.mined else ()
+    M = len(VARIATIONS) + len(mined)
+    masks = variation_masks(M, r.K, torch.Generator().manual_seed(r.seed))
+    return Run(r, fabric, recogniser, criterion, masks, Discriminator(r.K, r.d, M))
+
+
+def _criterion(recipe: Recipe) -> CosFace | ConfidenceLoss:
+    if recipe.loss == "cosface":
+        return CosFace(recipe.people, recipe.K, recipe.d, recipe.scale, recipe.margin)
+    if recipe.loss == "confidence":
+        return ConfidenceLoss(recipe.people, recipe.K, recipe.d, recipe.margin, recipe.regularise)
+    raise SalonError(f"The loss {recipe.loss!r} is not known; expected 'cosface' or 'confidence'.")
+
+
+def model_path(name: str) -> Path:
+    """A path as it is, or a shipped model by its name."""
+    return Path(name) if name.endswith(".safetensors") else data_path("models", f"{name}.safetensors")
+
+
+def _start_from(path: Path, recogniser: Recogniser, criterion: CosFace | ConfidenceLoss) -> None:
+    """Take over weights, and the prototypes of as many people as both know; sub-embeddings split what was whole."""
+    source, _ = checkpoints.load(path)
+    both = (source, recogniser)
+    came, wanted = (f"{m.K * m.d} features, width {m.config['width']:g}, {m.spec.size} px" for m in both)
+    if came != wanted:
+        raise SalonError(f"{path} has {came}; the recipe wants {wanted}. Change the recipe or the start.")
+    for part in ("backbone", "embedding_head"):
+        getattr(recogniser, part).load_state_dict(getattr(source, part).state_dict())
+    known, own = checkpoints.load_training(path).get("criterion.prototypes"), criterion.prototypes
+    if known is not None and len(known) >= len(own):
+        own.data.copy_(known[: len(own)].reshape(own.shape))
+
+
+def recipe_fingerprint(recipe: Recipe) -> str:
+    """Tells recipes apart, and the models that they name; a field at its default, as every new one, leaves no trace.
+
+    Nor does what variances are fitted on, where it is what it was before recipes could say so.
+    """
+    given = {f.name: getattr(recipe, f.name) for f in fields(recipe) if getattr(recipe, f.name) != f.default}
+    for part in ("start", "mined"):
+        if given.get(part):
+            given[part] = hashlib.sha256(model_path(given[part]).read_bytes()).hexdigest()
+    fitted = for_variances(recipe)
+    if all(getattr(fitted, name) == value for name, value in AUGMENTED.items()):
+        given.pop("variances_on", None)
+    else:
+        given["variances_on"] = recipe.variances_on
+    return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def trained_by(card: dict, recipe: Recipe) -> bool:
+    """Whether a checkpoint's card tells of this recipe, field by field, and of faces drawn as they are now."""
+    return (
+        card.get("fingerprint") == recipe_fingerprint(recipe) and card.get("generator") == GENERATOR_VERSION
+    )
+
+
+def restore(run: Run, path: Path) -> None:
+    """Go on with the run that `save` left; raises `SalonError` for one of another recipe or on other faces."""
+    saved, card = checkpoints.load(path)
+    if not trained_by(card, run.recipe):
+        raise SalonError(
+            f"{path} was trained by another recipe ({card.get('recipe', {}).get('name', 'unknown')}); expected the "
+            f"one asked for ({run.recipe.name}), field by field. Use the same options, or another folder with --out."
+        )
+    if card.get("trained_on") != run.source:
+        raise SalonError(
+            f"{path} was trained on {card.get('trained_on', 'unknown faces')}; expected {run.source}. Use the same "
+            "faces, or another folder with --out."
+        )
+    run.recogniser.load_state_dict(saved.state_dict())
+    run.restore(checkpoints.load_training(path))
+    run.history, run.impostor_cosine = card["history"], card.get("impostor_cosine", [])
+    run.seconds = card.get("seconds", 0.0)
+
+
+def save(run: Run, path: str | Path, training: bool = True, **card: object) -> dict:
+    """Write the run's checkpoint with its card; without `training`, only prototypes are kept beside the weights."""
+    facts = {
+        "recipe": asdict(run.recipe), "seed": run.recipe.seed, "step": run.step, "generator": GENERATOR_VERSION,
+        "trained_on": run.source, "licence": run.licence, "fingerprint": recipe_fingerprint(run.recipe),
+        "impostor_cosine": run.impostor_cosine,
+    }  # fmt: skip
+    extra = run.tensors()
+    if not training:
+        extra = {name: x for name, x in extra.items() if name in ("criterion.prototypes", "masks")}
+    else:
+        facts |= {"history": run.history, "seconds": round(run.seconds, 1)}
+    return checkpoints.save(path, run.recogniser, facts | card, extra)
