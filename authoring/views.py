@@ -4,6 +4,8 @@ from pathlib import Path
 
 import torch
 
+from authoring.test_people import write_sheet
+from experiments.glyphs import glyph_sheet
 from salon.evaluation.people import TEST_IMAGES, test_benchmark
 from salon.evaluation.probes import varied_embedding
 from salon.figures.explorer import ConfidenceTable
@@ -20,6 +22,13 @@ def write_explorer_table() -> Path:
     path = data_root() / "views" / "explorer.npz"
     path.parent.mkdir(exist_ok=True)
     ConfidenceTable.of(live_explorer().look).save(path)
+    return path
+
+
+def write_characters() -> Path:
+    """Three printed characters under each of the conditions, as the notebooks show them; without loss."""
+    path = data_root() / "views" / "characters.webp"
+    write_sheet(glyph_sheet(3), path)
     return path
 
 

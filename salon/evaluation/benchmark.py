@@ -70,12 +70,11 @@ def measures(
     genuine, impostor = genuine_and_impostor(scores, rows, columns)
     first = np.unique(columns.numpy(), return_index=True)[1]
     rank_1 = rank_k(scores[:, first].numpy(), rows.numpy(), columns[first].numpy(), k=1)
-    found = (
-        ("tar", tar_at_far(genuine, impostor, FAR), len(impostor), FAR),
-        ("eer", equal_error_rate(genuine, impostor), len(impostor), None),
-        ("rank", rank_1, len(rows), 1),
-    )
-    return [row(condition, *one, matching) for one in found]
+    return [
+        row(condition, "tar", tar_at_far(genuine, impostor, FAR), len(impostor), FAR, matching),
+        row(condition, "eer", equal_error_rate(genuine, impostor), len(impostor), None, matching),
+        row(condition, "rank", rank_1, len(rows), 1, matching),
+    ]
 
 
 # How several images become one template, beside the condition that this is and how two templates are compared.

@@ -98,7 +98,8 @@ def verification(scores: NDArray, same: NDArray, fold: NDArray) -> dict:
 def pair_rows(measured: dict, condition: str, matching: str = "cosine") -> list[dict]:
     """The measures of `verification` as rows of a table, those that so few pairs allow."""
     n = measured["genuine_pairs"] + measured["impostor_pairs"]
-    found = {(name, None): measured[name] for name in ("accuracy", "accuracy_std", "eer")}
+    names: tuple[tuple[str, float | None], ...] = (("accuracy", None), ("accuracy_std", None), ("eer", None))
+    found = {(name, at): measured[name] for name, at in names}
     found |= {("tar", far): measured[f"tar_at_far_{far:g}"] for far in FARS}
     return [row(condition, metric, value, n, at, matching)
             for (metric, at), value in found.items() if value is not None]  # fmt: skip
