@@ -39,7 +39,7 @@ def readme_figure(table: pd.DataFrame) -> Figure:
     )
     left.tick_params(length=0)
     left.spines[:].set_visible(False)
-    draw_trade_off(right, table, pa=False, y="pose")
+    draw_trade_off(right, table, y="pose")
     right.set_title("one scale for all images, or a confidence for each")
     right.spines[["top", "right"]].set_visible(False)
     right.legend(frameon=False, loc="best")

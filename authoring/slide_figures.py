@@ -15,9 +15,9 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from authoring.picture import people_and_variations
-from salon.evaluation.benchmark import REJECTED, black_hole, evaluate_benchmark
+from salon.evaluation.benchmark import black_hole, evaluate_benchmark
 from salon.evaluation.people import CONDITIONS, test_benchmark
-from salon.evaluation.results import read_provenance, read_table
+from salon.evaluation.results import differences, labelled, read_provenance, read_table
 from salon.faces.people import sample_people, split_people
 from salon.faces.render import frontal_views, render, sample_views
 from salon.faces.variations import DEGRADE, VARIATIONS, degrade, pose_yaw
@@ -133,8 +133,7 @@ def live() -> Figure:
     for name, each in recipes.items():
         kept = cache_path("slides", f"{each.loss}-{each.steps}")
         recogniser = train(each, kept, resume=True, data=data, variances=False, progress=False).recogniser
-        told = {"configuration": name, "seed": 0, "split": "test", "pa": False}
-        rows += [row | told for row in evaluate_benchmark(recogniser, benchmark)]
+        rows += labelled(evaluate_benchmark(recogniser, benchmark), name)
     return _room_for_words(condition_figure(pd.DataFrame(rows), {name: name for name in recipes}))
 
 
@@ -187,9 +186,9 @@ def probes() -> Figure:
 
 def rivals() -> Figure:
     """C against its rivals, condition by condition (03, `stored-conditions`)."""
-    pairs = {f"C − {other}": (("C", False), (other, False)) for other in ("B", "C0", "C0*")}
+    pairs = [("C", other) for other in ("B", "C0", "C0*")]
     conditions = ("clean", "low_resolution", "occlusion", "pose", "mixed")
-    figure = difference_figure(read_table("ablation_lecture"), pairs, conditions)
+    figure = difference_figure(differences(read_table("ablation_lecture"), pairs, conditions))
     figure.axes[0].margins(y=0.3)
     for axis in figure.axes:
         axis.xaxis.set_major_locator(MaxNLocator(3, integer=True))
@@ -222,11 +221,11 @@ def degrades() -> Figure:
 def rejection() -> Figure:
     """The error of the mixed set as its worst images are left out (03, `reject`)."""
     curves = {
-        "B, length of the feature": (("B", False), "norm"), "B, variance": (("B", False), "variance"),
-        "E, confidence": (("E", False), "confidence"), "E, variance and (16)": (("E", True), "variance"),
-        "E, by chance": (("E", False), "chance"),
+        "B, length of the feature": ("B", "norm"), "B, variance": ("B", "variance"),
+        "E, confidence": ("E", "confidence"), "E, variance and (16)": ("E+16", "variance"),
+        "E, by chance": ("E", "chance"),
     }  # fmt: skip
-    return rejection_figure(read_table("ablation_lecture"), curves, REJECTED)
+    return rejection_figure(read_table("ablation_lecture"), curves)
 
 
 def rendered_people() -> Figure:

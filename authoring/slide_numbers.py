@@ -5,6 +5,7 @@
 {{ablation_lecture: C - B, mixed}}       +1.3 [0.6, 2.0]     points, 95 % interval over seeds
 {{by ablation_lecture: C - B, mixed}}    1.3                 the same to be spoken: by how much
 {{lfw: E, LFW-a unseen, accuracy}}                           another metric
+{{fairness: age: old, pose, rank@1}}                         and what it is measured at
 {{features_lecture: E, pose, probe_assigned - probe_unassigned}}    two metrics of one row
 """
 
@@ -14,7 +15,7 @@ from functools import cache
 import pandas as pd
 
 from salon.evaluation.intervals import Interval, t_interval
-from salon.evaluation.results import TAR, Row, by_seed, difference, read_table
+from salon.evaluation.results import by_seed, difference, read_table
 from salon.lecture.verdicts import points
 from salon.words import SalonError
 
@@ -54,12 +55,12 @@ def value(asked: str) -> str:
 def _measured(found: re.Match) -> float | Interval:
     """The mean of one row, or the interval of a difference: of two rows, or of two metrics of one."""
     table = _tested(found["table"])
-    one, condition, metric = _row(found["one"]), found["condition"], found["metric"] or TAR
+    one, condition, metric = found["one"], found["condition"], _measure(found["metric"] or "tar")
     if found["other"]:
-        return difference(table, one, _row(found["other"]), condition, metric)
-    values = by_seed(table, one, condition, metric)
+        return difference(table, one, found["other"], condition, **metric)
+    values = by_seed(table, one, condition, **metric)
     if found["less"]:
-        return t_interval(values - by_seed(table, one, condition, found["less"]))
+        return t_interval(values - by_seed(table, one, condition, **_measure(found["less"])))
     return float(values.mean())
 
 
@@ -70,5 +71,7 @@ def _tested(name: str) -> pd.DataFrame:
     return table[table.split == "test"]
 
 
-def _row(name: str) -> Row:
-    return name.removesuffix("+16"), name.endswith("+16")
+def _measure(asked: str) -> dict:
+    """A metric, and the point that stands after its @."""
+    metric, _, at = asked.partition("@")
+    return {"metric": metric} | ({"at": float(at)} if at else {})

@@ -5,13 +5,17 @@ from pathlib import Path
 import torch
 
 import salon
+from authoring.test_people import SHEET_COLUMNS
+from experiments.glyphs import glyph_sheet
 from salon.evaluation.people import TEST_IMAGES, test_benchmark
 from salon.evaluation.probes import varied_embedding
 from salon.faces.people import split_people
+from salon.faces.pixels import to_webp
 from salon.figures.explorer import ConfidenceTable
 from salon.figures.umap import feature_views
 from salon.paths import data_path, data_root
 from salon.training import checkpoints
+from salon.training.checkpoints import write_whole
 from salon.widgets.explorer import ConfidenceExplorer
 
 SHOWN_PEOPLE = 120  # of the map: 480 points
@@ -23,6 +27,13 @@ def write_explorer_table() -> Path:
     path.parent.mkdir(exist_ok=True)
     explorer = ConfidenceExplorer.live(salon.load("lecture"), split_people("test", 8)[7])
     ConfidenceTable.of(explorer.look).save(path)
+    return path
+
+
+def write_characters() -> Path:
+    """Three printed characters under each of the conditions, as the notebooks show them; without loss."""
+    path = data_root() / "views" / "characters.webp"
+    write_whole(path, to_webp(glyph_sheet(3), SHEET_COLUMNS, lossless=True))
     return path
 
 

@@ -1,21 +1,17 @@
 """Every step of the paper beside the one before: each row tuned on validation people, tested once, seed by seed."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from itertools import product
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
+from experiments.rows import Setting, Settings, tuned, work
 from salon.evaluation.benchmark import (
-    FAR,
     clean_and_mixed,
     evaluate_benchmark,
     evaluate_identification,
@@ -33,7 +29,7 @@ from salon.evaluation.people import (
     test_benchmark,
     validation_benchmark,
 )
-from salon.evaluation.results import write_table
+from salon.evaluation.results import FAR, SUFFIX, labelled, write_table
 from salon.model.network import Recogniser, embed
 from salon.training import checkpoints
 from salon.training.data import RENDERED
@@ -47,9 +43,7 @@ WEAK = 0.6  # the second strength of augmentation, beside 1: nothing hopeless in
 WEAK_CURVE = (8, 12, 28)
 RESAMPLES = 200
 CRITERION = "the sum of clean and mixed TAR@FAR=1e-3 on validation people, mean over the seeds tuned on"
-Setting = dict[str, Any]
 Cell = tuple[str, int]  # a row and a seed
-Work = Callable[[Callable, list, str], list]
 
 # What each row may be, six tries each; rows of the same choice share what they have in common.
 CANDIDATES: dict[str, list[Setting]] = {
@@ -115,9 +109,7 @@ def start_recipe(scale: Scale, seed: int) -> Recipe:
     return recipe("start", seed=seed, d=scale.D, **kept, **(scale.start or {}))
 
 
-def row_recipe(
-    scale: Scale, row: str, seed: int, chosen: Mapping[str, Setting], strength: float = 1.0
-) -> Recipe:
+def row_recipe(scale: Scale, row: str, seed: int, chosen: Settings, strength: float = 1.0) -> Recipe:
     """The recipe of a row, given what was chosen for the rows before it ("CosFace s=8": a point of the curve)."""
     if row == "start":
         return start_recipe(scale, seed)
@@ -127,9 +119,7 @@ def row_recipe(
     return recipe(loss, **common | {"strength": strength, "probability": 0.3} | setting)
 
 
-def _setting(
-    scale: Scale, row: str, seed: int, chosen: Mapping[str, Setting], strength: float
-) -> tuple[str, Setting]:
+def _setting(scale: Scale, row: str, seed: int, chosen: Settings, strength: float) -> tuple[str, Setting]:
     """The loss of a row and all that is its own."""
     if row in ("A", "B"):
         return "cosface", chosen[row] | ({"probability": 0.0} if row == "A" else {})
@@ -172,53 +162,24 @@ def train_run(made: Recipe, variances: bool = False) -> Recogniser:
     return trained(made, label, variances=variances, progress=False, device=device)[0]
 
 
-# --- training, as many runs at a time as there are processes
+# --- training
 
 
-@contextmanager
-def workers(jobs: int) -> Iterator[Work]:
-    """A `map` with a bar over `jobs` processes of one thread each (1: this process); an interrupt ends them all."""
-
-    def counted(done: Iterable, items: list, what: str) -> list:
-        return list(tqdm(done, total=len(items), desc=what, unit=" runs"))
-
-    if jobs == 1:
-        yield lambda function, items, what: counted(map(function, items), items, what)
-        return
-    with get_context("spawn").Pool(jobs, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        yield lambda function, items, what: counted(pool.imap(function, items), items, what)
-        pool.close()
-        pool.join()
-
-
-def tune(scale: Scale, work: Work) -> tuple[dict[str, Setting], dict[str, list]]:
+def tune(scale: Scale, jobs: int) -> tuple[dict[str, Setting], dict[str, list]]:
     """Each row's best setting on validation people, after those that it builds on; and every sum that was seen."""
     if scale.start is not None:
-        work(
-            partial(train_run, variances=True),
-            [start_recipe(scale, seed) for seed in scale.seeds],
-            "clean starts",
-        )
-    chosen: dict[str, Setting] = {}
-    seen: dict[str, list] = {}
-    for rows in (("A", "B", "C"), ("C0*", "D"), ("E",)):
-        tries = [(row, setting) for row in rows for setting in scale.candidates[row]]
-        made = [row_recipe(scale, row, seed, chosen | {row: setting})
-                for row, setting in tries for seed in scale.tuned_on]  # fmt: skip
-        sums = work(partial(_clean_and_mixed, scale), made, f"tuning {', '.join(rows)}")
-        means = torch.tensor(sums).view(len(tries), -1).mean(1).tolist()
-        for (row, setting), mean in zip(tries, means, strict=True):
-            seen.setdefault(row, []).append((setting, round(mean, 2)))
-        chosen |= {row: max(seen[row], key=lambda pair: pair[1])[0] for row in rows}
-    return chosen, seen
+        starts = [start_recipe(scale, seed) for seed in scale.seeds]
+        work(partial(train_run, variances=True), starts, "clean starts", jobs)
+    stages = ("A", "B", "C"), ("C0*", "D"), ("E",)
+    return tuned(stages, scale.candidates, scale.tuned_on, partial(_clean_and_mixed, scale), jobs)
 
 
-def _clean_and_mixed(scale: Scale, made: Recipe) -> float:
+def _clean_and_mixed(scale: Scale, run: tuple[str, int, Settings]) -> float:
     """Clean plus mixed TAR of a run on validation people, in percent."""
-    return clean_and_mixed(train_run(made), pictures(scale, "validation"))
+    return clean_and_mixed(train_run(row_recipe(scale, *run)), pictures(scale, "validation"))
 
 
-def train_rows(scale: Scale, strength: float, chosen: dict[str, Setting], work: Work) -> dict[Cell, Recipe]:
+def train_rows(scale: Scale, strength: float, chosen: Settings, jobs: int) -> dict[Cell, Recipe]:
     """Train every row of every seed that the tuning did not; C first, at whose mean C0 is frozen."""
     for rows in (["C"], rows_at(scale, strength)):
         made = {
@@ -227,7 +188,7 @@ def train_rows(scale: Scale, strength: float, chosen: dict[str, Setting], work: 
             for seed in scale.seeds
         }
         train = partial(train_run, variances=strength == 1)
-        work(train, list(dict.fromkeys(made.values())), f"training, strength {strength:g}")
+        work(train, dict.fromkeys(made.values()), f"training, strength {strength:g}", jobs)
     return made
 
 
@@ -248,7 +209,7 @@ def _pictures(split: str, people: tuple[int, int] | None, size: int) -> Benchmar
     return remembering(made if size <= RENDERED else made.redrawn(size))
 
 
-def measured(scale: Scale, job: tuple[Recipe, bool]) -> tuple[list[dict], dict[tuple[str, bool], NDArray]]:
+def measured(scale: Scale, job: tuple[Recipe, bool]) -> tuple[list[dict], dict[tuple[str, str], NDArray]]:
     """Rows of a run on test people; and TAR, clean and mixed, under people drawn anew, [resamples] each.
 
     The job is its recipe, and whether to measure everything, or, of a point of the curve, the core conditions only.
@@ -260,16 +221,8 @@ def measured(scale: Scale, job: tuple[Recipe, bool]) -> tuple[list[dict], dict[t
     if everything:
         rows += evaluate_templates(model, benchmark) + evaluate_rejection(model, benchmark)
         rows += evaluate_identification(model, benchmark, pictures(scale, "validation").straight)
-    common = [_tidy(row) for row in rows]
-    return common, {(c, way == "likelihood"): _resampled(model, benchmark, c, way)
-                    for c in ("clean", "mixed") for way in ways}  # fmt: skip
-
-
-def _tidy(row: dict) -> dict:
-    """A row of `evaluate_…` with pa for matching; pooling that is not plain stands in the condition's name."""
-    way = row.pop("matching")
-    pooled = f"templates_by_{way}" if way in ("confidence", "variance") else row["condition"]
-    return row | {"condition": pooled, "pa": way == "likelihood"}
+    return rows, {(condition, way): _resampled(model, benchmark, condition, way)
+                  for condition in ("clean", "mixed") for way in ways}  # fmt: skip
 
 
 def _resampled(model: Recogniser, benchmark: Benchmark, condition: str, way: str) -> NDArray:
@@ -289,27 +242,26 @@ def reproduce_ablation(size: str = "lecture", jobs: int = 2) -> Path:
     A weaker strength of augmentation gets a table of its own.
     """
     scale = SCALES[size]
-    with workers(jobs) as work:
-        chosen, seen = tune(scale, work)
-        notes = {
-            "chosen": chosen,
-            "tried_on_validation": seen,
-            "criterion": CRITERION,
-            "tuned_on": scale.tuned_on,
-        }
-        paths = [_table(scale, strength, chosen, notes, work) for strength in scale.strengths]
+    chosen, seen = tune(scale, jobs)
+    notes = {
+        "chosen": chosen,
+        "tried_on_validation": seen,
+        "criterion": CRITERION,
+        "tuned_on": scale.tuned_on,
+    }
+    paths = [_table(scale, strength, chosen, notes, jobs) for strength in scale.strengths]
     return paths[0]
 
 
-def _table(scale: Scale, strength: float, chosen: dict, notes: dict, work: Work) -> Path:
+def _table(scale: Scale, strength: float, chosen: Settings, notes: dict, jobs: int) -> Path:
     """Train, measure and write all rows at one strength of augmentation."""
-    recipes = train_rows(scale, strength, chosen, work)
+    recipes = train_rows(scale, strength, chosen, jobs)
     whole = {made for (row, _), made in recipes.items() if strength == 1 and row in ROWS}
     tasks = {made: (made, made in whole) for made in recipes.values()}
-    found = dict(zip(tasks, work(partial(measured, scale), list(tasks.values()), "measuring"), strict=True))
+    found = dict(zip(tasks, work(partial(measured, scale), tasks.values(), "measuring", jobs), strict=True))
     experiment = "ablation" if strength == 1 else f"ablation_strength_{strength:g}"
-    rows = [{"experiment": experiment, "configuration": row, "seed": seed, "split": "test"} | one
-            for (row, seed), made in recipes.items() for one in found[made][0]]  # fmt: skip
+    rows = [one for (row, seed), made in recipes.items()
+            for one in labelled(found[made][0], row, experiment, seed)]  # fmt: skip
     start = "the clean start of the seed"  # and not a path
     printed = {
         row: str(replace(recipes[row, scale.seeds[0]], start=start)) for row in rows_at(scale, strength)
@@ -326,12 +278,13 @@ def _people_intervals(scale: Scale, strength: float, boot: dict) -> list[dict]:
     """95 % intervals over people of the mean over seeds, in percent: of each row, and of neighbours' differences."""
     rows, found = rows_at(scale, strength), []
     pairs = [(row, None) for row in rows] + [pair for pair in NEIGHBOURS if set(pair) <= set(rows)]
-    for (row, base), (condition, pa) in product(pairs, boot["C", scale.seeds[0]]):
-        mean = np.mean([boot[row, seed][condition, pa] for seed in scale.seeds], 0)
+    for (row, base), (condition, way) in product(pairs, boot["C", scale.seeds[0]]):
+        mean = np.mean([boot[row, seed][condition, way] for seed in scale.seeds], 0)
         if base is not None:
-            mean = mean - np.mean([boot[base, seed][condition, pa] for seed in scale.seeds], 0)
+            mean = mean - np.mean([boot[base, seed][condition, way] for seed in scale.seeds], 0)
         low, high = np.quantile(100 * mean, (0.025, 0.975))
-        found.append({"configuration": row, "minus": base, "condition": condition, "pa": pa,
+        suffix = SUFFIX[way]
+        found.append({"configuration": row + suffix, "minus": base and base + suffix, "condition": condition,
                       "low": round(float(low), 2), "high": round(float(high), 2)})  # fmt: skip
     return found
 

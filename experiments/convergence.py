@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from experiments.ablation import workers
+from experiments.rows import work
 from salon.evaluation.benchmark import evaluate_benchmark
 from salon.evaluation.people import Benchmark, test_benchmark
-from salon.evaluation.results import write_table
+from salon.evaluation.results import labelled, row, write_table
 from salon.model.losses import identification_logits
 from salon.model.network import embed
 from salon.training.data import TrainSet
@@ -62,27 +62,22 @@ def watched(made: Recipe, data: TrainSet, benchmark: Benchmark) -> Iterator[dict
         if step not in MARKS:
             continue
         for condition, (pictures, labels) in shown.items():
-            value = training_accuracy(run, pictures, labels)
-            yield {"split": "train", "condition": condition, "metric": f"accuracy_at_step_{step}", "value": value,
-                   "n": len(labels)}  # fmt: skip
-        for row in evaluate_benchmark(run.recogniser, benchmark, ("clean", "mixed")):
-            if row["metric"] == "tar_at_far_0.001":
-                row |= {"split": "test", "metric": f"{row['metric']}_at_step_{step}"}
-                yield {name: x for name, x in row.items() if name != "matching"}
+            accuracy = training_accuracy(run, pictures, labels)
+            yield row(condition, "accuracy", accuracy, len(labels)) | {"split": "train", "step": step}
+        for found in evaluate_benchmark(run.recogniser, benchmark, ("clean", "mixed")):
+            if found["metric"] == "tar":
+                yield found | {"step": step}
 
 
 def _rows(job: tuple[str, int]) -> list[dict]:
-    row, seed = job
-    made = recipe_of(row, seed)
-    common = {"experiment": "convergence", "configuration": row, "pa": False, "seed": seed}
-    return [common | found for found in watched(made, train_data(made, progress=False), test_benchmark())]
+    made = recipe_of(*job)
+    found = watched(made, train_data(made, progress=False), test_benchmark())
+    return labelled(found, job[0], "convergence", job[1])
 
 
 def reproduce_convergence(jobs: int = 2) -> Path:
     """From scratch with and without augmentation: what is learned of training people, and of others, on the way."""
-    tasks = list(product(ROWS, SEEDS))
-    with workers(jobs) as work:
-        found = work(_rows, tasks, "from scratch")
+    found = work(_rows, product(ROWS, SEEDS), "from scratch", jobs)
     return write_table(
         "convergence", [row for rows in found for row in rows], "salon reproduce convergence", seeds=SEEDS,
         recipes={row: str(made) for row, made in ROWS.items()}, marks=MARKS, training_pictures=SHOWN,

@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from experiments.ablation import SCALES, Setting, pictures, row_recipe, run_of, train_run, workers
+from experiments.ablation import SCALES, pictures, row_recipe, run_of, train_run
+from experiments.rows import Setting, work
 from salon.evaluation.benchmark import black_hole, evaluate_benchmark
 from salon.evaluation.people import CONDITIONS, Benchmark
 from salon.evaluation.probes import linear_probe, probe_all, varied_embedding
-from salon.evaluation.results import read_provenance, write_table
+from salon.evaluation.results import labelled, read_provenance, row, write_table
 from salon.faces.people import TRAITS, split_people
 from salon.faces.render import frontal_views, render
 from salon.faces.variations import DEGRADE, VARIATIONS, degrade, pose_yaw
@@ -46,11 +47,10 @@ def reproduce_features(size: str = "lecture", jobs: int = 2) -> Path:
     names = dict.fromkeys((*SEPARATED, *CURVES, *HOLES))
     seeds = {name: scale.seeds[:3] if name in MORE else scale.seeds for name in names}
     made = {(name, seed): _recipe(size, name, seed, chosen) for name in names for seed in seeds[name]}
-    with workers(jobs) as work:
-        work(partial(train_run, variances=True), list(dict.fromkeys(made.values())), "training")
-        found = work(partial(_known, size), [(*key, one) for key, one in made.items()], "measuring")
-    rows = [{"experiment": "features", "configuration": name, "pa": False, "seed": seed, "split": "test"} | row
-            for (name, seed), known in zip(made, found, strict=True) for row in known]  # fmt: skip
+    work(partial(train_run, variances=True), dict.fromkeys(made.values()), "training", jobs)
+    found = work(partial(_known, size), [(*key, one) for key, one in made.items()], "measuring", jobs)
+    rows = [row for (name, seed), known in zip(made, found, strict=True)
+            for row in labelled(known, name, "features", seed)]  # fmt: skip
     return write_table(
         f"features_{size}", rows, f"salon reproduce features --scale {size}", chosen=chosen, constant_above=CONSTANT,
         probe="balanced accuracy of logistic regression, chance 0.5; half of the test people train, the others test it",
@@ -79,8 +79,7 @@ def _known(size: str, job: tuple[str, int, Recipe]) -> list[dict]:
     if name in ("D", "E", "E-λ2"):
         rows += factor_probes(model, benchmark)
     if name in MORE:  # the others' accuracy stands in the ablation
-        rows += [{key: x for key, x in row.items() if key != "matching"}
-                 for row in evaluate_benchmark(model, benchmark, CONDITIONS)]  # fmt: skip
+        rows += evaluate_benchmark(model, benchmark, CONDITIONS)
     if name in CURVES:
         rows += strength_curves(model)
     return rows + (hole_rows(model, benchmark) if name in HOLES else [])
@@ -105,21 +104,18 @@ def separation(model: Recogniser, benchmark: Benchmark, masks: Tensor, seed: int
         ("clean", "impostor_cosine_most", impostor_cosine(clean, benchmark.labels).max()),
         ("varied", "correlation", sub_embedding_correlation(varied, people.features, benchmark.labels)),
     ]
-    return [_row(condition, metric, value, len(images)) for condition, metric, value in found]
-
-
-def _row(condition: str, metric: str, value: float | Tensor, n: int) -> dict:
-    return {"condition": condition, "metric": metric, "value": round(float(value), 4), "n": n}
+    return [row(condition, metric, round(float(value), 4), len(images)) for condition, metric, value in found]
 
 
 def factor_probes(model: Recogniser, benchmark: Benchmark) -> list[dict]:
     """How well each factor of the generator is read from the whole embedding and from each sub-embedding alone."""
     embedding, labels = embed(model, benchmark.straight), benchmark.labels
-    parts = {"whole": embedding.flat} | {f"k{k}": embedding.features[:, k] for k in range(embedding.K)}
+    parts: dict[tuple[str, int | None], Tensor] = {("probe_whole", None): embedding.flat}
+    parts |= {("probe_part", k): embedding.features[:, k] for k in range(embedding.K)}
     return [
-        _row(name, f"probe_{part}", linear_probe(features, high, labels), len(labels))
+        row(name, metric, round(linear_probe(features, high, labels), 4), len(labels), k)
         for name, high in factors(benchmark)
-        for part, features in parts.items()
+        for (metric, k), features in parts.items()
     ]
 
 
@@ -148,10 +144,7 @@ def strength_curves(model: Recogniser) -> list[dict]:
             seen = embed(model, images)
             assert seen.variances is not None  # `train_run` fitted them
             means = {"confidence": seen.confidences.mean(), "variance": seen.variances.mean()}
-            rows += [
-                {"condition": name, "metric": f"{what}_at_{strength:g}", "value": float(x), "n": len(images)}
-                for what, x in means.items()
-            ]
+            rows += [row(name, what, float(x), len(images), strength) for what, x in means.items()]
     return rows
 
 
@@ -161,7 +154,8 @@ def hole_rows(model: Recogniser, benchmark: Benchmark, top: int = 1000) -> list[
     for matching in ("cosine", "likelihood"):
         share = black_hole(model, benchmark, top, matching=matching).numpy()
         rows += [
-            _row(f"{CONDITIONS[i]} × {CONDITIONS[j]}", f"false_matches_by_{matching}", float(share[i, j]), top)
+            row(f"{CONDITIONS[i]} × {CONDITIONS[j]}", "false_matches", round(float(share[i, j]), 4), top,
+                matching=matching)
             for i, j in np.ndindex(*share.shape)
-        ]
+        ]  # fmt: skip
     return rows

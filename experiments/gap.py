@@ -8,8 +8,9 @@ Eighteen runs of about 200 s on one thread. Each is kept and goes on after a kil
 """
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -17,9 +18,8 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from experiments.real_faces import att_pairs, development_pairs, faces_folder
-from salon.evaluation.intervals import t_interval
 from salon.evaluation.pairs import evaluate_pairs
-from salon.evaluation.results import write_table
+from salon.evaluation.results import labelled, row, write_table
 from salon.faces.collections import Pairs
 from salon.faces.people import GENERATOR_VERSION, TRAITS, People, split_people
 from salon.faces.render import Views, sample_views
@@ -120,41 +120,17 @@ def reproduce_gap() -> Path:
         "AT&T": ("test", att_pairs(faces)),
     }
     rows = []
-    for left_out in LEFT_OUT:
-        for seed in SEEDS:
-            model = train_without(left_out, seed)
-            for condition, (split, pairs) in collections.items():
-                common = {"experiment": "gap", "configuration": left_out, "pa": False, "seed": seed, "split": split,
-                          "condition": condition, "n": len(pairs)}  # fmt: skip
-                rows += [common | {"metric": k, "value": v} for k, v in pair_measures(model, pairs).items()]
+    for left_out, seed in product(LEFT_OUT, SEEDS):
+        model = train_without(left_out, seed)
+        for condition, (split, pairs) in collections.items():
+            found = pair_measures(model, pairs).items()
+            measured = [row(condition, name, value, len(pairs)) | {"split": split} for name, value in found]
+            rows += labelled(measured, left_out, "gap", seed)
     return write_table(
-        "gap", rows, "salon reproduce gap", recipe=str(recipe("gap")), intervals=leave_one_out(rows),
-        configuration_is="the ingredient left out", interval_is="mean, lower and upper end: Student's 95 % over seeds",
+        "gap", rows, "salon reproduce gap", recipe=str(recipe("gap")),
+        configuration_is="the ingredient left out",
         left_out={name: change.__doc__ for name, change in LEFT_OUT.items()},
     )  # fmt: skip
-
-
-def leave_one_out(rows: list[dict]) -> list[dict]:
-    """Each configuration's mean over seeds, and its difference to "full" seed by seed, both with intervals.
-
-    A difference below 0 in AUC or accuracy, above 0 in EER, says that the ingredient helps.
-    """
-    values: dict[tuple, dict[int, float]] = {}
-    for row in rows:
-        key = row["condition"], row["metric"], row["configuration"]
-        values.setdefault(key, {})[row["seed"]] = row["value"]
-    found = []
-    for (condition, metric, left_out), by_seed in values.items():
-        full = values[condition, metric, "full"]
-        lost = [value - full[seed] for seed, value in by_seed.items()]
-        intervals = {"value": t_interval(list(by_seed.values())), "difference": t_interval(lost)}
-        found.append({"condition": condition, "metric": metric, "left_out": left_out}
-                     | {name: _rounded(interval) for name, interval in intervals.items()})  # fmt: skip
-    return found
-
-
-def _rounded(numbers: Iterable[float]) -> list[float]:
-    return [round(x, 4) for x in numbers]
 
 
 def main(names: list[str]) -> None:

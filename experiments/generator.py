@@ -14,7 +14,7 @@ from torch import Tensor
 from salon.evaluation.benchmark import evaluate_benchmark, scores_of, tar
 from salon.evaluation.intervals import bootstrap_interval, permutation_p, t_interval
 from salon.evaluation.people import TEST_PEOPLE, TEST_STRENGTH, Benchmark, test_benchmark
-from salon.evaluation.results import write_table
+from salon.evaluation.results import labelled, row, write_table
 from salon.faces.people import People, split_people
 from salon.faces.render import Views, frontal_views, render, sample_views, truth
 from salon.model.network import Recogniser, embed
@@ -42,8 +42,8 @@ def reproduce_generator() -> Path:
         lost.append(share_lost(hard))
         probes.append(leakage(*_sampled(seed), seed))
         found = {"clean-trained": hard, "linear probe": _probe_rows(probes[-1]), "mirrored": _side_rows(seed)}
-        common = {"experiment": "generator", "pa": False, "seed": seed, "split": "test"}
-        rows += [common | {"configuration": name} | row for name, part in found.items() for row in part]
+        for name, part in found.items():
+            rows += labelled(part, name, "generator", seed)
     return write_table(
         "generator", rows, "salon reproduce generator", share_of_tar_lost=lost, chance=1 / PROBED_PEOPLE,
         share_lost_interval={c: t_interval([seed[c] for seed in lost]) for c in DIFFICULTY[1:]},
@@ -123,7 +123,7 @@ def _probe_rows(found: dict[str, tuple[float, NDArray, int]]) -> list[dict]:
     rows = []
     for name, (accuracy, permuted, n) in found.items():
         for metric, value in (("probe_accuracy", accuracy), ("p", permutation_p(accuracy, permuted))):
-            rows.append({"condition": name, "metric": metric, "value": value, "n": n})
+            rows.append(row(name, metric, value, n))
     return rows
 
 
@@ -159,12 +159,7 @@ def sides(seed: int, count: int = MIRRORED_PEOPLE) -> dict[str, Tensor]:
 
 def _side_rows(seed: int) -> list[dict]:
     return [
-        {
-            "condition": name,
-            "metric": "left_right_difference",
-            "value": values.mean().item(),
-            "n": len(values),
-        }
+        row(name, "left_right_difference", values.mean().item(), len(values))
         for name, values in sides(seed).items()
     ]
 
@@ -198,11 +193,9 @@ def reproduce_fairness() -> Path:
     for condition in ("clean", "pose", "mixed"):
         right = hits_by_person(model, benchmark, condition)
         for name, who in groups.items():
-            common = {"experiment": "fairness", "configuration": name, "pa": False, "seed": card["seed"],
-                      "split": "test", "condition": condition, "n": len(who)}  # fmt: skip
-            values = bootstrap_interval(right[who])
-            rows += [common | {"metric": f"rank_1{end}", "value": value}
-                     for end, value in zip(("", "_low", "_high"), values, strict=True)]  # fmt: skip
+            ends = zip(("rank", "rank_low", "rank_high"), bootstrap_interval(right[who]), strict=True)
+            found = [row(condition, metric, value, len(who), 1) for metric, value in ends]
+            rows += labelled(found, name, "fairness", card["seed"])
     return write_table(
         "fairness", rows, "salon reproduce fairness", model=f"lecture, seed {card['seed']}", n_is="people",
         gallery=f"clean, one picture of each of {TEST_PEOPLE} people", skin_tone_is="0..1, dark",

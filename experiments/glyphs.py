@@ -7,11 +7,10 @@ is a true turn of the card by 30 to 65 degrees.
 
 import unicodedata
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 from time import process_time
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -21,10 +20,10 @@ from matplotlib.ft2font import FT2Font
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from experiments.rows import Setting, Settings, tuned
 from salon.evaluation.benchmark import clean_and_mixed, evaluate_benchmark
-from salon.evaluation.intervals import t_interval
 from salon.evaluation.people import CONDITIONS, TEST_IMAGES, Benchmark
-from salon.evaluation.results import TAR, write_table
+from salon.evaluation.results import labelled, write_table
 from salon.faces.pixels import as_bytes, digest, from_bytes
 from salon.faces.variations import random_sides
 from salon.model.network import Recogniser
@@ -207,21 +206,27 @@ def glyph_sheet(characters: int = 6, split: str = "validation") -> Tensor:
 # --- the experiment
 
 SEEDS, TUNED_ON = (0, 1, 2), (0,)
-SHAPE: dict[str, Any] = {"images": 8, "size": SIZE, "turned": TURNED, "yaw": 12.0, "steps": 250}
+SHAPE: Setting = {"images": 8, "size": SIZE, "turned": TURNED, "yaw": 12.0, "steps": 250}
 FROM_SCRATCH = 400  # steps of row A, which all others go on from
 # What each row may be, with as many settings for each. B: the scale. C: margin of the logit, s0 and lambda_reg.
 # E: lambda_cls = lambda_adv, the rest as C; D is E without decorrelation, so there is nothing to tune.
-SETTINGS: dict[str, tuple[dict[str, Any], ...]] = {
+SETTINGS: dict[str, tuple[Setting, ...]] = {
     "B": ({"scale": 8.0}, {"scale": 16.0}, {"scale": 28.0}),
     "C": ({"margin": 5.0, "s0": 12.0, "regularise": 0.002}, {"margin": 8.0, "s0": 20.0, "regularise": 0.002},
           {"margin": 10.0, "s0": 28.0, "regularise": 0.001}),
     "E": ({"decorrelate": 0.1}, {"decorrelate": 0.5}, {"decorrelate": 2.0}),
 }  # fmt: skip
-SUB_EMBEDDINGS = {"K": 8, "d": 16}
-COMPARED = (("B", "A"), ("C", "B"), ("D", "C"), ("E", "D"), ("E", "C"), ("E", "B"))
+SUB_EMBEDDINGS: Setting = {"K": 8, "d": 16}
 
 
-def glyph_recipe(row: str, setting: dict[str, Any], seed: int, data: TrainSet) -> Recipe:
+def row_setting(row: str, chosen: Settings) -> Setting:
+    """All that was chosen for a row: D and E have what C has, in sub-embeddings."""
+    if row in ("D", "E"):
+        return chosen["C"] | SUB_EMBEDDINGS | (chosen["E"] if row == "E" else {})
+    return chosen[row] if row != "A" else {}
+
+
+def glyph_recipe(row: str, setting: Setting, seed: int, data: TrainSet) -> Recipe:
     """A: CosFace without augmentation, from scratch; B to E: with it, from A of the same seed, under a setting."""
     shape = SHAPE | {"people": SPLITS["train"], "seed": seed} | setting
     if row == "A":
@@ -231,15 +236,13 @@ def glyph_recipe(row: str, setting: dict[str, Any], seed: int, data: TrainSet) -
     return recipe("cosface" if row == "B" else "confidence", **shape, start=str(start))
 
 
-def _label(row: str, setting: dict[str, Any], data: TrainSet) -> str:
+def _label(row: str, setting: Setting, data: TrainSet) -> str:
     """What the cache calls a run: the pictures are part of it, for other fonts would make other ones."""
     pictures = digest(torch.cat([data.straight, data.turned]))[:8]
     return "-".join(["glyphs", pictures, row, *(f"{value:g}" for value in setting.values())])
 
 
-def glyph_model(
-    row: str, setting: dict[str, Any], seed: int, data: TrainSet, variances: bool = False
-) -> Recogniser:
+def glyph_model(row: str, setting: Setting, seed: int, data: TrainSet, variances: bool = False) -> Recogniser:
     """A row's model, from the cache or trained now, with variances for (16) if wanted.
 
     Faces are tested together with their mirror images; characters are not, for the mirror image of b is d.
@@ -253,20 +256,10 @@ def glyph_model(
     return run.recogniser.eval()
 
 
-def choose_settings(data: TrainSet, validation: Benchmark) -> tuple[dict[str, dict], list[tuple]]:
-    """The best setting of each row on validation characters, mean over `TUNED_ON`; and the sums of all."""
-    chosen: dict[str, dict] = {"A": {}}
-    sums = []
-    for row, settings in SETTINGS.items():
-        common = chosen["C"] | SUB_EMBEDDINGS if row == "E" else {}
-        tried = []
-        for setting in settings:
-            models = (glyph_model(row, common | setting, seed, data) for seed in TUNED_ON)
-            tried.append(float(np.mean([clean_and_mixed(model, validation) for model in models])))
-            sums.append((row, setting, round(tried[-1], 2)))
-        chosen[row] = common | settings[int(np.argmax(tried))]
-    chosen["D"] = chosen["C"] | SUB_EMBEDDINGS
-    return {row: chosen[row] for row in "ABCDE"}, sums
+def _validated(data: TrainSet, validation: Benchmark, run: tuple[str, int, Settings]) -> float:
+    """Clean plus mixed TAR of a row on validation characters, in percent."""
+    row, seed, chosen = run
+    return clean_and_mixed(glyph_model(row, row_setting(row, chosen), seed, data), validation)
 
 
 def reproduce_glyphs() -> Path:
@@ -275,16 +268,18 @@ def reproduce_glyphs() -> Path:
         glyph_train_set(SHAPE["images"], SHAPE["size"]),
         glyph_benchmark("validation", SHAPE["size"]),
     )
-    chosen, sums = choose_settings(data, validation)
+    tried, sums = tuned(SETTINGS, SETTINGS, TUNED_ON, partial(_validated, data, validation))
+    chosen = {row: row_setting(row, tried) for row in "ABCDE"}
     test, rows = glyph_benchmark("test", SHAPE["size"]), []
     for seed, (row, setting) in product(SEEDS, chosen.items()):
-        rows += _measured(row, seed, glyph_model(row, setting, seed, data, variances=True), test)
+        model = glyph_model(row, setting, seed, data, variances=True)
+        found = evaluate_benchmark(model, test, CONDITIONS, ("cosine", "likelihood"))
+        rows += labelled(found, row, "glyphs", seed)
     return write_table(
         "glyphs", rows, "salon reproduce glyphs", characters=SPLITS, pictures_a_character=_pictures(),
         fonts=[path.stem for path in fonts()], matplotlib=matplotlib.__version__, chosen=chosen,
         settings_on_validation=sums,
         chosen_by=f"clean + mixed TAR@FAR=1e-3 in percent, validation characters, seeds {TUNED_ON}",
-        intervals=intervals(rows), intervals_are="mean, lower and upper end of TAR: Student's 95 % over training seeds",
         mirrored_minus_not=_mirrored(chosen["B"], data, validation), seconds_a_run=seconds_a_run(data, chosen),
         recipe=str(recipe("confidence", **SHAPE | {"people": SPLITS["train"]})), steps_of_A=FROM_SCRATCH,
     )  # fmt: skip
@@ -294,14 +289,7 @@ def _pictures() -> dict[str, int]:
     return {"train": SHAPE["images"], "validation": TEST_IMAGES, "test": TEST_IMAGES}
 
 
-def _measured(row: str, seed: int, model: Recogniser, benchmark: Benchmark) -> list[dict]:
-    """A model's measures as rows of the table, matched by cosine and by (16)."""
-    common = {"experiment": "glyphs", "configuration": row, "seed": seed, "split": "test"}
-    found = evaluate_benchmark(model, benchmark, CONDITIONS, ("cosine", "likelihood"))
-    return [common | {"pa": each.pop("matching") == "likelihood"} | each for each in found]
-
-
-def _mirrored(setting: dict[str, Any], data: TrainSet, validation: Benchmark) -> list[float]:
+def _mirrored(setting: Setting, data: TrainSet, validation: Benchmark) -> list[float]:
     """How the sum of B on validation characters changes, a seed, if mirror images are fused as for faces."""
     changes = []
     for seed in SEEDS:
@@ -312,7 +300,7 @@ def _mirrored(setting: dict[str, Any], data: TrainSet, validation: Benchmark) ->
     return changes
 
 
-def seconds_a_run(data: TrainSet, chosen: dict[str, dict], steps: int = 20) -> dict[str, float]:
+def seconds_a_run(data: TrainSet, chosen: Settings, steps: int = 20) -> dict[str, float]:
     """Seconds of processor time that the training of each row takes here, from a few steps of the first seed."""
     found = {}
     for row, setting in chosen.items():
@@ -322,19 +310,3 @@ def seconds_a_run(data: TrainSet, chosen: dict[str, dict], steps: int = 20) -> d
             train_step(run, data)
         found[row] = round((process_time() - start) / steps * made.steps, 1)
     return found
-
-
-def intervals(rows: list[dict]) -> dict[str, tuple[float, ...]]:
-    """TAR@FAR=1e-3 of each row of the ablation, and paired differences of two, by condition, with and without (16)."""
-    values: dict[tuple, list[float]] = {}
-    for row in rows:
-        if row["metric"] == TAR:
-            values.setdefault((row["configuration"], row["pa"], row["condition"]), []).append(row["value"])
-    found = {key: t_interval(each) for key, each in values.items()}
-    for (one, other), pa, condition in product(COMPARED, (False, True), CONDITIONS):
-        pair = (np.array(values[name, pa, condition]) for name in (one, other))
-        found[f"{one} minus {other}", pa, condition] = t_interval(np.subtract(*pair))
-    return {
-        f"{name}{' + PA' * pa}, {condition}": tuple(round(x, 4) for x in interval)
-        for (name, pa, condition), interval in found.items()
-    }

@@ -20,7 +20,7 @@ from tqdm.auto import trange
 
 from experiments.celeba import COLUMNS, read_celeba
 from salon.evaluation.intervals import Interval, bootstrap_interval, t_interval
-from salon.evaluation.results import write_table
+from salon.evaluation.results import labelled, row, write_table
 from salon.faces.people import GENERATOR_VERSION, People, split_people
 from salon.faces.render import sample_views
 from salon.faces.variations import camera
@@ -254,7 +254,7 @@ def measured(seed: int, names: Sequence[str], weight: float) -> tuple[list[dict]
         excess[probe] = hits["h"] - hits["labels"]
         found += [(f"identity_{probe}", what, float(x.mean())) for what, x in hits.items()]
         found += [(f"identity_{probe}", "excess", float(excess[probe].mean()))]
-    return [{"metric": m, "condition": c, "value": v, "n": len(data)} for m, c, v in found], excess
+    return [row(condition, metric, value, len(data)) for metric, condition, value in found], excess
 
 
 def reproduce_mining() -> Path:
@@ -265,14 +265,7 @@ def reproduce_mining() -> Path:
             configuration, excesses = f"{kind}, {label}", []
             for seed in SEEDS:
                 part, excess = measured(seed, names, weight)
-                common = {
-                    "experiment": "mining",
-                    "configuration": configuration,
-                    "pa": False,
-                    "seed": seed,
-                    "split": "test",
-                }
-                rows += [common | row for row in part]
+                rows += labelled(part, configuration, "mining", seed)
                 excesses.append(excess)
             intervals[configuration] = _intervals(
                 [row for row in rows if row["configuration"] == configuration], excesses
@@ -289,9 +282,9 @@ def reproduce_mining() -> Path:
 def _intervals(rows: list[dict], excesses: list[dict[str, NDArray]]) -> dict[str, dict[str, Interval]]:
     """Estimate, lower and upper end: of each attribute's accuracy over seeds, of each probe's excess over people."""
     values: dict[str, list[float]] = {}
-    for row in rows:
-        if row["metric"] == "balanced_accuracy":
-            values.setdefault(row["condition"], []).append(row["value"])
+    for one in rows:
+        if one["metric"] == "balanced_accuracy":
+            values.setdefault(one["condition"], []).append(one["value"])
     return {
         "balanced_accuracy": {name: t_interval(x) for name, x in values.items()},
         "excess": {p: bootstrap_interval(np.concatenate([seed[p] for seed in excesses])) for p in PROBES},

@@ -6,15 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from salon.evaluation.pairs import MATCHING, evaluate_pairs, raw_pixel_scores, verification
-from salon.evaluation.results import write_table
+from salon.evaluation.pairs import MATCHING, evaluate_pairs, pair_rows, raw_pixel_scores, verification
+from salon.evaluation.results import labelled, write_table
 from salon.faces.collections import Pairs, read_pairs, write_pairs
 from salon.paths import cache_path, data_path
 from salon.training import checkpoints
 from salon.words import SalonError
 
 REPORTED = {"lecture model": "lecture", "photo": "photo"}  # configuration -> shipped model
-MEASURES = ("accuracy", "accuracy_std", "eer", "tar_at_far_0.01", "tar_at_far_0.001")
 
 
 def faces_folder() -> Path:
@@ -63,20 +62,13 @@ def reproduce_real_faces() -> Path:
     }
     rows = []
     for condition, split, pairs in _collections(faces):
-        where = {"split": split, "condition": condition}
         for name, model in models.items():
             for way in MATCHING if model.variances_fitted else ("cosine",):
-                measured, _ = evaluate_pairs(model, pairs, way)
-                rows += _rows(measured, configuration=name, pa=way == "likelihood", **where)
-        pixels = verification(raw_pixel_scores(pairs), pairs.same, pairs.fold)
-        rows += _rows(pixels, configuration="raw pixels", pa=False, **where)
+                found = pair_rows(evaluate_pairs(model, pairs, way)[0], condition, way)
+                rows += [row | {"split": split} for row in labelled(found, name, "real_faces")]
+        pixels = pair_rows(verification(raw_pixel_scores(pairs), pairs.same, pairs.fold), condition)
+        rows += [row | {"split": split} for row in labelled(pixels, "raw pixels", "real_faces")]
     return write_table(
         "real_faces", rows, "salon reproduce real_faces", trained_on="rendered people only",
         development="pairsDevTrain and pairsDevTest, each by the threshold of the other",
     )  # fmt: skip
-
-
-def _rows(measured: dict, **common: object) -> list[dict]:
-    n = measured["genuine_pairs"] + measured["impostor_pairs"]
-    common = {"experiment": "real_faces", "seed": 0, "n": n} | common
-    return [common | {"metric": k, "value": measured[k]} for k in MEASURES if measured[k] is not None]

@@ -93,7 +93,8 @@ def _on_benchmark(recogniser, arguments: argparse.Namespace) -> dict:
     from salon.evaluation.people import test_benchmark
 
     rows = evaluate_benchmark(recogniser, test_benchmark(), matchings=(arguments.matching,))
-    return {f"{row['condition']}_{row['metric']}": row["value"] for row in rows}
+    names = {"tar": "tar_at_far_0.001", "eer": "eer", "rank": "rank_1"}
+    return {f"{row['condition']}_{names[row['metric']]}": row["value"] for row in rows}
 
 
 def pairs(arguments: argparse.Namespace) -> None:

@@ -18,8 +18,8 @@ from experiments.ablation import (
     SCALES,
     row_recipe,
     rows_at,
-    workers,
 )
+from experiments.rows import work
 from salon.evaluation import people
 from salon.evaluation.benchmark import evaluate_benchmark, evaluate_rejection, remembering
 from salon.evaluation.intervals import t_interval
@@ -67,10 +67,9 @@ def test_a_scale_has_the_same_rows_and_its_own_size():
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_workers_keep_the_order_and_hand_on_what_goes_wrong(jobs):
-    with workers(jobs) as work:
-        assert work(operator.neg, [3, 1, 2], "numbers") == [-3, -1, -2]
-        with pytest.raises(TypeError):
-            work(operator.neg, [1, "x"], "numbers")
+    assert work(operator.neg, [3, 1, 2], "numbers", jobs) == [-3, -1, -2]
+    with pytest.raises(TypeError):
+        work(operator.neg, [1, "x"], "numbers", jobs)
 
 
 @pytest.mark.slow
@@ -102,7 +101,7 @@ def test_an_interrupted_ablation_goes_on_where_it_was(tmp_path, monkeypatch):
     assert set(table.configuration) == set(rows_at(SCALES["tiny"], 1.0))
     assert (path.parent / "ablation_tiny_weak.csv").exists()
     assert facts["chosen"].keys() == CANDIDATES.keys() and facts["command"].endswith("--scale tiny")
-    assert not table.duplicated(["experiment", "configuration", "pa", "seed", "condition", "metric"]).any()
+    assert not table.duplicated(["experiment", "configuration", "seed", "condition", "metric", "at"]).any()
 
 
 @pytest.fixture(scope="module")
@@ -113,8 +112,8 @@ def table() -> pd.DataFrame:
 def test_the_stored_ablation_is_whole(table):
     for row in rows_at(SCALES["lecture"], 1.0):
         for condition in (*CONDITIONS, *((*UNSEEN, "templates") if row in ROWS else ())):
-            for pa in (False, True):
-                assert len(by_seed(table, (row, pa), condition)) == 5, (row, condition, pa)
+            for suffix in ("", "+16"):
+                assert len(by_seed(table, row + suffix, condition)) == 5, (row, condition, suffix)
     weak = read_table("ablation_lecture_weak")
     assert set(weak.configuration) == set(rows_at(SCALES["lecture"], 0.6)) and set(weak.seed) == set(range(5))
     facts = read_provenance("ablation_lecture")
@@ -126,9 +125,7 @@ def test_the_stored_ablation_is_whole(table):
 def test_b_is_the_best_of_its_tries_and_stands_on_or_beside_the_curve(table):
     chosen = read_provenance("ablation_lecture")["chosen"]["B"]
     if chosen["margin"] == 0.35 and chosen["scale"] in CURVE:
-        one, other = (
-            by_seed(table, (row, False), "mixed") for row in ("B", f"CosFace s={chosen['scale']:g}")
-        )
+        one, other = (by_seed(table, row, "mixed") for row in ("B", f"CosFace s={chosen['scale']:g}"))
         assert (one == other).all()
 
 
@@ -137,26 +134,27 @@ def test_a_slice_of_the_stored_ablation_is_measured_again(table):
     model, _ = load(data_path("models", "start.safetensors"))
     full = table[table.seed == 0]
     for row in evaluate_benchmark(model, people.test_benchmark(), ("clean", "mixed", "glasses")):
-        stored = by_seed(full, ("start", False), row["condition"], row["metric"])[0]
+        stored = by_seed(full, "start", row["condition"], row["metric"], row["at"] or 0)[0]
         assert abs(stored / 100 - row["value"]) < 0.005
 
 
 def test_intervals_over_people_are_stored_for_every_row_and_neighbour():
     found = read_provenance("ablation_lecture")["people"]
     names = {(one["configuration"], one["minus"]) for one in found}
-    assert names == {(row, None) for row in rows_at(SCALES["lecture"], 1.0)} | set(NEIGHBOURS)
+    pairs = [(row, None) for row in rows_at(SCALES["lecture"], 1.0)] + list(NEIGHBOURS)
+    assert names == {*pairs, *((f"{one}+16", other and f"{other}+16") for one, other in pairs)}
     assert all(one["low"] <= one["high"] for one in found)
 
 
 def test_differences_are_paired_by_seed():
-    rows = [{"configuration": name, "pa": False, "condition": "mixed", "metric": "tar_at_far_0.001", "seed": seed,
+    rows = [{"configuration": name, "condition": "mixed", "metric": "tar", "at": 1e-3, "seed": seed,
              "value": value} for name, values in {"C": (0.3, 0.5), "B": (0.2, 0.39)}.items()
             for seed, value in enumerate(values)]  # fmt: skip
     made = pd.DataFrame(rows)
-    assert difference(made, ("C", False), ("B", False), "mixed") == pytest.approx(t_interval([10, 11]))
+    assert difference(made, "C", "B", "mixed") == pytest.approx(t_interval([10, 11]))
     assert [judged((0, *ends)) for ends in ((1, 2), (-2, -1), (-1, 1))] == ["holds", "reversed", "open"]
     with pytest.raises(SalonError, match="one a seed"):
-        by_seed(pd.concat([made, made]), ("C", False), "mixed")
+        by_seed(pd.concat([made, made]), "C", "mixed")
 
 
 def test_rejecting_by_chance_is_not_rejecting_by_quality():
@@ -166,12 +164,12 @@ def test_rejecting_by_chance_is_not_rejecting_by_quality():
     model.freeze_confidence(5.0)
     pictures = remembering(render_benchmark("test", 48, False))
     rows = evaluate_rejection(model, pictures)
-    found = {row["metric"]: row["value"] for row in rows}
+    found = {(row["metric"], row["at"]): row["value"] for row in rows}
     (plain, *_) = (
         row["value"] for row in evaluate_benchmark(model, pictures, ("mixed",))
     )  # TAR stands first
-    assert found["error_at_reject_0_by_norm"] == pytest.approx(1 - plain)
-    assert len({found[f"error_at_reject_{share}_by_confidence"] for share in ("0", "0.2", "0.4", "0.6")}) == 1
+    assert found["error_by_norm", 0] == pytest.approx(1 - plain)
+    assert len({found["error_by_confidence", share] for share in (0, 0.2, 0.4, 0.6)}) == 1
     counts = [row["n"] for row in rows if row["metric"].endswith("by_chance")]
     assert counts == sorted(counts, reverse=True) and counts[-1] < counts[0]
     assert np.isfinite([row["value"] for row in rows]).all()
@@ -181,26 +179,20 @@ def test_the_words_about_the_ablation_are_what_the_table_says(table):
     """Notebook 03 and the verdicts say "about a point", "about two points", "about ten points": they hold."""
     weak, features = read_table("ablation_lecture_weak"), read_table("features_lecture")
     for other in ("B", "C0*"):
-        assert 0.5 < difference(table, ("C", False), (other, False), "mixed")[0] < 1.7
+        assert 0.5 < difference(table, "C", other, "mixed")[0] < 1.7
     for condition in ("mixed", "templates"):
-        assert 1.5 < difference(table, ("E", True), ("B", True), condition)[0] < 2.5
-    low, mixed = (difference(table, ("E-λ2", False), ("D", False), c)[0] for c in ("low_resolution", "mixed"))
+        assert 1.5 < difference(table, "E+16", "B+16", condition)[0] < 2.5
+    low, mixed = (difference(table, "E-λ2", "D", c)[0] for c in ("low_resolution", "mixed"))
     assert -11 < low < -9 and low - 4 < mixed < low - 1
     matching = {
-        (row, c): difference(table, (row, True), (row, False), c)[0]
-        for row in "BE"
-        for c in ("mixed", "templates")
+        (row, c): difference(table, f"{row}+16", row, c)[0] for row in "BE" for c in ("mixed", "templates")
     }
     assert 0.4 < matching["B", "mixed"] / matching["E", "mixed"] < 0.6  # "half as much"
     assert 0.8 < matching["B", "templates"] / matching["E", "templates"] < 1  # "nearly as much"
-    gain = [
-        difference(table, ("B", False), ("A", False), c)[0] for c in ("low_resolution", "defocus", "pose")
-    ]
+    gain = [difference(table, "B", "A", c)[0] for c in ("low_resolution", "defocus", "pose")]
     assert min(gain) > 14.5
-    occluded = {
-        row: by_seed(table, (row, False), "occlusion").mean() for row in rows_at(SCALES["lecture"], 1.0)
-    }
+    occluded = {row: by_seed(table, row, "occlusion").mean() for row in rows_at(SCALES["lecture"], 1.0)}
     assert max(occluded, key=lambda row: occluded[row]) == "E-λ2"
     for condition, other in ((c, o) for c in ("clean", "mixed") for o in ("C0", "C0*")):
-        assert judged(difference(weak, ("C", False), (other, False), condition)) == "open"
+        assert judged(difference(weak, "C", other, condition)) == "open"
     assert features[features.metric == "impostor_cosine_most"].value.max() < 0.7

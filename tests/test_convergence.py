@@ -37,8 +37,8 @@ def test_watching_measures_at_each_mark_and_ends_where_training_ends(tiny, monke
     made, data = tiny
     benchmark = render_benchmark("validation", 20, False)  # 1,520 impostor pairs
     rows = list(convergence.watched(made, data, benchmark))
-    assert {row["metric"].rsplit("_", 1)[1] for row in rows} == {"2", "4"}
-    assert [(row["split"], row["condition"]) for row in rows[:4]] == [
+    assert {row["step"] for row in rows} == {2, 4}
+    assert [(row.get("split", "test"), row["condition"]) for row in rows[:4]] == [
         ("train", "clean"), ("train", "augmented"), ("test", "clean"), ("test", "mixed"),
     ]  # fmt: skip
     from salon.training.loop import train

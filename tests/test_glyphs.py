@@ -9,7 +9,6 @@ import torch.nn.functional as F
 
 from experiments import glyphs
 from salon.evaluation import results
-from salon.evaluation.intervals import t_interval
 from salon.evaluation.people import CONDITIONS
 from salon.evaluation.results import read_provenance, read_table
 
@@ -133,22 +132,6 @@ def test_train_set_and_benchmark_are_as_for_faces(small):
     assert not torch.equal(benchmark.straight, validation.straight[: len(benchmark.labels)])
 
 
-def test_intervals_pair_the_seeds():
-    g = torch.Generator().manual_seed(0)
-    values = torch.rand(5, 2, len(CONDITIONS), 3, generator=g).tolist()
-    rows = [
-        {"configuration": row, "pa": pa, "condition": condition, "metric": metric, "seed": seed,
-         "value": values[i][pa][c][seed]}
-        for seed in range(3) for i, row in enumerate("ABCDE") for pa in (False, True)
-        for c, condition in enumerate(CONDITIONS) for metric in (glyphs.TAR, "eer")
-    ]  # fmt: skip
-    found = glyphs.intervals(rows)
-    e, c = values[4][1][3], values[2][1][3]
-    difference = t_interval([x - y for x, y in zip(e, c, strict=True)])
-    assert found["E minus C + PA, pose"] == pytest.approx(difference, abs=1e-4)
-    assert found["E + PA, pose"] == pytest.approx(t_interval(e), abs=1e-4)
-
-
 @pytest.mark.slow  # sixteen trainings of a few steps
 def test_the_experiment_in_small(small, monkeypatch, tmp_path):
     monkeypatch.setenv("SALON_CACHE", str(tmp_path / "cache"))
@@ -165,7 +148,9 @@ def test_the_experiment_in_small(small, monkeypatch, tmp_path):
     assert glyphs.reproduce_glyphs() == tmp_path / "results" / "glyphs.csv"
     table, notes = read_table("glyphs"), read_provenance("glyphs")
     assert len(table) == 2 * 5 * 2 * 2 * 3 and set(table.split) == {"test"}
-    assert table.value.between(0, 1).all() and set(table.configuration) == set("ABCDE")
-    assert [row for row, *_ in notes["settings_on_validation"]] == list("BCE")
+    assert table.value.between(0, 1).all() and set(table.configuration) == {
+        row + x for row in "ABCDE" for x in ("", "+16")
+    }
+    assert list(notes["settings_on_validation"]) == list("BCE")
     assert notes["chosen"]["E"].keys() == {"margin", "s0", "regularise", "K", "d", "decorrelate"}
     assert len(notes["mirrored_minus_not"]) == 2 and notes["characters"] == glyphs.SPLITS

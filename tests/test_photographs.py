@@ -13,7 +13,6 @@ from experiments import photographs
 from experiments.photographs import folder_benchmark, unseen_pairs
 from experiments.real_faces import att_pairs
 from salon.evaluation.benchmark import evaluate_benchmark
-from salon.evaluation.intervals import t_interval
 from salon.evaluation.people import CONDITIONS
 from salon.faces.collections import read_image, read_pairs
 from salon.model.embedding import LUMA
@@ -200,14 +199,16 @@ def test_the_experiment_trains_and_tests_on_different_people(faces, tmp_path, mo
     )
     assert notes["people"] == {"train": PEOPLE - 26, "validation": 13, "test": 13}
     assert [len(notes["tries_sums"][row]) for row in "ABCE"] == [1, 2, 1, 1]
-    assert notes["pairs_left"]["unseen"] <= 80 and set(table.configuration) == {*"ABCE", "raw pixels"}
+    assert notes["pairs_left"]["unseen"] <= 80 and set(table.configuration) == {
+        *"ABCE",
+        "A+16",
+        "B+16",
+        "C+16",
+        "E+16",
+        "raw pixels",
+    }
     assert set(table.condition) == {*CONDITIONS, "LFW-a unseen", "AT&T"}
-    assert not table.duplicated(["configuration", "pa", "seed", "condition", "metric"]).any()
-    cells = table.set_index(["configuration", "pa", "condition", "metric", "seed"]).value
-    at = (True, "clean", "tar_at_far_0.001")
-    gains = [100 * (cells["E", *at, seed] - cells["C", *at, seed]) for seed in (0, 1)]
-    told = notes["differences"]["E - C"]["clean tar_at_far_0.001 by (16)"]
-    assert told == pytest.approx(t_interval(gains), abs=0.01)  # rounded so
+    assert not table.duplicated(["configuration", "seed", "condition", "metric", "at"]).any()
 
 
 def test_a_small_slice_of_att_is_learned(real_faces, tmp_path, monkeypatch):

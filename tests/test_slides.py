@@ -63,14 +63,14 @@ def test_letters_in_figures_are_large_enough(name: str) -> None:
 
 def test_placeholders_are_read_from_the_tables() -> None:
     stored = read_table("ablation_lecture")
-    c, b, c16 = (by_seed(stored, row, "mixed").mean() for row in (("C", False), ("B", False), ("C", True)))
+    c, b, c16 = (by_seed(stored, row, "mixed").mean() for row in ("C", "B", "C+16"))
     assert fill("{{ablation_lecture: C, mixed}} %", "x") == f"{c:.1f} %"
     assert fill("{{ablation_lecture: C+16, mixed}}", "x") == f"{c16:.1f}"
     assert re.fullmatch(rf"\+{c - b:.1f} \[\d\.\d, \d\.\d\]", fill("{{ablation_lecture: C - B, mixed}}", "x"))
     assert fill("{{by ablation_lecture: B - C, mixed}}", "x") == f"{c - b:.1f}"
     assert fill("{{ablation_lecture: B - C, mixed}}", "x").startswith(f"−{c - b:.1f} [−")
-    rank = by_seed(read_table("fairness"), ("skin tone: dark", False), "pose", "rank_1").mean()
-    assert fill("{{fairness: skin tone: dark, pose, rank_1}}", "x") == f"{rank:.1f}"
+    rank = by_seed(read_table("fairness"), "skin tone: dark", "pose", "rank", 1).mean()
+    assert fill("{{fairness: skin tone: dark, pose, rank@1}}", "x") == f"{rank:.1f}"
     probes = fill("{{features_lecture: E-λ2, pose, probe_assigned - probe_unassigned}}", "x")
     assert re.fullmatch(r"\+\d+\.\d \[\d+\.\d, \d+\.\d\]", probes)
 

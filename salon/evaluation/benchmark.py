@@ -11,13 +11,12 @@ from torch import Tensor
 from salon.evaluation.identification import ijbs_closed, ijbs_open, megaface_rank_1, tinyface_ranks
 from salon.evaluation.people import CONDITIONS, Benchmark
 from salon.evaluation.protocols import equal_error_rate, error_versus_reject, rank_k, tar_at_far
+from salon.evaluation.results import FAR, row
 from salon.evaluation.search import likelihood_tiles
 from salon.model.embedding import Embedding
 from salon.model.matching import cosine_scores, fuse
 from salon.model.network import Recogniser, embed, evaluating
 from salon.words import SalonError
-
-FAR = 1e-3
 
 
 def remembering(benchmark: Benchmark) -> Benchmark:
@@ -45,7 +44,7 @@ def evaluate_benchmark(
     recogniser: Recogniser, benchmark: Benchmark, conditions: tuple[str, ...] = CONDITIONS,
     matchings: tuple[str, ...] = ("cosine",), seed: int = 0,
 ) -> list[dict]:  # fmt: skip
-    """TAR@FAR=1e-3, EER and rank-1 under each condition and way of matching, as rows with what they were counted on.
+    """TAR@FAR=1e-3, EER and rank-1 under each condition and way of matching, as rows of a table.
 
     The gallery is clean, and under "mixed" as mixed as the probes.
     """
@@ -58,12 +57,13 @@ def evaluate_benchmark(
         probes = embed(recogniser, benchmark.probes(condition, seed))
         for matching in matchings:
             scores = scores_of(probes, against, matching)
-            common = {"condition": condition, "matching": matching}
-            rows += [common | row for row in measures(scores, labels[~gallery], labels[gallery])]
+            rows += measures(scores, labels[~gallery], labels[gallery], condition, matching)
     return rows
 
 
-def measures(scores: Tensor, rows: Tensor, columns: Tensor) -> list[dict]:
+def measures(
+    scores: Tensor, rows: Tensor, columns: Tensor, condition: str, matching: str = "cosine"
+) -> list[dict]:
     """TAR@FAR=1e-3 and EER of all pairs, n impostors, and rank-1 of n probes, from scores [A, B] and both labels.
 
     For rank-1 the gallery is closed and holds the first picture of each person.
@@ -72,18 +72,18 @@ def measures(scores: Tensor, rows: Tensor, columns: Tensor) -> list[dict]:
     first = np.unique(columns.numpy(), return_index=True)[1]
     rank_1 = rank_k(scores[:, first].numpy(), rows.numpy(), columns[first].numpy(), k=1)
     return [
-        {"metric": "tar_at_far_0.001", "value": tar_at_far(genuine, impostor, FAR), "n": len(impostor)},
-        {"metric": "eer", "value": equal_error_rate(genuine, impostor), "n": len(impostor)},
-        {"metric": "rank_1", "value": rank_1, "n": len(rows)},
+        row(condition, "tar", tar_at_far(genuine, impostor, FAR), len(impostor), FAR, matching),
+        row(condition, "eer", equal_error_rate(genuine, impostor), len(impostor), None, matching),
+        row(condition, "rank", rank_1, len(rows), 1, matching),
     ]
 
 
-# How several images become one template, beside how two templates are compared.
-POLICIES: dict[str, tuple[Callable[[Embedding], Embedding], str]] = {
-    "average": (lambda e: Embedding(e.features, torch.ones_like(e.confidences)), "cosine"),
-    "confidence": (lambda e: Embedding(e.features, e.confidences), "cosine"),
-    "variance": (lambda e: e, "cosine"),  # weighted by 1/σ²
-    "likelihood": (lambda e: e, "likelihood"),  # the same, compared by (16)
+# How several images become one template, beside the condition that this is and how two templates are compared.
+POLICIES: dict[str, tuple[Callable[[Embedding], Embedding], str, str]] = {
+    "average": (lambda e: Embedding(e.features, torch.ones_like(e.confidences)), "templates", "cosine"),
+    "confidence": (lambda e: Embedding(e.features, e.confidences), "templates_by_confidence", "cosine"),
+    "variance": (lambda e: e, "templates_by_variance", "cosine"),  # weighted by 1/σ²
+    "likelihood": (lambda e: e, "templates", "likelihood"),  # the same, compared by (16)
 }
 
 
@@ -96,12 +96,11 @@ def evaluate_templates(recogniser: Recogniser, benchmark: Benchmark, seed: int =
     media, of_whom = benchmark.media(seed)
     enrolled, seen = embed(recogniser, benchmark.straight[gallery]), embed(recogniser, media)
     people, rows = labels.unique(), []
-    for policy, (weigh, matching) in POLICIES.items():
+    for policy, (weigh, condition, matching) in POLICIES.items():
         if policy in ("variance", "likelihood") and seen.variances is None:
             continue
         scores = scores_of(fuse(weigh(seen), of_whom), fuse(weigh(enrolled), labels[gallery]), matching)
-        common = {"condition": "templates", "matching": policy}
-        rows += [common | row for row in measures(scores, people, people)]
+        rows += measures(scores, people, people, condition, matching)
     return rows
 
 
@@ -128,9 +127,8 @@ def evaluate_rejection(recogniser: Recogniser, benchmark: Benchmark, seed: int =
         scores, quality = scores_of(embedding[~gallery], embedding[gallery], matching), qualities[name]
         both = (quality[~gallery][:, None], quality[gallery])
         _, errors, impostors = error_versus_reject(scores, same, both, REJECTED, FAR)
-        rows += [{"condition": "mixed", "matching": matching, "metric": f"error_at_reject_{share:g}_by_{name}",
-                  "value": float(error), "n": int(n)}
-                 for share, error, n in zip(REJECTED, errors, impostors, strict=True)]  # fmt: skip
+        found = zip(errors, impostors, REJECTED, strict=True)
+        rows += [row("mixed", f"error_by_{name}", *one, matching) for one in found]
     return rows
 
 
@@ -159,32 +157,24 @@ def evaluate_identification(
     known = torch.cat([labels[gallery], torch.full((strangers.B,), -1)])  # a distractor is nobody's mate
     probes, halves, rows = labels[~gallery], (people % 2).numpy(), []
     for matching in ("cosine",) if enrolled.variances is None else ("cosine", "likelihood"):
-        tiny = tinyface_ranks(scores_of(seen["low_resolution"], everybody, matching), probes, known, (1, 5))
+        low = scores_of(seen["low_resolution"], everybody, matching)
+        tiny = tinyface_ranks(low, probes, known, (1, 5))
         between = scores_of(*templates, matching)
-        closed, opened = (
-            ijbs_closed(between, people, people, (1, 5)),
-            ijbs_open(between, people, people, halves),
-        )
+        closed = ijbs_closed(between, people, people, (1, 5))
+        opened, non_mated = ijbs_open(between, people, people, halves)
         mega, trials, _ = megaface_rank_1(scores_of(seen["clean"], everybody, matching), probes, known)
-        found = [
-            ("megaface", "rank_1", mega, trials),
-            ("ijbs", "tpir_at_fpir_0.01", opened[0], min(opened[1])),
-        ]
-        found += [("tinyface", f"rank_{k}", share, len(probes)) for k, share in tiny.items()]
-        found += [("ijbs", f"rank_{k}", share, len(people)) for k, share in closed.items()]
-        rows += [{"condition": condition, "matching": matching, "metric": metric, "value": float(value), "n": int(n)}
-                 for condition, metric, value, n in found]  # fmt: skip
+        found = [("megaface", "rank", mega, trials, 1), ("ijbs", "tpir", opened, min(non_mated), 0.01)]
+        found += [("tinyface", "rank", share, len(probes), k) for k, share in tiny.items()]
+        found += [("ijbs", "rank", share, len(people), k) for k, share in closed.items()]
+        rows += [row(*one, matching) for one in found]
     return rows
 
 
-def tar(rows: list[dict], condition: str, matching: str = "cosine") -> float:
-    """TAR@FAR=1e-3 in percent of one condition."""
-    (row,) = [
-        r
-        for r in rows
-        if (r["condition"], r["matching"], r["metric"]) == (condition, matching, "tar_at_far_0.001")
-    ]
-    return 100 * row["value"]
+def tar(rows: list[dict], condition: str) -> float:
+    """TAR@FAR=1e-3 in percent of one condition, by the cosine."""
+    wanted = {"configuration": "", "condition": condition, "metric": "tar"}
+    (found,) = [row for row in rows if wanted.items() <= row.items()]
+    return 100 * found["value"]
 
 
 def clean_and_mixed(recogniser: Recogniser, benchmark: Benchmark) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtrit
 
 from salon.words import SalonError
 
@@ -22,27 +23,13 @@ def _numbers(values: ArrayLike, least: int) -> Array:
     return numbers
 
 
-def t_quantile(share: float, freedom: int) -> float:
-    """The point below which `share` (0.5..1) of Student's t with `freedom` degrees lies.
-
-    With t = √freedom · tan a the density becomes cos(a)^(freedom - 1), which a sum integrates.
-
-    >>> round(t_quantile(0.975, 2), 3)
-    4.303
-    """
-    edges = np.linspace(0, np.pi / 2, 200_001)
-    density = np.cos((edges[1:] + edges[:-1]) / 2) ** (freedom - 1)
-    below = np.append(0, np.cumsum(density)) / density.sum()
-    return float(np.sqrt(freedom) * np.tan(np.interp(2 * share - 1, below, edges)))
-
-
 def t_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     """Mean of a few values (one a seed) and Student's interval, mean ± t s / √n.
 
     Raises `SalonError` for fewer than two values or NaN.
     """
     numbers = _numbers(values, 2)
-    half = t_quantile((1 + level) / 2, len(numbers) - 1) * numbers.std(ddof=1) / np.sqrt(len(numbers))
+    half = stdtrit(len(numbers) - 1, (1 + level) / 2) * numbers.std(ddof=1) / np.sqrt(len(numbers))
     return float(numbers.mean()), float(numbers.mean() - half), float(numbers.mean() + half)
 
 

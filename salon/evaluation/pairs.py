@@ -13,6 +13,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from salon.evaluation.protocols import equal_error_rate, tar_at_far, ten_fold_accuracy
+from salon.evaluation.results import row
 from salon.faces.collections import Pairs, read_images
 from salon.faces.insightface import read_insightface
 from salon.model.embedding import Embedding, InputSpec
@@ -70,8 +71,8 @@ def raw_pixel_scores(pairs: Pairs, size: int = 64, progress: bool = False) -> ND
     prepare = InputSpec(size=size).prepare
     pixels = torch.cat([prepare(images).flatten(1) for images in _batches(files, size, progress)])
     pixels = F.normalize(pixels, dim=1)  # [images, size * size]
-    rows = zip(first.tolist(), second.tolist(), strict=True)
-    return np.array([float(pixels[a] @ pixels[b]) for a, b in rows])
+    both = zip(first.tolist(), second.tolist(), strict=True)
+    return np.array([float(pixels[a] @ pixels[b]) for a, b in both])
 
 
 def verification(scores: NDArray, same: NDArray, fold: NDArray) -> dict:
@@ -92,6 +93,16 @@ def verification(scores: NDArray, same: NDArray, fold: NDArray) -> dict:
             measures["note"] = f"{len(impostor)} impostor pairs are too few for FAR = {far:g}"
     counts = {"genuine_pairs": len(genuine), "impostor_pairs": len(impostor), "folds": len(np.unique(fold))}
     return measures | counts
+
+
+def pair_rows(measured: dict, condition: str, matching: str = "cosine") -> list[dict]:
+    """The measures of `verification` as rows of a table, those that so few pairs allow."""
+    n = measured["genuine_pairs"] + measured["impostor_pairs"]
+    names: tuple[tuple[str, float | None], ...] = (("accuracy", None), ("accuracy_std", None), ("eer", None))
+    found = {(name, at): measured[name] for name, at in names}
+    found |= {("tar", far): measured[f"tar_at_far_{far:g}"] for far in FARS}
+    return [row(condition, metric, value, n, at, matching)
+            for (metric, at), value in found.items() if value is not None]  # fmt: skip
 
 
 def write_scores(path: str | Path, pairs: Pairs, scores: NDArray) -> None:

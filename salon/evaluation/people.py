@@ -93,8 +93,6 @@ def sample_scenes(split: str, people: int) -> Scenes:
     return Scenes(who, straight, turned, lit_from_the_side(straight[~in_gallery(count)], seed + 20))
 
 
-
-
 def lit_from_the_side(views: Views, seed: int, least: float = 60.0, most: float = 85.0) -> Views:
     """The same views under one bare bulb, `least` to `most` degrees to either side, with little light around."""
     azimuth, one = to_either_side(len(views), seed, least, most), torch.ones(len(views))
@@ -233,10 +231,6 @@ def test_benchmark() -> Benchmark:
     return read_benchmark(data_root() / "faces")
 
 
-
-
-
-
 def read_benchmark(folder: Path) -> Benchmark:
     """What `write_benchmark` wrote.
 
@@ -271,8 +265,6 @@ def of_pixels(pixels: dict[str, Tensor], scenes: Scenes) -> Benchmark:
 
 
 _MEND = "get the files back with `git checkout -- data`, or draw them again with `make refresh`."
-
-
 
 
 def stored_fingerprints(folder: Path) -> dict[str, Tensor]:

@@ -3,10 +3,14 @@
 import json
 import platform
 import subprocess
+from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
+from torch import Tensor
 
 from salon import __version__
 from salon.evaluation.intervals import Interval, t_interval
@@ -15,7 +19,32 @@ from salon.paths import data_path, data_root
 from salon.training.checkpoints import write_whole
 from salon.words import SalonError
 
-COLUMNS = ["experiment", "configuration", "pa", "seed", "split", "condition", "metric", "value", "n"]
+# `at` is what a metric depends on (FAR, rank, share rejected, strength, sub-embedding), empty where there is none.
+COLUMNS = ["experiment", "configuration", "seed", "split", "condition", "metric", "at", "value", "n"]
+SUFFIX = {
+    "cosine": "",
+    "likelihood": "+16",
+}  # of a configuration: "C" matched by the cosine is "C+16" by (16)
+FAR = 1e-3
+
+
+def row(
+    condition: str,
+    metric: str,
+    value: float | Tensor,
+    n: int,
+    at: float | None = None,
+    matching: str = "cosine",
+) -> dict:
+    """A measured number as a row without a name: its configuration is only the suffix that tells the matching."""
+    return {"configuration": SUFFIX[matching], "condition": condition, "metric": metric, "at": at,
+            "value": float(value), "n": int(n)}  # fmt: skip
+
+
+def labelled(rows: Iterable[dict], configuration: str, experiment: str = "", seed: int = 0) -> list[dict]:
+    """Rows with the name of what was measured before the suffix; of the test split if they say no other."""
+    common = {"experiment": experiment, "seed": seed, "split": "test"}
+    return [common | row | {"configuration": configuration + row["configuration"]} for row in rows]
 
 
 def provenance(command: str) -> dict[str, object]:
@@ -44,7 +73,7 @@ def _commit() -> str:
 
 def write_table(name: str, rows: list[dict], command: str, **notes: object) -> Path:
     """Write `data/results/<name>.csv` and its provenance `<name>.json`, both whole or not at all."""
-    table = pd.DataFrame(rows, columns=COLUMNS)
+    table = pd.DataFrame(rows, columns=COLUMNS + ["step"] * ("step" in rows[0]))
     path = data_root() / "results" / f"{name}.csv"
     write_whole(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
     facts = json.dumps(provenance(command) | notes, indent=1, ensure_ascii=False) + "\n"
@@ -66,33 +95,57 @@ def read_provenance(name: str) -> dict:
     return json.loads(data_path("results", f"{name}.json").read_text("utf-8"))
 
 
-TAR = "tar_at_far_0.001"
-Row = tuple[str, bool]  # a configuration, and whether (16) matched
+def by_seed(
+    table: pd.DataFrame, configuration: str, condition: str, metric: str = "tar", at: float = FAR
+) -> pd.Series:
+    """The values of one configuration and metric in percent, one a seed; `at` is left out where there is none.
 
-
-def by_seed(table: pd.DataFrame, row: Row, condition: str, metric: str = TAR) -> pd.Series:
-    """The values of one row, condition and metric in percent, one a seed; raises `SalonError` where there is none."""
-    configuration, pa = row
-    wanted = (table.configuration == configuration) & (table.pa == pa) & (table.condition == condition)
-    found = table[wanted & (table.metric == metric)].set_index("seed").value
+    Raises `SalonError` where there is no value, or more than one a seed.
+    """
+    wanted = (table.configuration == configuration) & (table.condition == condition)
+    found = _of(table[wanted], metric, at).set_index("seed").value
     if found.empty or found.index.has_duplicates:
         raise SalonError(
-            f"{len(found)} values came for {configuration} (pa: {pa}), {condition}, {metric}; expected one a seed. "
-            "Look at the table's columns, and choose one experiment and split."
+            f"{len(found)} values came for {configuration}, {condition}, {metric} at {at:g}; expected one a seed. "
+            "Look at the table's columns, and choose one experiment, split and step."
         )
     return 100 * found
 
 
-def mean_interval(table: pd.DataFrame, row: Row, condition: str, metric: str = TAR) -> Interval:
+def _of(table: pd.DataFrame, metric: str, at: float) -> pd.DataFrame:
+    """The rows of a metric at one point, or of a metric that depends on none."""
+    return table[(table.metric == metric) & ((table["at"] == at) | table["at"].isna())]
+
+
+def mean_interval(
+    table: pd.DataFrame, configuration: str, condition: str, metric: str = "tar", at: float = FAR
+) -> Interval:
     """Mean over seeds in percent and its 95 % t-interval."""
-    return t_interval(by_seed(table, row, condition, metric))
+    return t_interval(by_seed(table, configuration, condition, metric, at))
 
 
-def difference(table: pd.DataFrame, one: Row, other: Row, condition: str, metric: str = TAR) -> Interval:
-    """One row less another in percentage points, over the seeds that both have: mean and 95 % t-interval."""
-    return t_interval(
-        (by_seed(table, one, condition, metric) - by_seed(table, other, condition, metric)).dropna()
-    )
+def difference(
+    table: pd.DataFrame, one: str, other: str, condition: str, metric: str = "tar", at: float = FAR
+) -> Interval:
+    """One configuration less another in points, over the seeds that both have: mean and 95 % t-interval."""
+    return t_interval(_paired(table, one, other, condition, metric, at))
+
+
+def _paired(table: pd.DataFrame, one: str, other: str, *which: Any) -> pd.Series:
+    """One configuration less another, seed by seed, where both have a value."""
+    return (by_seed(table, one, *which) - by_seed(table, other, *which)).dropna()
+
+
+def differences(
+    table: pd.DataFrame, pairs: Iterable[tuple[str, str]], conditions: Iterable[str], metric: str = "tar",
+    at: float = FAR,
+) -> pd.DataFrame:  # fmt: skip
+    """Each `difference` as a row: one, other, condition, mean, low, high (points), n (seeds that both have)."""
+    rows = []
+    for (one, other), condition in product(pairs, conditions):
+        paired = _paired(table, one, other, condition, metric, at)
+        rows.append((one, other, condition, *t_interval(paired), len(paired)))
+    return pd.DataFrame(rows, columns=["one", "other", "condition", "mean", "low", "high", "n"])
 
 
 def judged(interval: Interval) -> str:
@@ -100,9 +153,7 @@ def judged(interval: Interval) -> str:
     return "holds" if interval[1] > 0 else "reversed" if interval[2] < 0 else "open"
 
 
-def summary(table: pd.DataFrame, metric: str = "tar_at_far_0.001", split: str = "test") -> pd.DataFrame:
-    """Mean over seeds in percent, one row for each configuration and pa, one column for each condition."""
-    chosen = table[(table.metric == metric) & (table.split == split)]
-    return 100 * chosen.pivot_table(
-        index=["configuration", "pa"], columns="condition", values="value", sort=False
-    )
+def summary(table: pd.DataFrame, metric: str = "tar", split: str = "test", at: float = FAR) -> pd.DataFrame:
+    """Mean over seeds in percent, one row for each configuration, one column for each condition."""
+    chosen = _of(table[table.split == split], metric, at)
+    return 100 * chosen.pivot_table(index="configuration", columns="condition", values="value", sort=False)

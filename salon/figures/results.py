@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from salon.evaluation.results import FAR
 from salon.figures.style import BLUE, COLOURS, GREEN, GREY, ORANGE, PINK, panels, readable
 
 TAR = "TAR@FAR=1e-3, %"
@@ -20,9 +21,9 @@ _LEGEND = {"CosFace": "CosFace, one fixed scale s", "C": "C: confidence learned"
            "C0": "C0: frozen at C's mean", "C0*": "C0*: frozen, tuned"}  # fmt: skip
 
 
-def _tars(table: pd.DataFrame, pa: bool = False, split: str = "test") -> pd.DataFrame:
+def _tars(table: pd.DataFrame) -> pd.DataFrame:
     """TAR in percent, one row for each configuration and seed, one column for each condition."""
-    chosen = table[(table.metric == "tar_at_far_0.001") & (table.split == split) & (table.pa == pa)]
+    chosen = table[(table.metric == "tar") & (table["at"] == FAR) & (table.split == "test")]
     rows = ["configuration", "seed"]
     return 100 * chosen.pivot_table(index=rows, columns="condition", values="value", sort=False)
 
@@ -34,9 +35,9 @@ def trade_off_figure(table: pd.DataFrame, x: str = "mixed", y: str = "clean", **
     `draw_trade_off` takes.
     """
     figure, axes = panels(1, 2, 9.6, 4.2, sharex=True, sharey=True)
-    for axis, pa in zip(axes[0], (False, True), strict=True):
-        draw_trade_off(axis, table, pa, x, y, **said)
-        axis.set_title("variance fitted afterwards" if pa else "as trained")
+    for axis, suffix in zip(axes[0], ("", "+16"), strict=True):
+        draw_trade_off(axis, table, x, y, suffix, **said)
+        axis.set_title("variance fitted afterwards" if suffix else "as trained")
     axes[0, 1].set_ylabel("")
     axes[0, 0].legend(frameon=False, loc="best")
     return figure
@@ -45,18 +46,19 @@ def trade_off_figure(table: pd.DataFrame, x: str = "mixed", y: str = "clean", **
 def draw_trade_off(
     axis: Axes,
     table: pd.DataFrame,
-    pa: bool,
     x: str = "mixed",
     y: str = "clean",
+    suffix: str = "",
     places: Mapping[str, tuple[int, int]] | None = None,
     legend: Mapping[str, str] = _LEGEND,
 ) -> None:
-    """One panel of `trade_off_figure`, on any axes.
+    """One panel of `trade_off_figure`, on any axes: of the configurations that end in "+16", or of the others.
 
     `places`: only these points are named, so many points right of and above them; by default all are. `legend`: what
     "CosFace", "C0", "C0*" and "C" are called.
     """
-    tars = _tars(table, pa)
+    matched = table[table.configuration.str.endswith("+16") == bool(suffix)]
+    tars = _tars(matched.assign(configuration=matched.configuration.str.removesuffix("+16")))
     means = tars.groupby("configuration", sort=False).mean()
     fixed = [name for name in means.index if name.startswith("CosFace s=")]
     means = means.loc[[*fixed, *(name for name in _MARKS if name in means.index)]]
@@ -73,9 +75,9 @@ def draw_trade_off(
     axis.grid(alpha=0.3)
 
 
-def condition_figure(table: pd.DataFrame, names: Mapping[str, str], pa: bool = False) -> Figure:
+def condition_figure(table: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     """TAR of some configurations (name: what to call it) under every condition; a dot for each seed."""
-    tars = _tars(table[table.configuration.isin(list(names))], pa)
+    tars = _tars(table[table.configuration.isin(list(names))])
     figure, axes = panels(1, 1, 8.4, 3.4)
     width = 0.8 / len(names)
     for i, ((name, label), colour) in enumerate(zip(names.items(), COLOURS, strict=False)):
@@ -168,17 +170,15 @@ def convergence_figure(table: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     figure, axes = panels(1, 3, 10.2, 3.4)
     shown = (
         ("train", "clean", "accuracy"),
-        ("test", "clean", "tar_at_far_0.001"),
-        ("test", "mixed", "tar_at_far_0.001"),
+        ("test", "clean", "tar"),
+        ("test", "mixed", "tar"),
     )
     for axis, (split, condition, metric) in zip(axes[0], shown, strict=True):
         for (name, label), colour in zip(names.items(), COLOURS, strict=False):
             rows = table[
                 (table.configuration == name) & (table.split == split) & (table.condition == condition)
             ]
-            rows = rows[rows.metric.str.startswith(metric)]
-            steps = rows.metric.str.extract(r"_at_step_(\d+)$")[0].astype(int)
-            seeds = 100 * rows.assign(step=steps).pivot(index="step", columns="seed", values="value")
+            seeds = 100 * rows[rows.metric == metric].pivot(index="step", columns="seed", values="value")
             axis.plot(seeds.index, seeds.mean(axis=1), "o-", color=colour, markersize=4, label=label)
             axis.fill_between(
                 seeds.index, seeds.min(axis=1), seeds.max(axis=1), color=colour, alpha=0.2, linewidth=0
