@@ -10,17 +10,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from experiments.bootstrap import bootstrap_tar_at_far
+from experiments.identification import evaluate_identification
 from experiments.rows import Setting, Settings, tuned, work
 from salon.evaluation.benchmark import (
     clean_and_mixed,
     evaluate_benchmark,
-    evaluate_identification,
     evaluate_rejection,
     evaluate_templates,
     remembering,
     scores_of,
 )
-from salon.evaluation.intervals import bootstrap_tar_at_far
 from salon.evaluation.people import (
     CONDITIONS,
     UNSEEN,

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from salon.evaluation.search import likelihood_tiles
+from experiments.search import likelihood_tiles
 from salon.model.embedding import Embedding
 from salon.model.losses import ConfidenceLoss, unit_prototypes
 from salon.words import SalonError
@@ -127,7 +127,7 @@ _SEARCH_AND_WATCH = """
 import sys, threading, time
 import psutil, torch
 from experiments.bench_method import _random
-from salon.evaluation.search import mate_ranks
+from experiments.search import mate_ranks
 threads, probes, gallery = map(int, sys.argv[1:])
 torch.set_num_threads(threads)
 a, b = _random(probes), _random(gallery)

@@ -11,8 +11,9 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.model_selection import StratifiedKFold, permutation_test_score
 from torch import Tensor
 
+from experiments.bootstrap import bootstrap_interval, permutation_p
 from salon.evaluation.benchmark import evaluate_benchmark, scores_of, tar
-from salon.evaluation.intervals import bootstrap_interval, permutation_p, t_interval
+from salon.evaluation.intervals import t_interval
 from salon.evaluation.people import TEST_PEOPLE, TEST_STRENGTH, Benchmark, test_benchmark
 from salon.evaluation.results import labelled, row, write_table
 from salon.faces.people import People, split_people

@@ -18,8 +18,9 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from tqdm.auto import trange
 
+from experiments.bootstrap import bootstrap_interval
 from experiments.celeba import COLUMNS, read_celeba
-from salon.evaluation.intervals import Interval, bootstrap_interval, t_interval
+from salon.evaluation.intervals import Interval, t_interval
 from salon.evaluation.results import labelled, row, write_table
 from salon.faces.people import GENERATOR_VERSION, People, split_people
 from salon.faces.render import sample_views

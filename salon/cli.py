@@ -38,7 +38,7 @@ def run(commands: argparse.ArgumentParser, argv: list[str] | None) -> int:
 
 def train(arguments: argparse.Namespace) -> None:
     """train a recipe; after a stop, --resume goes on"""
-    from salon.evaluation.search import memory_estimate
+    from salon.model.losses import memory_estimate
     from salon.training.fabric import processes, speaks
     from salon.training.folders import train_on_folder
     from salon.training.log import Log

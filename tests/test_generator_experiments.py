@@ -13,9 +13,10 @@ from sklearn.model_selection import permutation_test_score
 from sklearn.naive_bayes import GaussianNB
 
 from experiments import bench, gap, generator, real_faces
+from experiments.bootstrap import bootstrap_interval, permutation_p
 from salon.evaluation import people
 from salon.evaluation.benchmark import evaluate_benchmark
-from salon.evaluation.intervals import bootstrap_interval, permutation_p, t_interval
+from salon.evaluation.intervals import t_interval
 from salon.evaluation.pairs import evaluate_pairs
 from salon.evaluation.protocols import best_threshold, rank_k
 from salon.faces.people import TRAITS, sample_people

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from salon.evaluation.search import likelihood_tiles
+from experiments.search import likelihood_tiles
 from salon.model.embedding import Embedding, InputSpec
 from salon.model.matching import (
     cosine_pairs,
@@ -73,7 +73,7 @@ def test_tiles_meet(monkeypatch):
     """The same scores whatever the tile, also where rows and columns are no multiple of it."""
     a, b = embedding(9), embedding(11)
     whole = likelihood_tiles(a, b)
-    monkeypatch.setattr("salon.evaluation.search.TILE", (4, 3))
+    monkeypatch.setattr("experiments.search.TILE", (4, 3))
     torch.testing.assert_close(likelihood_tiles(a, b), whole, **EXACT)
 
 
@@ -95,7 +95,7 @@ def test_float32_scores_are_near_enough_to_rank(score):
 @pytest.mark.filterwarnings("ignore")  # of torch's compiler, on Python modules of its own
 def test_compiled_and_eager_scores_are_the_sums_of_16(compile, monkeypatch):
     """Padded tiles, an odd number of sub-embeddings, variances from 1e-6 to 1e4; 1e-9 relative in float64."""
-    monkeypatch.setattr("salon.evaluation.search.TILE", (4, 8))
+    monkeypatch.setattr("experiments.search.TILE", (4, 8))
     for K, low, high in ((5, -2, 0), (16, -6, 4)):
         a, b = (Embedding(e.features, e.confidences, 10 ** torch.empty(e.B, K).uniform_(low, high).double())
                 for e in (embedding(5, K), embedding(11, K)))  # fmt: skip

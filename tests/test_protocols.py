@@ -12,9 +12,10 @@ import torch
 import torch.nn.functional as F
 from sklearn.metrics import roc_curve, top_k_accuracy_score
 
-from salon.evaluation import identification, intervals, protocols
-from salon.evaluation.identification import ijbs_closed, ijbs_open, megaface_rank_1, tinyface_ranks
-from salon.evaluation.intervals import bootstrap_people, bootstrap_tar_at_far, percentile_interval
+from experiments import identification
+from experiments.bootstrap import bootstrap_people, bootstrap_tar_at_far, percentile_interval
+from experiments.identification import ijbs_closed, ijbs_open, megaface_rank_1, tinyface_ranks
+from salon.evaluation import intervals, protocols
 from salon.evaluation.protocols import (
     best_threshold,
     cmc,

@@ -8,16 +8,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from experiments.search import likelihood_tiles, mate_ranks, score_blocks, tar_at_far_streamed
 from salon.evaluation import protocols
-from salon.evaluation.search import (
-    likelihood_tiles,
-    mate_ranks,
-    memory_estimate,
-    score_blocks,
-    tar_at_far_streamed,
-)
 from salon.model.embedding import Embedding
-from salon.model.losses import ConfidenceLoss
+from salon.model.losses import ConfidenceLoss, memory_estimate
 from salon.model.matching import cosine_scores
 from salon.model.network import Recogniser
 from salon.words import SalonError

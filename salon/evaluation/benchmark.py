@@ -8,13 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from salon.evaluation.identification import ijbs_closed, ijbs_open, megaface_rank_1, tinyface_ranks
 from salon.evaluation.people import CONDITIONS, Benchmark
 from salon.evaluation.protocols import equal_error_rate, error_versus_reject, rank_k, tar_at_far
 from salon.evaluation.results import FAR, row
-from salon.evaluation.search import likelihood_tiles
 from salon.model.embedding import Embedding
-from salon.model.matching import cosine_scores, fuse
+from salon.model.matching import cosine_scores, fuse, likelihood_scores
 from salon.model.network import Recogniser, embed, evaluating
 from salon.words import SalonError
 
@@ -31,7 +29,7 @@ def scores_of(a: Embedding, b: Embedding, matching: str) -> Tensor:
     """All scores [A, B], higher is more alike: "cosine", or "likelihood" (16) with fitted variances."""
     if matching not in ("cosine", "likelihood"):
         raise SalonError(f"Matching by {matching!r} is not known; expected 'cosine' or 'likelihood'.")
-    return cosine_scores(a, b) if matching == "cosine" else likelihood_tiles(a, b)
+    return cosine_scores(a, b) if matching == "cosine" else likelihood_scores(a, b)
 
 
 def genuine_and_impostor(scores: Tensor, rows: Tensor, columns: Tensor) -> tuple[np.ndarray, np.ndarray]:
@@ -137,37 +135,6 @@ def feature_norms(recogniser: Recogniser, images: Tensor) -> Tensor:
     with evaluating(recogniser):
         heads = [recogniser.embedding_head(recogniser.trunk(part)) for part in images.split(256)]
     return torch.cat(heads).norm(dim=1)
-
-
-def evaluate_identification(
-    recogniser: Recogniser, benchmark: Benchmark, distractors: Tensor, seed: int = 0
-) -> list[dict]:
-    """Three benchmarks' rules on rendered people: as TinyFace, IJB-S and MegaFace rank, rows as above.
-
-    "tinyface": low-resolution probes among everybody enrolled and the distractors [n, 3, H, W]; "ijbs": templates of
-    four media of mixed quality against one of two clean images, two galleries of half of the people each;
-    "megaface": clean probes, each against one image of its person and the distractors.
-    """
-    gallery, labels, people = benchmark.gallery, benchmark.labels, benchmark.labels.unique()
-    strangers = embed(recogniser, distractors)
-    enrolled, (media, whose) = embed(recogniser, benchmark.straight[gallery]), benchmark.media(seed)
-    seen = {name: embed(recogniser, benchmark.probes(name, seed)) for name in ("low_resolution", "clean")}
-    templates = fuse(embed(recogniser, media), whose), fuse(enrolled, labels[gallery])
-    everybody = Embedding.cat([enrolled, strangers])
-    known = torch.cat([labels[gallery], torch.full((strangers.B,), -1)])  # a distractor is nobody's mate
-    probes, halves, rows = labels[~gallery], (people % 2).numpy(), []
-    for matching in ("cosine",) if enrolled.variances is None else ("cosine", "likelihood"):
-        low = scores_of(seen["low_resolution"], everybody, matching)
-        tiny = tinyface_ranks(low, probes, known, (1, 5))
-        between = scores_of(*templates, matching)
-        closed = ijbs_closed(between, people, people, (1, 5))
-        opened, non_mated = ijbs_open(between, people, people, halves)
-        mega, trials, _ = megaface_rank_1(scores_of(seen["clean"], everybody, matching), probes, known)
-        found = [("megaface", "rank", mega, trials, 1), ("ijbs", "tpir", opened, min(non_mated), 0.01)]
-        found += [("tinyface", "rank", share, len(probes), k) for k, share in tiny.items()]
-        found += [("ijbs", "rank", share, len(people), k) for k, share in closed.items()]
-        rows += [row(*one, matching) for one in found]
-    return rows
 
 
 def tar(rows: list[dict], condition: str) -> float:

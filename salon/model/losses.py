@@ -145,3 +145,12 @@ class ConfidenceLoss(nn.Module):
             "identification": margin_loss(logits, labels, self.margin),
             "regulariser": self.regularise * confidence_regulariser(embedding.confidences),
         }
+
+
+def memory_estimate(B: int, N: int, D: int, bytes: int = 4) -> int:
+    """Bytes that the class layer of N identities takes in training: 3·|W| + 2·|logits|, activations aside.
+
+    W [N, D] comes with its gradient and the optimiser's momentum, the logits [B, N] with their gradient;
+    `bytes` of one number: 4 in float32.
+    """
+    return bytes * (3 * N * D + 2 * B * N)

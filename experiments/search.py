@@ -167,15 +167,6 @@ def _compiled_tile() -> Callable[..., Tensor]:
     return torch.compile(_score_planes, dynamic=False)
 
 
-def memory_estimate(B: int, N: int, D: int, bytes: int = 4) -> int:
-    """Bytes that the class layer of N identities takes in training: 3·|W| + 2·|logits|, activations aside.
-
-    W [N, D] comes with its gradient and the optimiser's momentum, the logits [B, N] with their gradient;
-    `bytes` of one number: 4 in float32.
-    """
-    return bytes * (3 * N * D + 2 * B * N)
-
-
 def _blocks(a: Embedding, b: Embedding, rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
     """Rows of `a` and columns of `b` of each block; the rows of a column of blocks come first."""
     if min(rows, columns) < 1:

@@ -6,9 +6,17 @@ What is said of the authors' code is that of the TinyFace and IJB-S scorers that
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
+from torch import Tensor
 
+from salon.evaluation.benchmark import scores_of
+from salon.evaluation.people import Benchmark
 from salon.evaluation.protocols import cmc, mate_ranks, tpir_at_fpir
+from salon.evaluation.results import row
+from salon.model.embedding import Embedding
+from salon.model.matching import fuse
+from salon.model.network import Recogniser, embed
 from salon.words import SalonError
 
 
@@ -97,3 +105,34 @@ def megaface_rank_1(
     hardest = table[:, distractors].max(1, keepdims=True)
     hits = (table > hardest)[probes[:, None] == enrolled]
     return float(hits.mean()), len(hits), int(distractors.sum())
+
+
+def evaluate_identification(
+    recogniser: Recogniser, benchmark: Benchmark, distractors: Tensor, seed: int = 0
+) -> list[dict]:
+    """Three benchmarks' rules on rendered people: as TinyFace, IJB-S and MegaFace rank, rows as above.
+
+    "tinyface": low-resolution probes among everybody enrolled and the distractors [n, 3, H, W]; "ijbs": templates of
+    four media of mixed quality against one of two clean images, two galleries of half of the people each;
+    "megaface": clean probes, each against one image of its person and the distractors.
+    """
+    gallery, labels, people = benchmark.gallery, benchmark.labels, benchmark.labels.unique()
+    strangers = embed(recogniser, distractors)
+    enrolled, (media, whose) = embed(recogniser, benchmark.straight[gallery]), benchmark.media(seed)
+    seen = {name: embed(recogniser, benchmark.probes(name, seed)) for name in ("low_resolution", "clean")}
+    templates = fuse(embed(recogniser, media), whose), fuse(enrolled, labels[gallery])
+    everybody = Embedding.cat([enrolled, strangers])
+    known = torch.cat([labels[gallery], torch.full((strangers.B,), -1)])  # a distractor is nobody's mate
+    probes, halves, rows = labels[~gallery], (people % 2).numpy(), []
+    for matching in ("cosine",) if enrolled.variances is None else ("cosine", "likelihood"):
+        low = scores_of(seen["low_resolution"], everybody, matching)
+        tiny = tinyface_ranks(low, probes, known, (1, 5))
+        between = scores_of(*templates, matching)
+        closed = ijbs_closed(between, people, people, (1, 5))
+        opened, non_mated = ijbs_open(between, people, people, halves)
+        mega, trials, _ = megaface_rank_1(scores_of(seen["clean"], everybody, matching), probes, known)
+        found = [("megaface", "rank", mega, trials, 1), ("ijbs", "tpir", opened, min(non_mated), 0.01)]
+        found += [("tinyface", "rank", share, len(probes), k) for k, share in tiny.items()]
+        found += [("ijbs", "rank", share, len(people), k) for k, share in closed.items()]
+        rows += [row(*one, matching) for one in found]
+    return rows
