@@ -16,7 +16,7 @@ import pandas as pd
 
 from salon.evaluation.intervals import Interval, t_interval
 from salon.evaluation.results import by_seed, difference, read_table
-from salon.lecture.verdicts import points
+from salon.lecture.stored import points
 from salon.words import SalonError
 
 PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}")

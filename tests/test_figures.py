@@ -17,7 +17,7 @@ from salon.figures.results import (
     strength_figure,
     trade_off_figure,
 )
-from salon.lecture.verdicts import CLAIMS, measured, verdicts
+from salon.lecture.stored import CLAIMS, measured, verdicts
 from salon.words import set_language
 
 TARS = {"A": 0.9, "CosFace s=8": 0.3, "CosFace s=28": 0.1, "C0": 0.2, "C": 0.4}

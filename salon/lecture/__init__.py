@@ -1,9 +1,17 @@
 """What a notebook needs: `lecture.setup("en")` in its first cell, and ways to show things."""
 
+from importlib import import_module
+
 from salon.lecture.doctor import examine
 from salon.lecture.equations import rows as ledger
 from salon.lecture.platforms import own_faces
 from salon.lecture.setup import setup
 from salon.lecture.show import rounded, show, table
 
-__all__ = ["examine", "ledger", "own_faces", "rounded", "setup", "show", "table"]
+__all__ = ["examine", "ledger", "own_faces", "points", "rounded", "setup", "show", "table", "told", "verdicts"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in ("points", "told", "verdicts"):
+        raise AttributeError(f"module 'salon.lecture' has no attribute {name!r}")
+    return getattr(import_module("salon.lecture.stored"), name)  # with pandas, which `setup` may have to install
