@@ -103,7 +103,8 @@ def factor_figure(table: pd.DataFrame, row: str, seed: int = 0, count: int = 14)
     chosen = table[(table.configuration == row) & (table.seed == seed)]
     whole = chosen[chosen.metric == "probe_whole"].set_index("condition").value.rename("whole")
     parts = chosen[chosen.metric == "probe_part"].pivot(index="condition", columns="at", values="value")
-    grid = 100 * parts.add_prefix("k").join(whole).sort_values("whole", ascending=False).head(count)
+    parts.columns = [f"k{k:.0f}" for k in parts]
+    grid = 100 * parts.join(whole).sort_values("whole", ascending=False).head(count)
     grid = grid[["whole", *grid.columns[:-1]]]
     figure, axes = panels(1, 1, 0.62 * len(grid.columns) + 2.4, 0.3 * count + 0.9)
     draw_numbers(axes[0, 0], grid.to_numpy(), 50, fontsize=8)
