@@ -204,11 +204,6 @@ def test_no_error_of_a_student_comes_through(wrong: Callable, told: str) -> None
         assert told in check.verdict("pull", wrong)
 
 
-@pytest.mark.parametrize("came", [None, 3.0, torch.zeros(3), "pull"])
-def test_what_is_no_function_is_told(came: object) -> None:
-    assert check.verdict("pull", came).endswith(say("check.function", name="pull", came=type(came).__name__))
-
-
 def test_a_changed_argument_is_told_although_the_numbers_are_right() -> None:
     def in_place(cosines, labels, scale, margin):
         cosines[torch.arange(len(labels)), labels] -= margin
@@ -281,23 +276,6 @@ def refusals_by_loop(confidences, groups, share):
 )
 def test_another_way_is_right_too(name: str, function: Callable) -> None:
     assert check.verdict(name, function) == right(name)
-
-
-def test_the_toys_of_the_text_come_out() -> None:
-    toy = pull(torch.tensor([[0.8, 0.6, -0.8]]), torch.tensor([0]), 10.0, 0.35)
-    assert toy.item() == pytest.approx(8.2, abs=0.05)
-    f, g, v = torch.tensor([[[1.0, 0.0]]]), torch.tensor([[[0.8, 0.6]]]), torch.tensor([[0.1]])
-    assert pair_scores(f, v, g, v).item() == pytest.approx(0.61, abs=0.005)
-    genuine, impostor = torch.tensor([[0.9, 0.8, 0.3, 0.2]]), torch.tensor([[0.7, 0.3, 0.1, 0.0]])
-    assert accept_rates(genuine, impostor, 0.25).tolist() == [0.5]
-    confidences, groups = torch.tensor([[1.0], [2.0], [3.0], [4.0]]), torch.tensor([0, 1, 0, 0])
-    assert refusals(confidences, groups, 0.5).tolist() == pytest.approx([1 / 3, 1])
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_no_two_axes_of_a_call_have_one_length(name: str) -> None:
-    for case in check._cases(name):
-        assert len(set(case.sizes.values())) == len(case.sizes)
 
 
 # The notebooks.

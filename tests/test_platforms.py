@@ -169,16 +169,6 @@ def test_mo_keeps_what_is_made_in_results(monkeypatch: Patch, capsys: Capture) -
     assert "results are kept in results/" in capsys.readouterr().out.splitlines()[1]
 
 
-def test_a_new_project_of_mo_is_known_by_its_files(monkeypatch: Patch) -> None:
-    for name in ("datasets/mine", "results"):
-        Path(name).mkdir(parents=True)
-    assert platforms.recognise() == "python"  # many people have such folders
-    Path("_OVERVIEW.md").touch()
-    assert platforms.recognise() == "mo"
-    monkeypatch.setenv("SALON_PLATFORM", "jupyter")
-    assert platforms.recognise() == "jupyter" and paths.mo_folder() is None
-
-
 def test_the_variables_overrule_and_are_checked(monkeypatch: Patch) -> None:
     monkeypatch.setenv("SALON_PLATFORM", "mo")
     assert platforms.recognise() == "mo" and paths.mo_folder() == Path.cwd()
@@ -256,13 +246,6 @@ def test_nothing_is_installed_at_home_and_without_a_network_extras_are_done_with
     assert platforms.prepare("jupyter", pip) == platforms.prepare("python", pip) == [] and len(pip.commands) == 1
     with pytest.raises(SalonError, match=r"safetensors>=0\.4\.3"):
         platforms.prepare("mo", pip)
-
-
-def test_what_was_installed_is_told_and_not_denied(monkeypatch: Patch, capsys: Capture) -> None:
-    monkeypatch.setattr(platforms, "find", lambda: Place("mo", None, "page", ("safetensors",)))
-    setup("en")
-    out = capsys.readouterr().out
-    assert "nothing is downloaded" not in out and "installed just now: safetensors" in out
 
 
 # ---- widgets
@@ -428,16 +411,6 @@ def test_the_same_sources_give_the_same_bytes(monkeypatch: Patch, tmp_path: Path
     assert bundle.write_bundle(tmp_path / "two.zip").read_bytes() == one
 
 
-def test_the_chinese_bundle_starts_with_the_chinese_notebooks(monkeypatch: Patch, tmp_path: Path) -> None:
-    for name, text in (("00.ipynb", "[README](../README.md)"), ("zh/00.ipynb", "[说明](../../README.zh.md)")):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        nbformat.write(new_notebook(cells=[new_markdown_cell(text), new_code_cell("1")]), tmp_path / name)
-    monkeypatch.setattr(bundle, "originals", lambda: tmp_path)
-    made = dict(bundle._notebooks("zh"))
-    assert made.keys() == {"00.ipynb", "colab/00.ipynb", *(f"salon/_notebooks/{x}00.ipynb" for x in ("", "zh/"))}
-    assert nbformat.reads(made["00.ipynb"].decode(), 4).cells[0].source == "[说明](README.zh.md)"
-
-
 def test_cell_zero_unpacks_the_zip_beside_it_or_asks_for_one(monkeypatch: Patch) -> None:
     def pack(name: str) -> None:
         with zipfile.ZipFile(name, "w") as file:
@@ -457,17 +430,6 @@ def test_cell_zero_unpacks_the_zip_beside_it_or_asks_for_one(monkeypatch: Patch)
     assert Path("salon/__init__.py").is_file() and not Path("chosen.zip").exists()
 
 
-def test_cell_zero_takes_an_address_but_never_a_bare_name(monkeypatch: Patch) -> None:
-    commands: list[list[str]] = []
-    monkeypatch.setattr(subprocess, "run", lambda command, check: commands.append(command))
-    monkeypatch.setenv("SALON_REPOSITORY", "https://example.org/salon")
-    exec(bundle.cell_zero(), {})
-    (command,) = commands
-    assert command[-1] == "salon @ git+https://example.org/salon" and command[-3:-1] == ["-c", "held.txt"]
-    assert [line.split("==")[0] for line in Path("held.txt").read_text().splitlines()] == list(HELD)
-    assert len(bundle.cell_zero().splitlines()) <= 25
-
-
 def test_the_documents_show_cell_zero_and_the_oldest_versions() -> None:
     torch_line = next(str(one) for one in platforms.requirements() if one.name == "torch")
     for name in ("platforms.md", "platforms.zh.md"):
@@ -485,11 +447,6 @@ def test_a_training_in_a_script_tells_its_losses(tmp_path: Path, capsys: Capture
     losses = _Losses(types.SimpleNamespace(part="live"))  # type: ignore[arg-type]
     losses({"step": 10, "loss": 2.25})
     assert json.loads(capsys.readouterr().out) == {"metric": "live loss", "value": 2.25, "step": 10}
-
-
-def test_every_notebook_can_be_a_script() -> None:
-    for path in sorted((ROOT / "notebooks").rglob("*.ipynb")):
-        compile(script.as_script(path), path.stem, "exec")
 
 
 # ---- the lab and the doctor
