@@ -93,9 +93,8 @@ def test_rare_kinds_of_files(tmp_path):
     grey = store(tmp_path / "grey.png", Image.fromarray(eight(RAMP)), transparency=0)
     check(read_image(grey), np.where(eight(RAMP) == 0, 0.5, RAMP))
     inks = Image.fromarray(eight(np.dstack([1 - RGB, np.zeros_like(RAMP)])), "CMYK")
-    check(
-        read_image(store(tmp_path / "cmyk.jpg", inks, quality=100, subsampling=0)), RGB, 0.03
-    )  # in four channels
+    inked = store(tmp_path / "cmyk.jpg", inks, quality=100, subsampling=0)
+    check(read_image(inked), RGB, 0.03)  # JPEG's loss in four channels
     (tmp_path / "twelve.pgm").write_bytes(b"P5 20 24 4095\n" + np.round(RAMP * 4095).astype(">u2").tobytes())
     check(read_image(tmp_path / "twelve.pgm"), RAMP, 1 / 4095)
     check(read_image(png_16(tmp_path / "rgb16.png", RGB)), RGB)

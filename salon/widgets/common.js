@@ -13,6 +13,8 @@ function make(tag, attributes = {}, ...children) {
 const control = (tag, attributes, ...children) =>
   make(tag, { "data-lm-suppress-shortcuts": "true", ...attributes }, ...children);
 
+const text = (words, attributes) => make("svg:text", attributes, words);
+
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -39,8 +41,18 @@ function question(text, choices, onGuess) {
   return { element, say, close: () => buttons.forEach((button) => (button.disabled = true)) };
 }
 
+// Set traits, and tell the kernel, where there is one.
+function change(model, values) {
+  for (const [name, value] of Object.entries(values)) model.set(name, value);
+  model.save_changes();
+}
+
 function resetButton(label, onReset) {
   const button = control("button", { type: "button", class: "salon-reset" }, label);
   button.onclick = onReset;
   return button;
 }
+
+// What a mark in a picture means; the style sheet draws the marks by their names.
+const foot = (words, ...names) =>
+  make("div", { class: "salon-foot" }, ...names.map((name) => make("span", { class: `salon-key ${name}` }, words[name])));

@@ -32,7 +32,6 @@ function ticks(top) {
 function drawBars(svg, words, confidences, clean, top) {
   const height = (value) => HEIGHT - BOTTOM - (value / top) * (HEIGHT - BOTTOM - TOP);
   const slot = (WIDTH - LEFT) / confidences.length, digits = confidences.length > 8 ? 0 : 1;
-  const text = (words, attributes) => make("svg:text", attributes, words);
   const line = (name, x1, x2, value) =>
     make("svg:line", { class: name, x1, x2, y1: height(value), y2: height(value) });
   const grid = ticks(top).flatMap((value) => [line("salon-grid", LEFT, WIDTH, value),
@@ -78,7 +77,7 @@ function render({ model, el }) {
       if (seen.has(name)) end.textContent = percent(drops[SLIDERS.findIndex(([other]) => other === name)]);
       tell();
     };
-    input.oninput = () => { model.set(name, Math.min(+input.value, limits[name])); model.save_changes(); };
+    input.oninput = () => change(model, { [name]: Math.min(+input.value, limits[name]) });
     model.on(`change:${name}`, follow);
     return { follow, element: make("label", { class: "salon-row" }, make("span", {}, words[name]), value, end, input) };
   });
@@ -104,11 +103,7 @@ function render({ model, el }) {
       { mean: now.toFixed(1), clean: cleanMean.toFixed(1), change: percent(now / cleanMean - 1) });
   }
 
-  const reset = resetButton(words.reset, () => {
-    for (const [name] of SLIDERS) model.set(name, 0);
-    model.save_changes();
-  });
-  const key = (name) => make("span", { class: `salon-key ${name}` }, words[name]);
+  const reset = resetButton(words.reset, () => change(model, { blur: 0, occlusion: 0, yaw: 0 }));
   el.append(make("section", { class: "salon salon-explorer", "aria-label": words.title },
     asked.element,
     make("div", { class: "salon-columns" },
@@ -116,7 +111,7 @@ function render({ model, el }) {
         make("p", { class: "salon-head", "aria-hidden": "true" }, words.alone),
         ...rows.map((row) => row.element)),
       make("div", { class: "salon-main" }, svg,
-        make("div", { class: "salon-foot" }, key("now"), key("clean"), key("average")),
+        foot(words, "now", "clean", "average"),
         make("div", { class: "salon-foot" }, summary, reset))),
     ...(table ? [make("p", { class: "salon-note" }, fill(words.precomputed, table))] : [])));
   model.on("change:answer", show);

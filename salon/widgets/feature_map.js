@@ -33,7 +33,6 @@ function chips(legend, name, values, labels, onChoose) {
 function drawProbes(svg, { data, words, view, hidden }) {
   const width = 270, row = 60, top = 8, bottom = top + row * data.names.length;
   const x = (accuracy) => 4 + (width - 12) * (accuracy - 0.3) / 0.7;
-  const text = (words, attributes) => make("svg:text", attributes, words);
   const line = (name, accuracy, y1, y2) => make("svg:line", { class: name, x1: x(accuracy), x2: x(accuracy), y1, y2 });
   const rows = data.names.flatMap((name, m) => {
     const y = top + row * m, accuracy = data.probes[m][view], kept = view > 0 && data.assigned[m]?.[view - 1];
@@ -153,9 +152,8 @@ function render({ model, el }) {
     status.textContent = describe(hovered);
   };
 
-  const views = chips(words.view, "view", viewNames.map((_, view) => view), viewNames, (view) => { seen = true; set("view", view); });
-  const colour = chips(words.colour, "colour", ["variation", "identity"], [words.variation, words.identity], (name) => set("colour", name));
-  const set = (name, value) => { model.set(name, value); model.save_changes(); };
+  const views = chips(words.view, "view", viewNames.map((_, view) => view), viewNames, (view) => { seen = true; change(model, { view }); });
+  const colour = chips(words.colour, "colour", ["variation", "identity"], [words.variation, words.identity], (colour) => change(model, { colour }));
 
   function update() {
     const view = model.get("view"), accuracies = data.probes.map((row) => row[0]);
@@ -172,14 +170,13 @@ function render({ model, el }) {
     draw();
   }
 
-  const reset = resetButton(words.reset, () => { set("view", 0); set("colour", "variation"); select([]); });
-  const key = (name) => make("span", { class: `salon-key ${name}` }, words[name]);
+  const reset = resetButton(words.reset, () => { change(model, { view: 0, colour: "variation" }); select([]); });
   el.append(make("section", { class: "salon salon-features", "aria-label": words.title },
     asked.element,
     make("div", { class: "salon-foot" }, views.element, colour.element, reset),
     make("div", { class: "salon-columns" },
       make("div", { class: "salon-main" }, make("div", { class: "salon-frame" }, canvas, card), legend),
-      make("div", { class: "salon-side" }, probes, make("div", { class: "salon-foot" }, key("other"), key("chance")))),
+      make("div", { class: "salon-side" }, probes, foot(words, "other", "chance"))),
     status, grid, make("p", { class: "salon-note" }, fill(words.note, { method: data.method }))));
   sprite.src = data.sprite;
   model.on("change:view", update);
