@@ -11,12 +11,6 @@ from torch import Tensor
 from salon.faces.collections import decode
 from salon.words import SalonError
 
-# What a pickle may raise that is broken, cut short or made to do harm
-BROKEN = (
-    pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, IndexError, KeyError, ImportError,
-    OverflowError, MemoryError, RecursionError,
-)  # fmt: skip
-
 
 class _Kind:
     """Stands for a numpy dtype: its name alone."""
@@ -95,7 +89,7 @@ def _read(file: Path) -> tuple[list[bytes], list[bool]]:
         raise SalonError(f"{file} cannot be read ({error}); expected a .bin file. Check the path.") from error
     except SalonError as error:
         raise SalonError(f"{file} is no set of face pairs. {error}") from None
-    except BROKEN as error:
+    except Exception as error:  # a pickle that is broken, or made to do harm, may raise anything
         raise SalonError(
             f"{file} is no set of face pairs, or not the whole of one ({type(error).__name__}: {error}); expected "
             "InsightFace's pickle of (images, truth values). Get the file again."
