@@ -214,7 +214,8 @@ def augment(
     `images` and `turned` [B, C, H, W] show the same people, straight and turned away. Returns the pictures and
     the labels [B, 3] that say which variations each has.
     """
-    out, labels = _turned_away(images, turned, generator, probability)
+    labels = (torch.rand(len(images), 3, generator=generator) < probability).float()
+    out = torch.where(_each(labels[:, 2]) > 0, turned, images)
     amounts = strength * (0.25 + 0.75 * torch.rand(len(images), 2, generator=generator)) * labels[:, :2]
     out = low_resolution(out, amounts[:, 0].clamp(max=1), generator)
     return occlusion(out, amounts[:, 1].clamp(max=1), generator), labels
@@ -228,20 +229,13 @@ def augment_as_recalled(
     How wide the blur is for a kernel and how many blocks are black is not known: 0.3 ((n - 1) / 2 - 1) + 0.8 pixels, as
     image libraries have it, and 1 to 24 of 49. Shapes and labels as `augment`.
     """
-    out, labels = _turned_away(images, turned, generator, probability)
+    labels = (torch.rand(len(images), 3, generator=generator) < probability).float()
+    out = torch.where(_each(labels[:, 2]) > 0, turned, images)
     reach = torch.randint(1, 6, (len(images),), generator=generator)  # kernels of 3, 5 … 11 pixels
     out = torch.where(_each(labels[:, 0]).to(out) > 0, gaussian_blur(out, reach), out)
     blocks = torch.randint(1, BLOCKS**2 // 2 + 1, (len(images),), generator=generator)
     share = blocks / (MOST_COVERED * BLOCKS**2)
     return occlusion(out, share * labels[:, 1], generator), labels
-
-
-def _turned_away(
-    images: Tensor, turned: Tensor, generator: torch.Generator, probability: float
-) -> tuple[Tensor, Tensor]:
-    """Draw labels [B, 3], each 1 with `probability`; pictures whose third is 1 are the turned ones."""
-    labels = (torch.rand(len(images), 3, generator=generator) < probability).float()
-    return torch.where(_each(labels[:, 2]) > 0, turned, images), labels
 
 
 def gaussian_blur(images: Tensor, reach: Tensor) -> Tensor:
