@@ -79,13 +79,9 @@ def test_defocus_is_a_convolution_with_a_disc_in_linear_light(pictures):
     assert torch.allclose(degrade(image, "defocus", strength), expected, atol=1e-4)  # float32 spectra
 
 
-def test_a_point_becomes_a_disc_of_its_diameter_or_a_line_of_its_length():
+def test_a_moving_camera_makes_a_point_a_line_of_its_length():
     point = torch.zeros(8, 1, 65, 65)
     point[..., 32, 32] = 1
-    lit = degrade(point, "defocus", 0.8) > 0.02
-    across = 0.8 * variations.MOST_DEFOCUS * 65
-    assert abs(lit[0, 0, 32].sum() - across) <= 2.5
-    assert abs(lit[0, 0].sum() - math.pi * across**2 / 4) < 6 * across
     light = degrade(point, "motion_blur", 0.8, seed=0)[:, 0] ** GAMMA
     places = torch.arange(65.0) - 32
     variance = (light * (places[:, None] ** 2 + places**2)).sum((1, 2)) / light.sum((1, 2))

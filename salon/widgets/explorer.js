@@ -12,9 +12,7 @@ async function answerFromTable(model, table) {
   const answer = () => {
     const cell = SLIDERS.reduce((index, [name]) =>
       index * table.steps + Math.round(model.get(name) / model.get("limits")[name] * (table.steps - 1)), 0);
-    const columns = sprite.naturalWidth / table.tile;
-    const x = (cell % columns) * table.tile, y = Math.floor(cell / columns) * table.tile;
-    canvas.getContext("2d").drawImage(sprite, x, y, table.tile, table.tile, 0, 0, table.tile, table.tile);
+    drawTile(canvas.getContext("2d"), sprite, table.tile, cell, 0, 0, table.tile);
     model.set("answer", { image: canvas.toDataURL(), confidences: table.confidences[cell] });
   };
   for (const [name] of SLIDERS) model.on(`change:${name}`, answer);
@@ -57,12 +55,12 @@ function render({ model, el }) {
   const clean = model.get("clean"), cleanMean = mean(clean);
   const drops = model.get("ends").map((value) => value / cleanMean - 1);
   const seen = new Set();
-  let guess = null, top = 1.08 * Math.max(...clean, ...(table?.confidences ?? []).flat());
+  let top = 1.08 * Math.max(...clean, ...(table?.confidences ?? []).flat());
 
   const image = make("img", { width: 240, height: 240 });
   const svg = make("svg:svg", { class: "salon-bars", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
   const summary = make("p", { class: "salon-summary", role: "status" });
-  const asked = question(words.question, SLIDERS.map(([name]) => [name, words[name]]), (name) => { guess = name; tell(); });
+  const asked = question(words, SLIDERS.map(([name]) => name), (name) => asked.say(fill(words.guessed, { guess: words[name] })));
 
   const shown = (name) => name === "yaw" ? `${Math.round(model.get(name))}°` : model.get(name).toFixed(2);
   const rows = SLIDERS.map(([name, step]) => {
@@ -82,14 +80,12 @@ function render({ model, el }) {
     return { follow, element: make("label", { class: "salon-row" }, make("span", {}, words[name]), value, end, input) };
   });
 
-  // First the guess is repeated; once each slider has been to its end, the answer is given.
+  // The answer is given once each slider has been to its end.
   function tell() {
-    if (seen.size === SLIDERS.length) {
-      const most = drops.indexOf(Math.min(...drops)), name = SLIDERS[most][0];
-      const verdict = guess === null ? "" : guess === name ? words.right : fill(words.wrong, { guess: words[guess] });
-      asked.say(fill(words.verdict, { name: words[name], drop: percent(drops[most]) }) + verdict);
-      asked.close();
-    } else if (guess !== null) asked.say(fill(words.guessed, { guess: words[guess] }));
+    if (seen.size < SLIDERS.length) return;
+    const most = drops.indexOf(Math.min(...drops)), name = SLIDERS[most][0];
+    asked.say(fill(words.verdict, { name: words[name], drop: percent(drops[most]) }) + asked.judge(name));
+    asked.close();
   }
 
   function show() {

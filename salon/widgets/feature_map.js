@@ -60,7 +60,7 @@ function render({ model, el }) {
   const viewNames = data.coordinates.map((_, view) => (view ? String(view) : words.whole));
   const describe = (i) => fill(words.point, { person: rank[i] + 1, kind: kindNames[data.kinds[i]] });
   const sprite = new Image();
-  let points = [], lasso = [], chosen = new Set(), hovered = null, guess = null, seen = false;
+  let points = [], lasso = [], chosen = new Set(), hovered = null, seen = false;
 
   const canvas = control("canvas", { class: "salon-map", tabindex: 0, role: "img", "aria-label": words.canvas });
   const card = make("div", { class: "salon-card", hidden: "" }, make("canvas", { width: 88, height: 88 }), make("span"));
@@ -68,14 +68,9 @@ function render({ model, el }) {
   const status = make("p", { class: "salon-summary", role: "status" });
   const legend = make("div", { class: "salon-foot" });
   const probes = make("svg:svg", { class: "salon-probes", role: "img" });
-  const asked = question(words.question, data.names.map((name) => [name, words[name]]), (name) => { guess = name; seen = true; update(); });
+  const asked = question(words, data.names, () => { seen = true; update(); });
 
   const classOf = (i) => (model.get("colour") === "identity" ? rank[i] : data.kinds[i]);
-  function drawFace(context, i, x, y, size) {
-    const columns = sprite.naturalWidth / thumb;
-    context.drawImage(sprite, (i % columns) * thumb, Math.floor(i / columns) * thumb, thumb, thumb, x, y, size, size);
-  }
-
   function draw() {
     const { clientWidth: width, clientHeight: height } = canvas, ratio = window.devicePixelRatio || 1;
     const flat = data.coordinates[model.get("view")], context = canvas.getContext("2d");
@@ -103,7 +98,7 @@ function render({ model, el }) {
     hovered = i;
     card.hidden = i === null;
     if (i !== null) {
-      drawFace(card.firstChild.getContext("2d"), i, 0, 0, 88);
+      drawTile(card.firstChild.getContext("2d"), sprite, thumb, i, 0, 0, 88);
       card.lastChild.textContent = describe(i);
       const [x, y] = points[i];
       card.style.left = `${x + (x > canvas.clientWidth / 2 ? -122 : 16)}px`;
@@ -116,7 +111,7 @@ function render({ model, el }) {
     chosen = new Set(indices);
     const faces = [...chosen].slice(0, MOST), across = 12;
     [grid.width, grid.height] = [faces.length ? across * thumb : 0, Math.ceil(faces.length / across) * thumb];
-    faces.forEach((i, n) => drawFace(grid.getContext("2d"), i, (n % across) * thumb, Math.floor(n / across) * thumb, thumb));
+    faces.forEach((i, n) => drawTile(grid.getContext("2d"), sprite, thumb, i, (n % across) * thumb, Math.floor(n / across) * thumb, thumb));
     const count = new Set(indices.map((i) => rank[i])).size;
     status.textContent = chosen.size ? fill(words.selected, { n: chosen.size, people: count }) : words.hint;
     draw();
@@ -164,7 +159,7 @@ function render({ model, el }) {
     legend.replaceChildren(...(model.get("colour") === "identity" ? [fill(words.legend, { n: people.length })]
       : shownKinds.map((kind) => make("span", { class: "salon-key", style: `--swatch: ${colours[kind]}` }, kindNames[kind]))));
     if (seen) asked.say(fill(words.verdict, { name: words[best], accuracy: Math.max(...accuracies).toFixed(2) })
-      + (guess === null ? "" : guess === best ? words.right : fill(words.wrong, { guess: words[guess] })));
+      + asked.judge(best));
     drawProbes(probes, { data, words, view, hidden: !seen });
     hover(null);
     draw();
