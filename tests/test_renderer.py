@@ -60,6 +60,14 @@ def test_depth_is_the_relief_seen_from_the_side():
     assert deep > 0.8 and len(columns) > 30
 
 
+def test_people_blend_and_keep_their_ends():
+    a, b = sample_people(3, 1), sample_people(3, 2)
+    assert torch.equal(a.blend(b, 0).numbers, a.numbers) and torch.equal(a.blend(b, 1).numbers, b.numbers)
+    steps = render(a[0].blend(b[0], torch.linspace(0, 1, 9)), frontal_views(9), 32)
+    jumps = (steps[1:] - steps[:-1]).abs().mean((1, 2, 3))  # a path, not a switch: even steps are an eighth
+    assert jumps.max() < 0.5 * (steps[-1] - steps[0]).abs().mean()
+
+
 def test_skin_tones_and_ages_are_drawn_evenly():
     people = sample_people(2000, 0)
     for values, low, high in ((people.tone, 0, 1), (people.years, 18, 80)):

@@ -58,6 +58,11 @@ class People:
         numbers[:, column(name)] = torch.as_tensor(value, dtype=numbers.dtype)
         return People(numbers)
 
+    def blend(self, other: "People", share: float | Tensor) -> "People":
+        """People between these (share 0) and `other` (share 1), number by number; one person serves all others."""
+        share = torch.as_tensor(share, dtype=self.numbers.dtype).reshape(-1, 1)
+        return People(torch.lerp(*torch.broadcast_tensors(self.numbers, other.numbers, share)))
+
     @property
     def years(self) -> Tensor:
         """Age in years [N], 18 to 80, drawn evenly."""
