@@ -47,10 +47,8 @@ def test_each_model_is_trained_on_the_faces_as_they_are_drawn_now(name):
 def test_each_table_says_where_it_comes_from(name):
     facts = read_provenance(name)
     assert facts["generator"] == GENERATOR_VERSION
-    assert (
-        facts["command"].split(" --")[0]
-        == f"salon reproduce {name.removesuffix('_weak').removesuffix('_lecture')}"
-    )
+    experiment = name.removesuffix("_weak").removesuffix("_lecture")
+    assert facts["command"].split(" --")[0] == f"salon reproduce {experiment}"
     assert facts["commit"] and facts["torch"]
     table = read_table(name)
     differences = (table.condition == "excess") | (table.metric == "correlation")
@@ -64,6 +62,7 @@ def test_the_shipped_people_are_the_test_split(benchmark):
     assert len(benchmark.straight) == TEST_PEOPLE * TEST_IMAGES
     stored, drawn = benchmark.scenes.tensors(), people.sample_scenes("test", TEST_PEOPLE).tensors()
     assert all(torch.allclose(stored[name], drawn[name], atol=1e-4) for name in drawn)
+    assert sum(path.stat().st_size for path in (data_root() / "faces").iterdir()) <= 15_000_000
 
 
 def test_the_shipped_pictures_are_what_their_numbers_draw(benchmark):
@@ -81,10 +80,6 @@ def test_the_shipped_degradations_are_the_same_pixels_here(benchmark):
     stored = people.stored_fingerprints(data_root() / "faces")
     for name, now in fingerprints(benchmark).items():
         assert (stored[name] - now).abs().max() < (0.01 if name == "jpeg" else 1e-4), name
-
-
-def test_the_shipped_faces_stay_small():
-    assert sum(path.stat().st_size for path in (data_root() / "faces").iterdir()) <= 15_000_000
 
 
 def test_the_bench_times_the_live_pair_of_notebook_03():

@@ -34,7 +34,7 @@ def stored() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def test_the_curve_runs_through_the_means_of_the_fixed_scales_only(stored: pd.DataFrame) -> None:
+def test_the_curve_runs_through_the_means_of_the_fixed_scales_only(stored):
     (left, right) = trade_off_figure(stored).axes
     (curve,) = left.get_lines()
     assert np.allclose(curve.get_xydata(), [[31, 81], [11, 61]])  # mixed, clean, in percent
@@ -45,18 +45,18 @@ def test_the_curve_runs_through_the_means_of_the_fixed_scales_only(stored: pd.Da
     assert left.get_legend_handles_labels()[1] == ["fixed", "ours"]
 
 
-def test_a_bar_is_as_high_as_the_mean_of_its_seeds(stored: pd.DataFrame) -> None:
+def test_a_bar_is_as_high_as_the_mean_of_its_seeds(stored):
     (axis,) = condition_figure(stored, {"C0": "frozen", "C": "learned"}).axes
     assert np.allclose([bar.get_height() for bar in axis.patches], [71, 21, 91, 41])
 
 
-def test_the_pull_on_a_hopeless_image_is_the_scale_and_a_good_one_is_left_alone() -> None:
+def test_the_pull_on_a_hopeless_image_is_the_scale_and_a_good_one_is_left_alone():
     _, slopes = angle_figure((4, 28), margin=0.35).axes
     small, large = (line.get_ydata() for line in slopes.get_lines())
     assert large[-1] == pytest.approx(28, rel=0.01) and large[20] < 1e-3 < small[20]
 
 
-def test_the_learned_confidence_is_high_for_an_easy_image_and_none_for_a_hopeless_one() -> None:
+def test_the_learned_confidence_is_high_for_an_easy_image_and_none_for_a_hopeless_one():
     easy, hopeless = torch.zeros(50), torch.zeros(50)
     easy[0], hopeless[1] = 0.8, 0.3
     axes = confidence_figure({"easy": easy, "hopeless": hopeless}, margin=8, regularise=0.002).axes
@@ -64,7 +64,7 @@ def test_the_learned_confidence_is_high_for_an_easy_image_and_none_for_a_hopeles
     assert at[0] > 10 and at[1] < 1
 
 
-def test_sheets_masks_curves_and_black_holes_have_one_place_for_each_number() -> None:
+def test_sheets_masks_curves_and_black_holes_have_one_place_for_each_number():
     assert len(face_sheet(torch.rand(6, 3, 16, 16), ["a", "b"], ["x", "y", "z"]).axes) == 6
     (masks,) = mask_figure(torch.eye(3, 8).bool(), ["low_resolution", "occlusion", "pose"]).axes
     assert [label.get_text() for label in masks.get_yticklabels()] == ["low resolution", "occlusion", "pose"]
@@ -74,14 +74,14 @@ def test_sheets_masks_curves_and_black_holes_have_one_place_for_each_number() ->
     assert [text.get_text() for text in hole.texts] == ["50", "0", "0", "50"]
 
 
-def test_the_verdicts_say_what_the_stored_tables_say() -> None:
+def test_the_verdicts_say_what_the_stored_tables_say():
     table = read_table("ablation_lecture")
     tars = {name: by_seed(table, name, "occlusion") for name in ("A", "B", "C")}
     assert f"occlusion {(tars['B'] - tars['A']).mean():+.1f} [" in measured()["augmentation"]
     assert f"occlusion {(tars['C'] - tars['B']).mean():+z.1f} [" in measured()["confidence"]
 
 
-def test_the_verdicts_are_there_in_both_languages() -> None:
+def test_the_verdicts_are_there_in_both_languages():
     english = verdicts()
     set_language("zh")
     try:
@@ -102,21 +102,20 @@ def test_probe_figure_draws_each_group_of_each_configuration():
         assert len([line for line in axis.lines if line.get_marker() == "o"]) == 3
 
 
-def test_the_words_about_convergence_are_what_the_table_says() -> None:
+def test_the_words_about_convergence_are_what_the_table_says():
     """Notebook 01: from scratch B is behind A on its own training people, and C's lead over B cannot be told."""
-    table, names = read_table("convergence"), {"A": "plain", "B": "augmented"}
+    table = read_table("convergence")
     train = table[table.split == "train"]
+    accuracy = by_seed(train[train.step == 800], "A", "clean", "accuracy")
 
     def gap(rows: pd.DataFrame, one: str, other: str, condition: str, metric: str) -> str:
         first, second = (by_seed(rows[rows.step == 800], name, condition, metric) for name in (one, other))
         return judged(t_interval(first - second))
 
-    assert by_seed(train[train.step == 800], "A", "clean", "accuracy").min() > 99
+    assert accuracy.min() > 99
     assert gap(train, "B", "A", "clean", "accuracy") == gap(table, "B", "A", "clean", "tar") == "reversed"
     assert gap(table, "B", "A", "mixed", "tar") == "holds"
     assert {gap(table, "C", "B", c, "tar") for c in ("clean", "mixed")} == {"open"}
-    lines = convergence_figure(table, names).axes[0].get_lines()
+    lines = convergence_figure(table, {"A": "plain", "B": "augmented"}).axes[0].get_lines()
     assert [len(line.get_xdata()) for line in lines] == [7, 7]
-    assert lines[0].get_ydata()[-1] == pytest.approx(
-        by_seed(train[train.step == 800], "A", "clean", "accuracy").mean()
-    )
+    assert lines[0].get_ydata()[-1] == pytest.approx(accuracy.mean())

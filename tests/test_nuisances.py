@@ -1,7 +1,6 @@
 """Every nuisance by its name, and the contact sheets that show them."""
 
 from dataclasses import fields
-from pathlib import Path
 
 import pytest
 import torch
@@ -18,17 +17,16 @@ from salon.words import SalonError
 # What a view holds that is no nuisance of its own: part of another one, of the person's own look, or a seed.
 NO_NUISANCE = {"light_elevation", "ambient", "exposure", "gaze", "haircut", "shave", "background"}
 OF_VIEWS = [name for name, nuisance in NUISANCES.items() if nuisance.field]
-Capture = pytest.CaptureFixture[str]
 
 
-def test_the_registry_reaches_every_value_of_a_view_and_every_degradation() -> None:
+def test_the_registry_reaches_every_value_of_a_view_and_every_degradation():
     moved = {NUISANCES[name].field for name in OF_VIEWS}
     assert moved | NO_NUISANCE == {field.name for field in fields(Views)} and not moved & NO_NUISANCE
     of_camera = {name for name, nuisance in NUISANCES.items() if nuisance.room == "camera"}
     assert of_camera == set(DEGRADE) - {"pose"}  # people turn truly
 
 
-def test_each_has_a_label_of_its_own_in_both_languages() -> None:
+def test_each_has_a_label_of_its_own_in_both_languages():
     for lang in ("en", "zh"):
         labels = [label(name, lang) for name in NUISANCES]
         assert len(set(labels)) == len(NUISANCES) and all(labels)
@@ -36,7 +34,7 @@ def test_each_has_a_label_of_its_own_in_both_languages() -> None:
 
 
 @pytest.mark.parametrize("name", NUISANCES)
-def test_strength_zero_is_the_plain_picture_and_more_changes_more(name: str) -> None:
+def test_strength_zero_is_the_plain_picture_and_more_changes_more(name):
     person = sample_people(1, 8)
     views = frontal_views(1, light_azimuth=-45, ambient=0.25, hardness=0, background=5, clutter=0)
     plain = render(person, views, 48)
@@ -47,7 +45,7 @@ def test_strength_zero_is_the_plain_picture_and_more_changes_more(name: str) -> 
 
 
 @pytest.mark.parametrize("name", OF_VIEWS)
-def test_a_view_moves_on_a_straight_line_to_its_end(name: str) -> None:
+def test_a_view_moves_on_a_straight_line_to_its_end(name):
     nuisance, views = NUISANCES[name], sample_views(40, 3)
     before = getattr(views, nuisance.field)
     end, middle = (getattr(views_under(views, name, s, seed=2), nuisance.field) for s in (1.0, 0.5))
@@ -61,7 +59,7 @@ def test_a_view_moves_on_a_straight_line_to_its_end(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["yaw", "background", "motion_blur", "noise"])
-def test_each_picture_has_its_own_strength_and_is_the_same_in_a_batch(name: str) -> None:
+def test_each_picture_has_its_own_strength_and_is_the_same_in_a_batch(name):
     people, views, strengths = sample_people(3, 2), sample_views(3, 4), torch.tensor([0.7, 0.0, 0.4])
     together = seen_under(people, views, name, strengths, 32, seed=9)
     assert together.shape == (3, 3, 32, 32)
@@ -72,13 +70,13 @@ def test_each_picture_has_its_own_strength_and_is_the_same_in_a_batch(name: str)
     assert (together[0] - alone[0]).abs().max() < 1 / 510
 
 
-def test_a_straight_head_turns_to_either_side_by_the_seed() -> None:
+def test_a_straight_head_turns_to_either_side_by_the_seed():
     turned = [views_under(frontal_views(40), "yaw", 0.5, seed=seed).yaw for seed in (1, 1, 2)]
     assert torch.equal(turned[0].unique(), torch.tensor([-45.0, 45.0]))
     assert torch.equal(turned[0], turned[1]) and not torch.equal(turned[0], turned[2])
 
 
-def test_one_view_serves_many_people_and_a_plain_background_gets_something_to_clutter() -> None:
+def test_one_view_serves_many_people_and_a_plain_background_gets_something_to_clutter():
     people, view = sample_people(4, 2), frontal_views(1)
     assert len(seen_under(people, view, "yaw", torch.linspace(0, 1, 4), 32)) == 4
     moved = views_under(frontal_views(4), "background", torch.tensor([0.0, 0.5, 0.5, 1.0]))
@@ -96,20 +94,18 @@ def test_one_view_serves_many_people_and_a_plain_background_gets_something_to_cl
         ("cap", torch.rand(3), "3 strengths came for cap; expected one, or 2"),
     ],
 )
-def test_bad_values_are_named(name: str, strength: float, word: str) -> None:
+def test_bad_values_are_named(name, strength, word):
+    people = sample_people(2, 1)
     with pytest.raises(SalonError) as error:
-        seen_under(sample_people(2, 1), frontal_views(2), name, strength, 32)
+        seen_under(people, frontal_views(2), name, strength, 32)
     assert word in str(error.value)
+    with pytest.raises(SalonError):
+        seen_under(people[:0], frontal_views(1), name, strength, 32)
 
 
-def test_nobody_to_see_and_views_of_a_camera_are_refused() -> None:
-    for name in ("yaw", "noise"):
-        with pytest.raises(SalonError):
-            seen_under(sample_people(2, 1)[:0], frontal_views(1), name, 0.5, 32)
+def test_a_camera_moves_no_view():
     with pytest.raises(SalonError, match="degrade"):
         views_under(frontal_views(1), "noise", 0.5)
-    with pytest.raises(SalonError, match="light_direction"):
-        label("light")
 
 
 @pytest.mark.parametrize(
@@ -121,21 +117,20 @@ def test_nobody_to_see_and_views_of_a_camera_are_refused() -> None:
         (["--sheet", "traits"], len(sheet.VALUES), len(sheet.TRAITS_SHOWN)),
     ],
 )
-def test_a_sheet_opens_with_the_expected_size(
-    options: list[str], columns: int, rows: int, tmp_path: Path, capsys: Capture
-) -> None:
+def test_a_sheet_opens_with_the_expected_size(options, columns, rows, tmp_path, capsys):
     path = tmp_path / "sheet.png"
     assert cli.main(["faces", str(path), "--size", "16", "--seed", "3", *options]) == 0
     assert str(path) in capsys.readouterr().out
     with Image.open(path) as page:
         wide, high = (n * (16 + sheet.GAP) + sheet.GAP for n in (columns, rows))
-        labelled = options[:1] == ["--sheet"] and options[1] != "person"
-        assert page.mode == "RGB" and (page.width > wide if labelled else page.width == wide)
-        assert (page.height > high) if labelled else (page.height == high)
+        if "traits" in options:  # labels come beside and above
+            assert page.width > wide and page.height > high
+        else:
+            assert page.size == (wide, high)
         assert len(set(page.convert("L").tobytes())) > 20  # something is drawn
 
 
-def test_nuisances_are_drawn_and_labels_stand_beside_their_rows(tmp_path: Path) -> None:
+def test_nuisances_are_drawn_and_labels_stand_beside_their_rows(tmp_path):
     assert cli.main(["faces", str(tmp_path / "sheet.webp"), "--sheet", "nuisances", "--size", "16"]) == 0
     assert (tmp_path / "sheet.webp").stat().st_size > 1000
     page = sheet.sheet(torch.rand(6, 3, 16, 16), 2, ["one", "two", "three"], ["0", "1"])
@@ -159,9 +154,7 @@ def test_nuisances_are_drawn_and_labels_stand_beside_their_rows(tmp_path: Path) 
         (["sheet.png", "--sheet", "person", "--frontal"], "takes no frontal"),
     ],
 )
-def test_a_sheet_that_cannot_be_is_refused(
-    arguments: list[str], word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
-) -> None:
+def test_a_sheet_that_cannot_be_is_refused(arguments, word, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert cli.main(["faces", *arguments]) == 2
     assert word in capsys.readouterr().err and not list(tmp_path.iterdir())

@@ -26,8 +26,10 @@ def pictures() -> torch.Tensor:
 
 
 @pytest.mark.parametrize("name", DEGRADE)
-def test_strength_zero_is_the_picture_itself_and_more_changes_more(pictures: torch.Tensor, name: str) -> None:
+def test_strength_zero_is_the_picture_itself_and_more_changes_more(pictures, name: str):
     assert torch.equal(degrade(pictures, name, 0.0, seed=1), pictures)
+    if name != "colour_cast":
+        assert degrade(pictures[:, :1], name, 0.5, seed=1).shape == (4, 1, 64, 64)  # grey stays grey
     seen = [degrade(pictures, name, strength, seed=1) for strength in (0.2, 0.5, 0.8, 1.0)]
     changes = [(after - pictures).square().mean((1, 2, 3)) for after in seen]
     for less, more in pairwise(changes):
@@ -35,9 +37,7 @@ def test_strength_zero_is_the_picture_itself_and_more_changes_more(pictures: tor
 
 
 @pytest.mark.parametrize("name", DEGRADE)
-def test_each_picture_has_its_own_strength_and_is_the_same_in_a_batch(
-    pictures: torch.Tensor, name: str
-) -> None:
+def test_each_picture_has_its_own_strength_and_is_the_same_in_a_batch(pictures, name: str):
     strengths = torch.tensor([0.6, 0.0, 0.9, 0.3])
     together = degrade(pictures, name, strengths, seed=5)
     assert torch.equal(together, degrade(pictures, name, strengths, seed=5))
@@ -48,30 +48,26 @@ def test_each_picture_has_its_own_strength_and_is_the_same_in_a_batch(
     if name in NO_DRAW:
         assert torch.allclose(degrade(pictures[2:3], name, 0.9, seed=6)[0], together[2], atol=1 / 510)
     else:
-        others = [degrade(pictures, name, strengths, seed) for seed in range(6, 16)]  # two sides are soon the same
+        others = [
+            degrade(pictures, name, strengths, seed) for seed in range(6, 16)
+        ]  # two sides are soon the same
         assert any(not torch.allclose(other, together, atol=0.02) for other in others)
 
 
-@pytest.mark.parametrize("name", [name for name in DEGRADE if name != "colour_cast"])
-def test_grey_pictures_stay_grey(pictures: torch.Tensor, name: str) -> None:
-    grey = pictures.mean(1, keepdim=True)
-    assert degrade(grey, name, 0.5, seed=1).shape == grey.shape
-
-
-def test_without_a_seed_torchs_own_decides_and_is_left_seeded(pictures: torch.Tensor) -> None:
+def test_without_a_seed_torchs_own_decides_and_is_left_seeded(pictures):
     torch.manual_seed(3)
     first, after = degrade(pictures, "occlusion", 0.5), torch.rand(1)
     torch.manual_seed(3)
     assert torch.equal(degrade(pictures, "occlusion", 0.5), first) and torch.equal(torch.rand(1), after)
 
 
-def test_occlusion_blacks_out_that_many_blocks() -> None:
+def test_occlusion_blacks_out_that_many_blocks():
     strengths = torch.tensor([0.25, 0.5, 1.0])
     covered = 1 - degrade(torch.ones(3, 3, 49, 49), "occlusion", strengths, seed=0).mean((1, 2, 3))
     assert torch.allclose(covered, (strengths * variations.MOST_COVERED * 49).round() / 49, atol=1e-6)
 
 
-def test_defocus_is_a_convolution_with_a_disc_in_linear_light(pictures: torch.Tensor) -> None:
+def test_defocus_is_a_convolution_with_a_disc_in_linear_light(pictures):
     strength, image = 0.4, pictures[:1, :1]
     radius = strength * variations.MOST_DEFOCUS * 64 / 2
     reach = math.ceil(radius) + 1
@@ -83,13 +79,9 @@ def test_defocus_is_a_convolution_with_a_disc_in_linear_light(pictures: torch.Te
     assert torch.allclose(degrade(image, "defocus", strength), expected, atol=1e-4)  # float32 spectra
 
 
-def test_a_point_becomes_a_disc_of_its_diameter_or_a_line_of_its_length() -> None:
+def test_a_moving_camera_makes_a_point_a_line_of_its_length():
     point = torch.zeros(8, 1, 65, 65)
     point[..., 32, 32] = 1
-    lit = degrade(point, "defocus", 0.8) > 0.02
-    across = 0.8 * variations.MOST_DEFOCUS * 65
-    assert abs(lit[0, 0, 32].sum() - across) <= 2.5
-    assert abs(lit[0, 0].sum() - math.pi * across**2 / 4) < 6 * across
     light = degrade(point, "motion_blur", 0.8, seed=0)[:, 0] ** GAMMA
     places = torch.arange(65.0) - 32
     variance = (light * (places[:, None] ** 2 + places**2)).sum((1, 2)) / light.sum((1, 2))
@@ -98,7 +90,7 @@ def test_a_point_becomes_a_disc_of_its_diameter_or_a_line_of_its_length() -> Non
     assert not torch.allclose(light[0], light[1], atol=1e-3)  # another direction
 
 
-def test_noise_has_a_variance_linear_in_the_light() -> None:
+def test_noise_has_a_variance_linear_in_the_light():
     light = torch.tensor([0.3, 0.5, 0.7])
     flat = (light ** (1 / GAMMA)).view(-1, 1, 1, 1).expand(3, 3, 96, 96)
     strength = 0.2  # too little to be clipped
@@ -108,7 +100,7 @@ def test_noise_has_a_variance_linear_in_the_light() -> None:
     assert torch.allclose(noisy.var((1, 2, 3)), expected, rtol=0.035)
 
 
-def test_jpeg_is_what_pillow_makes_of_the_file(pictures: torch.Tensor) -> None:
+def test_jpeg_is_what_pillow_makes_of_the_file(pictures):
     worst = degrade(pictures[:1], "jpeg", 1.0)
     before, after = (as_bytes(images[0]).permute(1, 2, 0).numpy() for images in (pictures, worst))
     file = io.BytesIO()
@@ -116,26 +108,27 @@ def test_jpeg_is_what_pillow_makes_of_the_file(pictures: torch.Tensor) -> None:
     assert np.array_equal(after, np.asarray(Image.open(file)))
 
 
-def test_exposure_loses_lights_or_shadows_for_good() -> None:
+def test_exposure_loses_lights_or_shadows_for_good():
     light = torch.tensor([1e-3, 2e-3, 0.3, 0.5])
     images = (light ** (1 / GAMMA)).expand(16, 1, 4, 4)
-    over, under = 0, 0
-    for out in degrade(images, "exposure", 1.0, seed=0)[:, 0, 0]:
-        bright = bool(out[3] > images[0, 0, 0, 3])
-        lost = out[2:] if bright else out[:2]
-        assert lost[0] == lost[1] == float(bright)  # two tones that cannot be told apart any more
-        over, under = over + bright, under + (not bright)
-    assert over and under
+    out = degrade(images, "exposure", 1.0, seed=0)[:, 0, 0]
+    bright = out[:, 3] > images[0, 0, 0, 3]
+    assert bright.any() and not bright.all()
+    assert (out[bright, 2:] == 1).all() and (
+        out[~bright, :2] == 0
+    ).all()  # two tones that cannot be told apart
     middle = degrade(torch.full((16, 3, 4, 4), 0.1 ** (1 / GAMMA)), "exposure", 0.5, seed=0) ** GAMMA
     stops = torch.log2(middle.amin((1, 2, 3)) / 0.1)
     assert torch.allclose(stops[stops > 0], torch.tensor(0.5 * variations.MOST_STOPS), atol=1e-3)
 
 
-def test_a_colour_cast_shifts_the_balance_and_not_the_product() -> None:
+def test_a_colour_cast_shifts_the_balance_and_not_the_product():
     grey = torch.full((16, 3, 4, 4), 0.2 ** (1 / GAMMA))
     stops = torch.log2(degrade(grey, "colour_cast", 0.8, seed=0)[..., 0, 0] ** GAMMA / 0.2)
     assert torch.allclose(stops.sum(1), torch.zeros(16), atol=1e-4)
-    assert (stops.abs().amax(1) > 0.8 * variations.MOST_CAST * 0.86).all()  # one of three hues is within 30 degrees
+    assert (
+        stops.abs().amax(1) > 0.8 * variations.MOST_CAST * 0.86
+    ).all()  # one of three hues is within 30 degrees
     assert stops.abs().max() <= 0.8 * variations.MOST_CAST + 1e-4
 
 
@@ -151,22 +144,13 @@ def test_a_colour_cast_shifts_the_balance_and_not_the_product() -> None:
         (torch.rand(1, 1, 32, 32), "colour_cast", 0.5, "C of 3"),
     ],
 )
-def test_bad_values_are_named(images: torch.Tensor, name: str, strength: float, word: str) -> None:
+def test_bad_values_are_named(images: torch.Tensor, name: str, strength: float, word: str):
     with pytest.raises(SalonError) as error:
         degrade(images, name, strength, seed=0)
     assert word in str(error.value)
 
 
-def test_augmentation_is_weak_and_strong_alike() -> None:
-    """On white pictures the share of black says how strong each was: even from 1/4 to 1."""
-    white = torch.ones(400, 1, 28, 28)
-    out, _ = augment(white, white, torch.Generator().manual_seed(0), probability=1.0)
-    strengths = (1 - out.mean((1, 2, 3))) / MOST_COVERED
-    assert 0.22 < strengths.min() < 0.3 and strengths.max() > 0.95
-    assert strengths.mean() == pytest.approx(0.625, abs=0.04)
-
-
-def test_augment_labels_what_it_did() -> None:
+def test_augment_labels_what_it_did_weakly_and_strongly_alike():
     images, turned = torch.full((400, 1, 28, 28), 0.5), torch.full((400, 1, 28, 28), 0.8)
     out, labels = augment(images, turned, torch.Generator().manual_seed(0), probability=0.3)
     assert ((out.amax((1, 2, 3)) > 0.7) <= (labels[:, 2] > 0)).all()
@@ -174,10 +158,15 @@ def test_augment_labels_what_it_did() -> None:
     assert (labels.mean(0) - 0.3).abs().max() < 0.08  # 400 draws: three standard deviations are 0.07
     plain, none = augment(images, turned, torch.Generator().manual_seed(0), probability=0.0)
     assert torch.equal(plain, images) and none.sum() == 0
+    white = torch.ones(400, 1, 28, 28)
+    out, _ = augment(white, white, torch.Generator().manual_seed(0), probability=1.0)
+    strengths = (1 - out.mean((1, 2, 3))) / MOST_COVERED  # even from 1/4 to 1
+    assert 0.22 < strengths.min() < 0.3 and strengths.max() > 0.95
+    assert strengths.mean() == pytest.approx(0.625, abs=0.04)
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 64, 64), (9, 1, 48, 48), (5, 1, 45, 45)])
-def test_camera_keeps_shape_and_range_is_seeded_and_leaves_its_input(shape: tuple[int, ...]) -> None:
+def test_camera_keeps_shape_and_range_is_seeded_and_leaves_its_input(shape: tuple[int, ...]):
     images = torch.rand(shape)
     before = images.clone()
     for seed in range(5):  # so that each share is once nobody
@@ -186,7 +175,7 @@ def test_camera_keeps_shape_and_range_is_seeded_and_leaves_its_input(shape: tupl
     assert torch.equal(images, before)
 
 
-def test_camera_makes_each_picture_different_and_leaves_the_face(pictures: torch.Tensor) -> None:
+def test_camera_makes_each_picture_different_and_leaves_the_face(pictures):
     """Snapshots of one picture vary, yet lie nearer to it (or to its mirror image) than to another person's."""
     grey = F.interpolate(pictures.mean(1, keepdim=True), (24, 24), mode="area")
     seen = camera(grey.repeat_interleave(50, 0), torch.Generator().manual_seed(0))
@@ -200,7 +189,7 @@ def test_camera_makes_each_picture_different_and_leaves_the_face(pictures: torch
     assert right.float().mean() > 0.5  # by raw pixels; by chance 0.25
 
 
-def test_the_cosine_transform_is_orthonormal_and_rounding_it_finely_changes_nothing() -> None:
+def test_the_cosine_transform_is_orthonormal_and_rounding_it_finely_changes_nothing():
     basis = variations._cosines()
     assert torch.allclose(basis @ basis.T, torch.eye(64), atol=1e-5)
     assert torch.allclose(basis[0], torch.full((64,), 1 / 8), atol=1e-6)  # the lowest is the mean
@@ -231,5 +220,7 @@ def test_a_gaussian_kernel_is_a_loop_over_its_pixels():
     seen = gaussian_blur(point, torch.tensor([2]))[0, 0] ** GAMMA  # light adds up, pixels do not
     weights = torch.zeros(15, 15)
     for i, j in product(range(-2, 3), repeat=2):
-        weights[7 + i, 7 + j] = math.exp(-(i * i + j * j) / 2 / (0.3 * 1 + 0.8) ** 2)
-    assert torch.allclose(seen, weights / weights.sum(), atol=2e-3)  # the renderer's gamma has a straight foot
+        weights[7 + i, 7 + j] = math.exp(-(i * i + j * j) / 2 / 1.1**2)
+    assert torch.allclose(
+        seen, weights / weights.sum(), atol=2e-3
+    )  # the renderer's gamma has a straight foot

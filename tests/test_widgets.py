@@ -4,7 +4,7 @@ import base64
 import io
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from salon.model.embedding import Embedding
 from salon.model.network import Recogniser
 from salon.widgets.explorer import ConfidenceExplorer, explorer_page
 from salon.widgets.feature_map import FeatureMap
-from salon.widgets.host import words
+from salon.widgets.host import VIEW, words
 from salon.words import set_language
 
 K = 4
@@ -40,12 +40,10 @@ def toy_views(n: int = 60, people: int = 12, M: int = 3) -> FeatureViews:
     g = np.random.default_rng(0)
     names = np.array(["low_resolution", "occlusion", "pose"])
     probes = np.linspace(0.5, 0.9, M)[:, None] + g.uniform(-0.05, 0.05, (M, K + 1))
-    thumbs = torch.from_numpy(g.integers(0, 255, (n, 3, 40, 40)).astype(np.uint8))
+    thumbs = sprite(torch.from_numpy(g.integers(0, 255, (n, 3, 40, 40)).astype(np.uint8)))
     coordinates, variations = g.random((K + 1, n, 2)).astype(np.float32), g.integers(0, 2, (n, M))
     assigned, identities = g.integers(0, 2, (M, K)), np.arange(n) % people
-    return FeatureViews(
-        "UMAP", coordinates, variations, identities, probes, assigned, names, sprite(thumbs), 40
-    )
+    return FeatureViews("UMAP", coordinates, variations, identities, probes, assigned, names, thumbs, 40)
 
 
 # ---- what is shown, as pure functions
@@ -120,13 +118,6 @@ def test_kinds_name_none_one_or_several():
     assert kinds(np.array([[0, 0, 0], [1, 0, 0], [0, 0, 1], [1, 0, 1]])).tolist() == [0, 1, 3, 4]
 
 
-def test_every_text_is_there_in_both_languages():
-    for room in ("explorer", "map"):
-        english, chinese = words(room, "en"), words(room, "zh")
-        assert english.keys() == chinese.keys()
-        assert all(english[name] and chinese[name] for name in english)
-
-
 # ---- a kernel answers
 
 
@@ -145,7 +136,7 @@ def test_a_live_explorer_renders_a_face_once_for_each_yaw(monkeypatch: pytest.Mo
 
     turned: list[float] = []
     face = torch.full((1, 3, 32, 32), 0.5)
-    monkeypatch.setattr(module, "face_at", lambda person, yaw, views: turned.append(yaw) or face)
+    monkeypatch.setattr(module, "face_at", lambda person, yaw: turned.append(yaw) or face)
     live = ConfidenceExplorer.live(Recogniser(K=K, d=4), sample_people(1, seed=0))
     live.blur, live.yaw, live.occlusion = 0.5, 30.0, 0.2
     assert turned == [0, LIMITS["yaw"], 30]
@@ -160,15 +151,12 @@ def test_the_language_is_that_of_the_lecture_or_as_asked():
         set_language("en")
 
 
-@pytest.mark.parametrize("make", [lambda: ConfidenceExplorer(look), lambda: FeatureMap(toy_views())])
-def test_a_saved_notebook_keeps_a_picture(make: Callable[[], ConfidenceExplorer | FeatureMap]):
-    widget = make()
-    data, _ = widget._repr_mimebundle_()
-    assert "application/vnd.jupyter.widget-view+json" in data
-    assert data["text/plain"] == f"{type(widget).__name__}()"  # the same in every run
-    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("L"))
-    assert pixels.shape[1] > 800 and pixels.std() > 20
-    json.dumps(data)
+def test_a_saved_notebook_keeps_a_picture():
+    for widget in (ConfidenceExplorer(look), FeatureMap(toy_views())):
+        data = json.loads(json.dumps(widget._repr_mimebundle_()[0]))
+        assert VIEW in data and data["text/plain"] == f"{type(widget).__name__}()"  # the same in every run
+        pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("L"))
+        assert pixels.shape[1] > 800 and pixels.std() > 20
 
 
 def test_figures_show_what_they_are_given():

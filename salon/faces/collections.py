@@ -5,6 +5,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from io import BytesIO
 from itertools import combinations, islice, zip_longest
 from math import comb
 from pathlib import Path
@@ -35,18 +36,23 @@ def read_image(path: str | Path, size: int | None = None) -> Tensor:
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
         raise SalonError(f"{path} {what}; expected an image file ({', '.join(SUFFIXES)}).")
-    try:
-        with Image.open(path) as file:
-            pixels = _rgb(ImageOps.exif_transpose(file))
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
-        raise SalonError(
-            f"{path} cannot be read as an image ({error}); expected a whole one. Copy it again or leave it out."
-        ) from error
-    image = torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+    image = decode(path, str(path))
     if min(image.shape[1:]) < SMALLEST:
         came = f"{image.shape[2]}×{image.shape[1]}"
         raise SalonError(f"{path} is {came} pixels; expected at least {SMALLEST}×{SMALLEST}. Leave it out.")
     return image if size is None else _square(image, size)
+
+
+def decode(file: Path | BytesIO, name: str) -> Tensor:
+    """What Pillow reads as RGB, float32 [3, H, W] in 0..1; raises `SalonError` for what it cannot read whole."""
+    try:
+        with Image.open(file) as image:
+            pixels = _rgb(ImageOps.exif_transpose(image))
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
+        raise SalonError(
+            f"{name} cannot be read as an image ({error}); expected a whole one. Copy it again or leave it out."
+        ) from error
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
 
 
 def _rgb(image: Image.Image) -> np.ndarray:

@@ -5,18 +5,11 @@ import pickle
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
+from salon.faces.collections import decode
 from salon.words import SalonError
-
-# What a pickle may raise that is broken, cut short or made to do harm
-BROKEN = (
-    pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, IndexError, KeyError, ImportError,
-    OverflowError, MemoryError, RecursionError,
-)  # fmt: skip
 
 
 class _Kind:
@@ -74,10 +67,10 @@ def read_insightface(file: str | Path) -> tuple[Tensor, Tensor]:
     if not same or len(encoded) != 2 * len(same):
         held = f"{len(encoded)} images and {len(same)} truth values"
         raise SalonError(f"{file} holds {held}; expected two images for each. Get the whole file.")
-    first = _decode(f"Image 0 of {file}", encoded[0])
+    first = decode(io.BytesIO(encoded[0]), f"Image 0 of {file}")
     images = torch.empty(len(encoded), *first.shape)  # filled one by one: large sets fit in memory once
     for number, data in enumerate(encoded):
-        image = _decode(f"Image {number} of {file}", data)
+        image = decode(io.BytesIO(data), f"Image {number} of {file}")
         if image.shape != first.shape:
             sizes = f"is {list(image.shape[1:])}, the first {list(first.shape[1:])} pixels"
             raise SalonError(f"Image {number} of {file} {sizes}; expected all alike. Get the aligned set.")
@@ -96,7 +89,7 @@ def _read(file: Path) -> tuple[list[bytes], list[bool]]:
         raise SalonError(f"{file} cannot be read ({error}); expected a .bin file. Check the path.") from error
     except SalonError as error:
         raise SalonError(f"{file} is no set of face pairs. {error}") from None
-    except BROKEN as error:
+    except Exception as error:  # a pickle that is broken, or made to do harm, may raise anything
         raise SalonError(
             f"{file} is no set of face pairs, or not the whole of one ({type(error).__name__}: {error}); expected "
             "InsightFace's pickle of (images, truth values). Get the file again."
@@ -117,13 +110,3 @@ def _truth(value: object) -> bool:
     if not isinstance(number, int) or number not in (0, 1):
         raise TypeError(f"{value!r} instead of a truth value")
     return bool(number)
-
-
-def _decode(what: str, data: bytes) -> Tensor:
-    """One encoded image as [3, H, W] in 0..1."""
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            pixels = np.array(image.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise SalonError(f"{what} cannot be decoded ({error}); expected a whole JPEG or PNG.") from error
-    return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255

@@ -141,9 +141,9 @@ def render(
     return _in_chunks(people, views, size, progress, device, lambda *given: (picture(*given),), compile)[0]
 
 
-def truth(people: People, views: Views, size: int = 64, device: str = "cpu") -> Truth:
+def truth(people: People, views: Views, size: int = 64) -> Truth:
     """Landmarks, depth and cover of the pictures that `render` draws of the same numbers."""
-    return Truth(*_in_chunks(people, views, size, False, device, _truth, compiled=False))
+    return Truth(*_in_chunks(people, views, size, False, "cpu", _truth, compiled=False))
 
 
 def _in_chunks(
@@ -157,19 +157,17 @@ def _in_chunks(
         counts = f"{len(people)} people came with {len(views)} views"
         raise SalonError(f"{counts}; expected equal counts, or one of either.")
     nodes, on_cpu = charts.chart(size * 3 // 2, size * 2, device), torch.device(device).type == "cpu"
-    numbers = people.numbers.expand(count, -1).to(device)
-    table = torch.stack([getattr(views, name) for name in LIMITS], 1).expand(count, -1).to(device)
-    length = max(1, (_CHUNK if on_cpu else 2048) * 64 * 64 // (size * size))
     bare = not (views.mask.any() or views.cap.any())
-    parts = list(zip(numbers.split(length), table.split(length), strict=True))
+    length = max(1, (_CHUNK if on_cpu else 2048) * 64 * 64 // (size * size))
+    short = -count % length if count > length else 0  # parts of one length need compiling once
+    both = people.numbers, torch.stack([getattr(views, name) for name in LIMITS], 1)
+    filled = (F.pad(x.expand(count, -1), (0, 0, 0, short)).to(device) for x in both)
+    parts = list(zip(*(x.split(length) for x in filled), strict=True))
 
+    @torch.inference_mode()
     def draw(part: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
-        with torch.inference_mode():
-            # parts of one length keep a compiled function from compiling again
-            short = length - len(part[0]) if count > length else 0
-            filled = [F.pad(x, (0, 0, 0, short)) for x in part]
-            made = function(filled[0], _Look._make([*filled[1].unbind(1), bare]), nodes, size)
-            return tuple(x[: len(part[0])].cpu() for x in made)
+        numbers, table = part
+        return tuple(x.cpu() for x in function(numbers, _Look._make([*table.unbind(1), bare]), nodes, size))
 
     threads = torch.get_num_threads()
     # A chunk for each core beats many cores on a chunk, most of all on a busy machine; compiled code shares its chunk.
@@ -179,7 +177,7 @@ def _in_chunks(
         with ThreadPoolExecutor(workers, initializer=torch.set_flush_denormal, initargs=(True,)) as pool:
             done, title = pool.map(draw, parts), f"rendering {count} faces"
             made = list(tqdm(done, title, len(parts), leave=False, disable=not progress))
-            return tuple(torch.cat(x) for x in zip(*made, strict=True))
+            return tuple(torch.cat(x)[:count] for x in zip(*made, strict=True))
     finally:
         torch.set_num_threads(threads)
 

@@ -215,8 +215,8 @@ def augment(
     the labels [B, 3] that say which variations each has.
     """
     labels = (torch.rand(len(images), 3, generator=generator) < probability).float()
+    out = torch.where(_each(labels[:, 2]) > 0, turned, images)
     amounts = strength * (0.25 + 0.75 * torch.rand(len(images), 2, generator=generator)) * labels[:, :2]
-    out = torch.where(labels[:, 2, None, None, None] > 0, turned, images)
     out = low_resolution(out, amounts[:, 0].clamp(max=1), generator)
     return occlusion(out, amounts[:, 1].clamp(max=1), generator), labels
 
@@ -230,10 +230,9 @@ def augment_as_recalled(
     image libraries have it, and 1 to 24 of 49. Shapes and labels as `augment`.
     """
     labels = (torch.rand(len(images), 3, generator=generator) < probability).float()
-    out = torch.where(labels[:, 2, None, None, None] > 0, turned, images)
+    out = torch.where(_each(labels[:, 2]) > 0, turned, images)
     reach = torch.randint(1, 6, (len(images),), generator=generator)  # kernels of 3, 5 … 11 pixels
-    blurred = gaussian_blur(out, reach)
-    out = torch.where(labels[:, 0, None, None, None].to(out) > 0, blurred, out)
+    out = torch.where(_each(labels[:, 0]).to(out) > 0, gaussian_blur(out, reach), out)
     blocks = torch.randint(1, BLOCKS**2 // 2 + 1, (len(images),), generator=generator)
     share = blocks / (MOST_COVERED * BLOCKS**2)
     return occlusion(out, share * labels[:, 1], generator), labels

@@ -1,6 +1,7 @@
 """The ablation and what the features know, as pictures of stored tables: means, and 95 % intervals over seeds."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,46 +12,54 @@ from salon.evaluation.results import mean_interval
 from salon.figures.results import TAR, draw_numbers, draw_trade_off
 from salon.figures.style import BLUE, COLOURS, GREY, ORANGE, panels, readable
 
+# What a row's name ends in, how far above its line it stands, and how its dots look.
+_MATCHINGS: dict[str, tuple[str, float, dict[str, str]]] = {
+    "cosine": ("", 0.13, {"color": BLUE}), "(16)": ("+16", -0.13, {"color": ORANGE, "mfc": "white"}),
+}  # fmt: skip
 STEPS = ("A", "B", "B2", "C0", "C0*", "C", "D", "E", "E-λ2")
 
 
 def ablation_figure(table: pd.DataFrame, conditions: Sequence[str], rows: Sequence[str] = STEPS) -> Figure:
     """TAR of every row under some conditions; full dots match by cosine, open ones by (16); bars are intervals."""
-    figure, axes = panels(1, len(conditions), 1.9 * len(conditions), 0.36 * len(rows) + 1.1, sharey=True)
-    places = np.arange(len(rows))[::-1]
-    for axis, condition in zip(axes[0], conditions, strict=True):
-        for suffix, shift, colour, face in (("", 0.13, BLUE, BLUE), ("+16", -0.13, ORANGE, "white")):
+    figure, axes, places = _conditions(conditions, rows, TAR)
+    for axis, condition in zip(axes, conditions, strict=True):
+        for label, (suffix, shift, look) in _MATCHINGS.items():
             found = np.array([mean_interval(table, row + suffix, condition) for row in rows])
-            axis.errorbar(found[:, 0], places + shift, xerr=_bars(found), fmt="o", color=colour, mfc=face,
-                          markersize=5, linewidth=1.2, label="(16)" if suffix else "cosine")  # fmt: skip
-        axis.set(title=readable(condition), yticks=places, yticklabels=rows)
+            _dots(axis, found, places + shift, linewidth=1.2, label=label, **look)
         axis.grid(axis="x", alpha=0.3)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), frameon=False, ncols=2, loc="outside upper right")
-    figure.supxlabel(TAR, fontsize=10)
+    figure.legend(*axes[0].get_legend_handles_labels(), frameon=False, ncols=2, loc="outside upper right")
     return figure
-
-
-def _bars(found: np.ndarray) -> np.ndarray:
-    """From mean, lower and upper end [n, 3] to what `errorbar` wants [2, n]."""
-    return np.stack([found[:, 0] - found[:, 1], found[:, 2] - found[:, 0]])
 
 
 def difference_figure(told: pd.DataFrame) -> Figure:
     """What `differences` found, in points: what does not touch zero can be told, what touches it cannot."""
     conditions, names = told.condition.unique(), (told.one + " − " + told.other).unique()
-    figure, axes = panels(1, len(conditions), 1.9 * len(conditions), 0.36 * len(names) + 1.1, sharey=True)
-    places = np.arange(len(names))[::-1]
-    for axis, condition in zip(axes[0], conditions, strict=True):
+    figure, axes, places = _conditions(conditions, names, "difference of TAR@FAR=1e-3, points")
+    for axis, condition in zip(axes, conditions, strict=True):
         found = told[told.condition == condition][["mean", "low", "high"]].to_numpy()
         sure = (found[:, 1] > 0) | (found[:, 2] < 0)
         for which, colour in ((sure, ORANGE), (~sure, GREY)):
-            axis.errorbar(
-                found[which, 0], places[which], xerr=_bars(found[which]), fmt="o", color=colour, markersize=5
-            )
+            _dots(axis, found[which], places[which], color=colour)
         axis.axvline(0, color="black", linewidth=0.8)
-        axis.set(title=readable(condition), yticks=places, yticklabels=names)
-    figure.supxlabel("difference of TAR@FAR=1e-3, points", fontsize=10)
     return figure
+
+
+def _conditions(
+    conditions: Sequence[str], names: Sequence[str], below: str
+) -> tuple[Figure, np.ndarray, np.ndarray]:
+    """A panel for each condition with the names from top to bottom: figure, axes, and how high each name stands."""
+    figure, axes = panels(1, len(conditions), 1.9 * len(conditions), 0.36 * len(names) + 1.1, sharey=True)
+    places = np.arange(len(names))[::-1]
+    for axis, condition in zip(axes[0], conditions, strict=True):
+        axis.set(title=readable(condition), yticks=places, yticklabels=names)
+    figure.supxlabel(below, fontsize=10)
+    return figure, axes[0], places
+
+
+def _dots(axis: Axes, found: np.ndarray, places: np.ndarray, **look: Any) -> None:
+    """Dots with their intervals, from mean, lower and upper end [n, 3], at the heights `places` [n]."""
+    reach = np.abs(found[:, 1:] - found[:, :1]).T
+    axis.errorbar(found[:, 0], places, xerr=reach, fmt="o", markersize=5, **look)
 
 
 def curve_figure(tables: Mapping[str, pd.DataFrame], ys: Sequence[str]) -> Figure:
@@ -81,21 +90,20 @@ def rejection_figure(table: pd.DataFrame, curves: Mapping[str, tuple[str, str]])
 def degradation_figure(table: pd.DataFrame, row: str, names: Sequence[str]) -> Figure:
     """Mean confidence and fitted variance of one row against the strength of each variation; bars: spread of seeds."""
     figure, axes = panels(1, 2, 9.6, 3.6)
-    for axis, what in zip(axes[0], ("confidence", "variance"), strict=True):
-        _draw_degradation(axis, table[table.configuration == row], what, names)
+    looks = [{"color": colour, "fmt": "o" + style} for style in ("-", "--", ":") for colour in COLOURS]
+    shown = {"confidence": "confidence s", "variance": "fitted variance σ²"}
+    for axis, (metric, ylabel) in zip(axes[0], shown.items(), strict=True):
+        chosen = table[(table.configuration == row) & (table.metric == metric)]
+        groups = chosen.groupby(["condition", "at"]).value.agg(["mean", "std"])
+        for name, look in zip(names, looks, strict=False):
+            mean, spread = groups.loc[name, "mean"], groups.loc[name, "std"]
+            axis.errorbar(
+                mean.index, mean, yerr=spread, markersize=4, capsize=2, label=readable(name), **look
+            )
+        axis.set(xlabel="strength", ylabel=ylabel)
+        axis.grid(alpha=0.3)
     axes[0, 1].legend(frameon=False, fontsize=8, ncols=2)
     return figure
-
-
-def _draw_degradation(axis: Axes, table: pd.DataFrame, what: str, names: Sequence[str]) -> None:
-    means = table[table.metric == what].groupby(["condition", "at"]).value.agg(["mean", "std"])
-    for i, name in enumerate(names):
-        line = means.loc[name]
-        colour, style = COLOURS[i % len(COLOURS)], ("-", "--", ":")[i // len(COLOURS)]
-        axis.errorbar(line.index, line["mean"], yerr=line["std"], fmt="o" + style, color=colour,
-                      markersize=4, capsize=2, label=readable(name))  # fmt: skip
-    axis.set(xlabel="strength", ylabel={"confidence": "confidence s", "variance": "fitted variance σ²"}[what])
-    axis.grid(alpha=0.3)
 
 
 def factor_figure(table: pd.DataFrame, row: str, seed: int = 0, count: int = 14) -> Figure:

@@ -3,7 +3,7 @@
 import io
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from salon.faces.people import People
 from salon.faces.pixels import as_bytes, from_webp, sprite
-from salon.faces.render import Views, frontal_views, render
+from salon.faces.render import frontal_views, render
 from salon.faces.variations import degrade, pose_yaw
 from salon.figures.style import BLUE, ORANGE, panels
 from salon.model.network import Recogniser, embed
@@ -28,10 +28,9 @@ Seen = tuple[np.ndarray, np.ndarray]  # a picture, uint8 [H, W, 3], and its conf
 Look = Callable[[float, float, float], Seen]  # what an explorer needs: what is seen at (blur, occlusion, yaw)
 
 
-def face_at(person: People, yaw: float, views: Views | None = None, size: int = SIZE) -> Tensor:
-    """The first person, turned by `yaw` degrees, else as in `views[0]` (or neutral): [1, 3, size, size]."""
-    views = frontal_views(1) if views is None else views[:1]
-    return render(person[:1], replace(views, yaw=views.yaw.new_full((1,), yaw)), size)
+def face_at(person: People, yaw: float) -> Tensor:
+    """The first person in a neutral view, turned by `yaw` degrees: [1, 3, SIZE, SIZE]."""
+    return render(person[:1], frontal_views(1, yaw=yaw), SIZE)
 
 
 def measure(recogniser: Recogniser, face: Tensor, blur: float, occlusion: float) -> Seen:
@@ -96,14 +95,10 @@ class ConfidenceTable:
 
 def states(look: Look) -> dict[str, Seen]:
     """Five states that tell most: clean, each slider alone at its end, and all three half way."""
-    blur, occlusion, yaw = LIMITS.values()
-    return {
-        "clean": look(0.0, 0.0, 0.0),
-        "blur": look(blur, 0.0, 0.0),
-        "occlusion": look(0.0, occlusion, 0.0),
-        f"yaw {yaw:.0f}°": look(0.0, 0.0, yaw),
-        "half of each": look(blur / 2, occlusion / 2, yaw / 2),
-    }
+    ends = np.array(list(LIMITS.values()))
+    alone = zip(("blur", "occlusion", f"yaw {ends[2]:.0f}°"), np.diag(ends), strict=True)
+    at = {"clean": 0 * ends, **dict(alone), "half of each": ends / 2}
+    return {name: look(*state.tolist()) for name, state in at.items()}
 
 
 def explorer_figure(look: Look, seen: dict[str, Seen] | None = None) -> Figure:

@@ -168,21 +168,15 @@ def convergence_figure(table: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     Left the training people classified right on their plain pictures; then TAR of unseen people, clean and mixed.
     """
     figure, axes = panels(1, 3, 10.2, 3.4)
-    shown = (
-        ("train", "clean", "accuracy"),
-        ("test", "clean", "tar"),
-        ("test", "mixed", "tar"),
-    )
+    shown = (("train", "clean", "accuracy"), ("test", "clean", "tar"), ("test", "mixed", "tar"))
+    groups = table.groupby(["configuration", "split", "condition", "metric"])
     for axis, (split, condition, metric) in zip(axes[0], shown, strict=True):
         for (name, label), colour in zip(names.items(), COLOURS, strict=False):
-            rows = table[
-                (table.configuration == name) & (table.split == split) & (table.condition == condition)
-            ]
-            seeds = 100 * rows[rows.metric == metric].pivot(index="step", columns="seed", values="value")
+            rows = groups.get_group((name, split, condition, metric))
+            seeds = 100 * rows.pivot(index="step", columns="seed", values="value")
+            low, high = seeds.min(axis=1), seeds.max(axis=1)
             axis.plot(seeds.index, seeds.mean(axis=1), "o-", color=colour, markersize=4, label=label)
-            axis.fill_between(
-                seeds.index, seeds.min(axis=1), seeds.max(axis=1), color=colour, alpha=0.2, linewidth=0
-            )
+            axis.fill_between(seeds.index, low, high, color=colour, alpha=0.2, linewidth=0)
         axis.set(xlabel="training step", ylabel="classified right, %" if split == "train" else TAR)
         axis.set_title(f"{'training people' if split == 'train' else 'unseen people'}, {condition}")
         axis.grid(alpha=0.3)

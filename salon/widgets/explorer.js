@@ -12,9 +12,7 @@ async function answerFromTable(model, table) {
   const answer = () => {
     const cell = SLIDERS.reduce((index, [name]) =>
       index * table.steps + Math.round(model.get(name) / model.get("limits")[name] * (table.steps - 1)), 0);
-    const columns = sprite.naturalWidth / table.tile;
-    const x = (cell % columns) * table.tile, y = Math.floor(cell / columns) * table.tile;
-    canvas.getContext("2d").drawImage(sprite, x, y, table.tile, table.tile, 0, 0, table.tile, table.tile);
+    drawTile(canvas.getContext("2d"), sprite, table.tile, cell, 0, 0, table.tile);
     model.set("answer", { image: canvas.toDataURL(), confidences: table.confidences[cell] });
   };
   for (const [name] of SLIDERS) model.on(`change:${name}`, answer);
@@ -32,7 +30,6 @@ function ticks(top) {
 function drawBars(svg, words, confidences, clean, top) {
   const height = (value) => HEIGHT - BOTTOM - (value / top) * (HEIGHT - BOTTOM - TOP);
   const slot = (WIDTH - LEFT) / confidences.length, digits = confidences.length > 8 ? 0 : 1;
-  const text = (words, attributes) => make("svg:text", attributes, words);
   const line = (name, x1, x2, value) =>
     make("svg:line", { class: name, x1, x2, y1: height(value), y2: height(value) });
   const grid = ticks(top).flatMap((value) => [line("salon-grid", LEFT, WIDTH, value),
@@ -58,12 +55,12 @@ function render({ model, el }) {
   const clean = model.get("clean"), cleanMean = mean(clean);
   const drops = model.get("ends").map((value) => value / cleanMean - 1);
   const seen = new Set();
-  let guess = null, top = 1.08 * Math.max(...clean, ...(table?.confidences ?? []).flat());
+  let top = 1.08 * Math.max(...clean, ...(table?.confidences ?? []).flat());
 
   const image = make("img", { width: 240, height: 240 });
   const svg = make("svg:svg", { class: "salon-bars", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
   const summary = make("p", { class: "salon-summary", role: "status" });
-  const asked = question(words.question, SLIDERS.map(([name]) => [name, words[name]]), (name) => { guess = name; tell(); });
+  const asked = question(words, SLIDERS.map(([name]) => name), (name) => asked.say(fill(words.guessed, { guess: words[name] })));
 
   const shown = (name) => name === "yaw" ? `${Math.round(model.get(name))}°` : model.get(name).toFixed(2);
   const rows = SLIDERS.map(([name, step]) => {
@@ -78,19 +75,17 @@ function render({ model, el }) {
       if (seen.has(name)) end.textContent = percent(drops[SLIDERS.findIndex(([other]) => other === name)]);
       tell();
     };
-    input.oninput = () => { model.set(name, Math.min(+input.value, limits[name])); model.save_changes(); };
+    input.oninput = () => change(model, { [name]: Math.min(+input.value, limits[name]) });
     model.on(`change:${name}`, follow);
     return { follow, element: make("label", { class: "salon-row" }, make("span", {}, words[name]), value, end, input) };
   });
 
-  // First the guess is repeated; once each slider has been to its end, the answer is given.
+  // The answer is given once each slider has been to its end.
   function tell() {
-    if (seen.size === SLIDERS.length) {
-      const most = drops.indexOf(Math.min(...drops)), name = SLIDERS[most][0];
-      const verdict = guess === null ? "" : guess === name ? words.right : fill(words.wrong, { guess: words[guess] });
-      asked.say(fill(words.verdict, { name: words[name], drop: percent(drops[most]) }) + verdict);
-      asked.close();
-    } else if (guess !== null) asked.say(fill(words.guessed, { guess: words[guess] }));
+    if (seen.size < SLIDERS.length) return;
+    const most = drops.indexOf(Math.min(...drops)), name = SLIDERS[most][0];
+    asked.say(fill(words.verdict, { name: words[name], drop: percent(drops[most]) }) + asked.judge(name));
+    asked.close();
   }
 
   function show() {
@@ -104,11 +99,7 @@ function render({ model, el }) {
       { mean: now.toFixed(1), clean: cleanMean.toFixed(1), change: percent(now / cleanMean - 1) });
   }
 
-  const reset = resetButton(words.reset, () => {
-    for (const [name] of SLIDERS) model.set(name, 0);
-    model.save_changes();
-  });
-  const key = (name) => make("span", { class: `salon-key ${name}` }, words[name]);
+  const reset = resetButton(words.reset, () => change(model, { blur: 0, occlusion: 0, yaw: 0 }));
   el.append(make("section", { class: "salon salon-explorer", "aria-label": words.title },
     asked.element,
     make("div", { class: "salon-columns" },
@@ -116,7 +107,7 @@ function render({ model, el }) {
         make("p", { class: "salon-head", "aria-hidden": "true" }, words.alone),
         ...rows.map((row) => row.element)),
       make("div", { class: "salon-main" }, svg,
-        make("div", { class: "salon-foot" }, key("now"), key("clean"), key("average")),
+        foot(words, "now", "clean", "average"),
         make("div", { class: "salon-foot" }, summary, reset))),
     ...(table ? [make("p", { class: "salon-note" }, fill(words.precomputed, table))] : [])));
   model.on("change:answer", show);

@@ -1,7 +1,7 @@
 """The confidence explorer: three sliders degrade a face, and its K confidences follow."""
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,6 @@ import traitlets
 from matplotlib.figure import Figure
 
 from salon.faces.people import People
-from salon.faces.render import Views
 from salon.figures.explorer import LIMITS, ConfidenceTable, Look, explorer_figure, face_at, measure
 from salon.model.network import Recogniser
 from salon.widgets.host import Picture, data_uri, page, source, words
@@ -57,11 +56,9 @@ class ConfidenceExplorer(Picture):
         self._answer()
 
     @classmethod
-    def live(
-        cls, recogniser: Recogniser, person: People, views: Views | None = None, lang: str | None = None
-    ) -> "ConfidenceExplorer":
+    def live(cls, recogniser: Recogniser, person: People, lang: str | None = None) -> "ConfidenceExplorer":
         """An explorer of one person, rendered anew for each turn of the head (faces are kept by yaw)."""
-        face = lru_cache(maxsize=64)(lambda yaw: face_at(person, yaw, views))
+        face = lru_cache(maxsize=64)(partial(face_at, person))
         return cls(lambda blur, occlusion, yaw: measure(recogniser, face(yaw), blur, occlusion), lang)
 
     def _answer(self, change: object = None) -> None:

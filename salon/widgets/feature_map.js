@@ -33,7 +33,6 @@ function chips(legend, name, values, labels, onChoose) {
 function drawProbes(svg, { data, words, view, hidden }) {
   const width = 270, row = 60, top = 8, bottom = top + row * data.names.length;
   const x = (accuracy) => 4 + (width - 12) * (accuracy - 0.3) / 0.7;
-  const text = (words, attributes) => make("svg:text", attributes, words);
   const line = (name, accuracy, y1, y2) => make("svg:line", { class: name, x1: x(accuracy), x2: x(accuracy), y1, y2 });
   const rows = data.names.flatMap((name, m) => {
     const y = top + row * m, accuracy = data.probes[m][view], kept = view > 0 && data.assigned[m]?.[view - 1];
@@ -61,7 +60,7 @@ function render({ model, el }) {
   const viewNames = data.coordinates.map((_, view) => (view ? String(view) : words.whole));
   const describe = (i) => fill(words.point, { person: rank[i] + 1, kind: kindNames[data.kinds[i]] });
   const sprite = new Image();
-  let points = [], lasso = [], chosen = new Set(), hovered = null, guess = null, seen = false;
+  let points = [], lasso = [], chosen = new Set(), hovered = null, seen = false;
 
   const canvas = control("canvas", { class: "salon-map", tabindex: 0, role: "img", "aria-label": words.canvas });
   const card = make("div", { class: "salon-card", hidden: "" }, make("canvas", { width: 88, height: 88 }), make("span"));
@@ -69,14 +68,9 @@ function render({ model, el }) {
   const status = make("p", { class: "salon-summary", role: "status" });
   const legend = make("div", { class: "salon-foot" });
   const probes = make("svg:svg", { class: "salon-probes", role: "img" });
-  const asked = question(words.question, data.names.map((name) => [name, words[name]]), (name) => { guess = name; seen = true; update(); });
+  const asked = question(words, data.names, () => { seen = true; update(); });
 
   const classOf = (i) => (model.get("colour") === "identity" ? rank[i] : data.kinds[i]);
-  function drawFace(context, i, x, y, size) {
-    const columns = sprite.naturalWidth / thumb;
-    context.drawImage(sprite, (i % columns) * thumb, Math.floor(i / columns) * thumb, thumb, thumb, x, y, size, size);
-  }
-
   function draw() {
     const { clientWidth: width, clientHeight: height } = canvas, ratio = window.devicePixelRatio || 1;
     const flat = data.coordinates[model.get("view")], context = canvas.getContext("2d");
@@ -104,7 +98,7 @@ function render({ model, el }) {
     hovered = i;
     card.hidden = i === null;
     if (i !== null) {
-      drawFace(card.firstChild.getContext("2d"), i, 0, 0, 88);
+      drawTile(card.firstChild.getContext("2d"), sprite, thumb, i, 0, 0, 88);
       card.lastChild.textContent = describe(i);
       const [x, y] = points[i];
       card.style.left = `${x + (x > canvas.clientWidth / 2 ? -122 : 16)}px`;
@@ -117,7 +111,7 @@ function render({ model, el }) {
     chosen = new Set(indices);
     const faces = [...chosen].slice(0, MOST), across = 12;
     [grid.width, grid.height] = [faces.length ? across * thumb : 0, Math.ceil(faces.length / across) * thumb];
-    faces.forEach((i, n) => drawFace(grid.getContext("2d"), i, (n % across) * thumb, Math.floor(n / across) * thumb, thumb));
+    faces.forEach((i, n) => drawTile(grid.getContext("2d"), sprite, thumb, i, (n % across) * thumb, Math.floor(n / across) * thumb, thumb));
     const count = new Set(indices.map((i) => rank[i])).size;
     status.textContent = chosen.size ? fill(words.selected, { n: chosen.size, people: count }) : words.hint;
     draw();
@@ -153,9 +147,8 @@ function render({ model, el }) {
     status.textContent = describe(hovered);
   };
 
-  const views = chips(words.view, "view", viewNames.map((_, view) => view), viewNames, (view) => { seen = true; set("view", view); });
-  const colour = chips(words.colour, "colour", ["variation", "identity"], [words.variation, words.identity], (name) => set("colour", name));
-  const set = (name, value) => { model.set(name, value); model.save_changes(); };
+  const views = chips(words.view, "view", viewNames.map((_, view) => view), viewNames, (view) => { seen = true; change(model, { view }); });
+  const colour = chips(words.colour, "colour", ["variation", "identity"], [words.variation, words.identity], (colour) => change(model, { colour }));
 
   function update() {
     const view = model.get("view"), accuracies = data.probes.map((row) => row[0]);
@@ -166,20 +159,19 @@ function render({ model, el }) {
     legend.replaceChildren(...(model.get("colour") === "identity" ? [fill(words.legend, { n: people.length })]
       : shownKinds.map((kind) => make("span", { class: "salon-key", style: `--swatch: ${colours[kind]}` }, kindNames[kind]))));
     if (seen) asked.say(fill(words.verdict, { name: words[best], accuracy: Math.max(...accuracies).toFixed(2) })
-      + (guess === null ? "" : guess === best ? words.right : fill(words.wrong, { guess: words[guess] })));
+      + asked.judge(best));
     drawProbes(probes, { data, words, view, hidden: !seen });
     hover(null);
     draw();
   }
 
-  const reset = resetButton(words.reset, () => { set("view", 0); set("colour", "variation"); select([]); });
-  const key = (name) => make("span", { class: `salon-key ${name}` }, words[name]);
+  const reset = resetButton(words.reset, () => { change(model, { view: 0, colour: "variation" }); select([]); });
   el.append(make("section", { class: "salon salon-features", "aria-label": words.title },
     asked.element,
     make("div", { class: "salon-foot" }, views.element, colour.element, reset),
     make("div", { class: "salon-columns" },
       make("div", { class: "salon-main" }, make("div", { class: "salon-frame" }, canvas, card), legend),
-      make("div", { class: "salon-side" }, probes, make("div", { class: "salon-foot" }, key("other"), key("chance")))),
+      make("div", { class: "salon-side" }, probes, foot(words, "other", "chance"))),
     status, grid, make("p", { class: "salon-note" }, fill(words.note, { method: data.method }))));
   sprite.src = data.sprite;
   model.on("change:view", update);

@@ -9,7 +9,6 @@ import html
 import io
 import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -74,7 +73,7 @@ def font_faces(*names: str) -> str:
     """CSS that brings fonts of `data/fonts` as data URIs: "han-bold" is the family Salon Han at weight 700."""
     rules = []
     for name in names:
-        content = base64.b64encode(data_path("fonts", f"{name}.woff2").read_bytes()).decode()
+        content = _base64(data_path("fonts", f"{name}.woff2").read_bytes())
         family, weight = f"Salon {name.split('-')[0].title()}", 700 if name.endswith("-bold") else 400
         rules.append(
             f'@font-face {{ font-family: "{family}"; font-weight: {weight}; '
@@ -102,23 +101,15 @@ def page(script: str, traits: dict[str, Any], lang: str | None = None) -> str:
 
 
 class Picture(_Widget):
-    """A widget that leaves a picture of itself in a saved notebook, where its own state is stripped."""
+    """A widget that leaves a picture of itself in a saved notebook, where its own state is stripped.
+
+    Each kind has `figure()`, its content, still; `page()`, the same as a self-contained HTML page; and `stops()`,
+    the values of each trait that a plain slider moves.
+    """
 
     _css = source("salon.css")
     height = 640  # pixels of the frame that holds its page
     words = traitlets.Dict().tag(sync=True)
-
-    def figure(self) -> Figure:
-        """The same content, still."""
-        raise NotImplementedError
-
-    def page(self, lang: str | None = None) -> str:
-        """The same content as a self-contained HTML page."""
-        raise NotImplementedError
-
-    def stops(self) -> dict[str, Sequence]:
-        """Where a plain slider may stop: the values of each trait that it moves."""
-        raise NotImplementedError
 
     def state(self) -> Figure:
         """The content as the sliders stand, for the plain form."""
@@ -128,9 +119,8 @@ class Picture(_Widget):
         """A slider for each of `stops` above the picture of `state`, out of ipywidgets alone."""
         import ipywidgets
 
-        image = ipywidgets.Image(
-            value=png(self.state()), layout={"align_self": "flex-start", "max_width": "100%"}
-        )
+        layout = {"align_self": "flex-start", "max_width": "100%"}
+        image = ipywidgets.Image(value=png(self.state()), layout=layout)
         look = {"continuous_update": False, "style": {"description_width": "initial"}}  # no "…" within a name
         sliders = []
         for name, values in self.stops().items():
@@ -145,7 +135,7 @@ class Picture(_Widget):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
         data, metadata = self._alive(**kwargs)
-        still = {"text/plain": repr(self), "image/png": base64.b64encode(png(self.figure())).decode()}
+        still = {"text/plain": repr(self), "image/png": _base64(png(self.figure()))}
         return data | still, metadata | {"image/png": {"alt": self.words["title"]}}
 
     def _alive(self, **kwargs: Any) -> tuple[dict, dict]:
@@ -164,10 +154,14 @@ class Picture(_Widget):
 def data_uri(picture: np.ndarray | bytes) -> str:
     """A picture, uint8 [H, W, 3] (as lossless PNG) or the bytes of a WebP file, as a `data:` URI."""
     if isinstance(picture, bytes):
-        return "data:image/webp;base64," + base64.b64encode(picture).decode()
+        return f"data:image/webp;base64,{_base64(picture)}"
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "png", compress_level=1)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    return f"data:image/png;base64,{_base64(file.getvalue())}"
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
 
 
 def png(figure: Figure) -> bytes:
