@@ -18,9 +18,12 @@ from salon.words import SalonError
 CARD = {"recipe": {"name": "tiny", "loss": "cosface"}, "seed": 3, "step": 40, "licence": "MIT"}
 
 
-def tiny(seed=0):
+HEAD = "embedding_head.0.weight"
+
+
+def tiny():
     torch.set_num_threads(1)
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
     return Recogniser(InputSpec(size=32, flip=True), K=4, d=8, width=0.25)
 
 
@@ -29,13 +32,6 @@ def saved(tmp_path):
     path = tmp_path / "tiny.safetensors"
     save(path, tiny(), CARD)
     return path
-
-
-def rewrite(path, change, card=True):
-    """Change the tensors of a file and keep, or drop, its card."""
-    tensors = load_file(path)
-    change(tensors)
-    save_file(tensors, path, metadata={"card": json.dumps(read_card(path))} if card else None)
 
 
 def test_round_trip_gives_the_same_embedding_and_card(tmp_path):
@@ -55,10 +51,8 @@ def test_a_model_comes_back_in_the_precision_that_it_was_saved_in(tmp_path):
     before, path = tiny().double(), tmp_path / "double.safetensors"
     save(path, before, CARD)
     after = load(path)[0].state_dict()
-    assert all(
-        torch.equal(after[name], x) and after[name].dtype == x.dtype
-        for name, x in before.state_dict().items()
-    )
+    for name, x in before.state_dict().items():
+        assert torch.equal(after[name], x) and after[name].dtype == x.dtype
 
 
 def test_loading_leaves_the_random_state_alone(saved):
@@ -85,26 +79,20 @@ def test_training_state_rides_along_and_stays_apart(tmp_path):
     assert all(torch.equal(back[name], extra[name]) for name in extra)
     assert all(back[name].dtype == extra[name].dtype for name in extra)
     load(path)  # the weights do not mind the guests
-
-
-def test_no_training_state_is_an_empty_dict(saved):
-    assert load_training(saved) == {}
+    save(path, tiny())
+    assert load_training(path) == {}
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        (b"<!DOCTYPE html><html><body>404</body></html>", "not a safetensors file"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "not a safetensors file"),
-        (b"", "not a safetensors file"),
-        (b"PK\x03\x04 a pickled torch.save archive", "not a safetensors file"),
-    ],
-)
-def test_other_files_are_refused(tmp_path, content, says):
+    "content",
+    [b"<!DOCTYPE html><html><body>404</body></html>", b"version https://git-lfs.github.com/spec/v1", b"",
+     b"PK\x03\x04 a pickled torch.save archive"],
+)  # fmt: skip
+def test_other_files_are_refused(tmp_path, content):
     path = tmp_path / "weights.safetensors"
     path.write_bytes(content)
     for read in (load, load_training, read_card):
-        with pytest.raises(SalonError, match=says):
+        with pytest.raises(SalonError, match="not a safetensors file"):
             read(path)
 
 
@@ -124,7 +112,7 @@ def test_truncated_is_refused(saved, part):
 
 
 def test_no_card_is_refused(saved):
-    rewrite(saved, lambda tensors: None, card=False)
+    save_file(load_file(saved), saved)
     with pytest.raises(SalonError, match="no card"):
         load(saved)
 
@@ -141,23 +129,18 @@ def test_a_card_that_cannot_be_built_is_refused(saved, field, value):
         load(saved)
 
 
-def test_other_shape_missing_and_surplus_tensors_are_refused(saved):
-    name = "embedding_head.0.weight"
-    rewrite(saved, lambda tensors: tensors.update({name: torch.zeros(2, 3)}))
-    with pytest.raises(SalonError, match=r"embedding_head.0.weight is \[2, 3\]; expected \[32"):
-        load(saved)
-    rewrite(saved, lambda tensors: tensors.pop(name))
-    with pytest.raises(SalonError, match=r"embedding_head.0.weight is missing"):
-        load(saved)
-    save(saved, tiny())
-    rewrite(saved, lambda tensors: tensors.update(guest=torch.zeros(1)))
-    with pytest.raises(SalonError, match="expected no such tensor"):
-        load(saved)
-
-
-def test_weights_that_are_not_finite_are_refused(saved):
-    rewrite(saved, lambda tensors: tensors["embedding_head.0.weight"].view(-1)[7].fill_(float("nan")))
-    with pytest.raises(SalonError, match=r"not finite in embedding_head.0.weight"):
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [(lambda x: x.update({HEAD: torch.zeros(2, 3)}), rf"size mismatch for {HEAD}.*\[2, 3\].*\[32"),
+     (lambda x: x.pop(HEAD), f"Missing key.*{HEAD}"),
+     (lambda x: x.update(guest=torch.zeros(1)), "Unexpected key.*guest"),
+     (lambda x: x[HEAD].view(-1)[7].fill_(float("nan")), f"not finite in {HEAD}")],
+)  # fmt: skip
+def test_tensors_that_the_card_does_not_describe_are_refused(saved, change, says):
+    tensors = load_file(saved)
+    change(tensors)
+    save_file(tensors, saved, metadata={"card": json.dumps(read_card(saved))})
+    with pytest.raises(SalonError, match=f"(?s){says}"):
         load(saved)
 
 

@@ -28,7 +28,8 @@ from salon.training.fabric import processes, speaks
 from salon.training.log import Log
 from salon.training.loop import draw_batch, train
 from salon.training.recipes import recipe
-from salon.training.run import Run, model_path
+from salon.training.run import Run
+from salon.training.shipped import model_path
 from salon.words import SalonError
 
 ROOT = Path(__file__).parent.parent
@@ -105,10 +106,10 @@ def in_halves(run: Run, data: TrainSet) -> dict[str, float]:
     seen = [run.recogniser.train()(images) for images, _, _ in halves]
     terms = [dict(run.criterion(e, labels)) for e, (_, labels, _) in zip(seen, halves, strict=True)]
     for _ in range(r.opponent_steps if r.decorrelate else 0):
-        run.opponent.zero_grad()
+        run.optimisers["opponent"].zero_grad()
         for e, (_, _, variations) in zip(seen, halves, strict=True):
             (discriminator_loss(run.discriminator, e, run.masks, variations, r.hide).mean() / 2).backward()
-        run.opponent.step()
+        run.optimisers["opponent"].step()
     for term, e, (_, _, variations) in zip(terms, seen, halves, strict=True) if r.decorrelate else ():
         weight = r.decorrelate if r.adversary is None else r.adversary
         known = (run.discriminator, e, run.masks)

@@ -378,7 +378,7 @@ def test_the_adversary_may_weigh_otherwise_and_its_opponent_step_more_often(data
     assert terms[1] == pytest.approx(2 * terms[0], rel=1e-5)
     run = begin(recipe("tiny", loss="confidence", margin=8.0, K=4, d=4, decorrelate=0.5, opponent_steps=3))
     train_step(run, data)
-    assert int(run.opponent.state_dict()["state"][0]["step"]) == 3
+    assert int(run.optimisers["opponent"].state_dict()["state"][0]["step"]) == 3
 
 
 def test_labels_that_were_mined_join_the_variations(data):
