@@ -195,13 +195,11 @@ def finish(run: Run, data: TrainSet, variances: bool, path: Path | None) -> None
 
 def _expect_possible(recipe: Recipe, path: Path | None, resume: bool, fabric: "Fabric") -> None:
     if path is not None and path.exists() and not resume:
+        raise SalonError(f"{path} exists already; add --resume to go on with it, or choose another --out.")
+    if recipe.batch % (N := fabric.world_size):
         raise SalonError(
-            f"{path} exists already; add --resume to go on with it, or choose another folder with --out."
-        )
-    if recipe.batch % fabric.world_size:
-        raise SalonError(
-            f"{fabric.world_size} processes came for batches of {recipe.batch}; expected a number that divides them. "
-            "Ask for another number of devices, or change the recipe's batch."
+            f"{N} processes came for batches of {recipe.batch}; expected a number that divides them. Ask for another "
+            "number of devices, or change the recipe's batch."
         )
 
 

@@ -64,8 +64,10 @@ class Run:
         # the same weights, called so that the gradients become those of all processes
         self.network = fabric.setup_module(Network(self.recogniser, self.criterion))
         fast = [*self.recogniser.backbone.parameters(), *self.recogniser.embedding_head.parameters()]
-        groups = [{"params": [*fast, *self.criterion.parameters()], "share": 1.0},
-                  {"params": [*slow.parameters()], "share": r.confidence_lr, "weight_decay": 0.0}]  # fmt: skip
+        groups = [
+            {"params": [*fast, *self.criterion.parameters()], "share": 1.0},
+            {"params": [*slow.parameters()], "share": r.confidence_lr, "weight_decay": 0.0},
+        ]
         self.optimiser = torch.optim.SGD(groups, r.lr, 0.9, weight_decay=r.weight_decay, nesterov=True)
         self.optimisers: dict[str, torch.optim.Optimizer] = {"optimiser": self.optimiser}
         self.parts = nn.ModuleDict({"criterion": self.criterion})  # what has weights beside the recogniser
