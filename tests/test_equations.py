@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.func import functional_call
 
 from salon.lecture.equations import equations
-from salon.model import decorrelation, losses, matching, mining
+from salon.model import decorrelation as game
+from salon.model import losses, matching, mining
 from salon.model.embedding import Embedding, InputSpec
 from salon.model.network import Recogniser
 from salon.words import SalonError
@@ -52,9 +53,13 @@ class Inputs:
     @property
     def judge(self):
         """The discriminator as a function of its parameters."""
-        model = decorrelation.Discriminator(K, D, M)
+        model = game.Discriminator(K, D, M)
         parameters = {"linear.weight": self.weight, "linear.bias": self.bias}
         return lambda *args, **options: functional_call(model, parameters, args, options)
+
+    @property
+    def judged(self):
+        return self.judge, self.one, self.masks
 
     def criterion(self, model):
         terms = functional_call(model, {"prototypes": self.w}, (self.one, self.labels))
@@ -73,7 +78,7 @@ def inputs(case="usual", size=5.0):
     a = s.mean(1, keepdim=True) * torch.einsum("bkd,nkd->bn", f, w) / K
     has = torch.rand(B, M, dtype=torch.float64)
     weight, bias = 3 * torch.randn(M, K * D, dtype=torch.float64), torch.randn(M, dtype=torch.float64)
-    masks = decorrelation.variation_masks(M, K)
+    masks = game.variation_masks(M, K)
     return Inputs(f, g, s, 1 / s, 2 / s, w, a, weight, bias, LABELS, masks, has)
 
 
@@ -89,15 +94,9 @@ CASES: dict[str, tuple[str, Callable[[Inputs], Tensor]]] = {
     "losses.ConfidenceLoss": ("f s w", lambda x: x.criterion(losses.ConfidenceLoss(N, K, D, 30.0))),
     "losses.total_loss": ("s a", lambda x: losses.total_loss({"one": x.s[:, 0], "two": 0.1 * x.a[:, 0]})),
     "decorrelation.Discriminator": ("f weight bias", lambda x: x.judge(x.f, x.masks)),
-    "decorrelation.discriminator_loss": (
-        "weight bias",
-        lambda x: decorrelation.discriminator_loss(x.judge, x.one, x.masks, x.has),
-    ),
-    "decorrelation.classification_loss": (
-        "f",
-        lambda x: decorrelation.classification_loss(x.judge, x.one, x.masks, x.has),
-    ),
-    "decorrelation.adversarial_loss": ("f", lambda x: decorrelation.adversarial_loss(x.judge, x.one, x.masks)),
+    "decorrelation.discriminator_loss": ("weight bias", lambda x: game.discriminator_loss(*x.judged, x.has)),
+    "decorrelation.classification_loss": ("f", lambda x: game.classification_loss(*x.judged, x.has)),
+    "decorrelation.adversarial_loss": ("f", lambda x: game.adversarial_loss(*x.judged)),
     "mining.attribute_loss": ("a", lambda x: mining.attribute_loss(x.a[:, :M], x.has)),
     "mining.identity_confusion_loss": ("a", lambda x: mining.identity_confusion_loss(x.a)),
     "mining.identity_loss": ("a", lambda x: mining.identity_loss(x.a, x.labels)),
@@ -255,7 +254,7 @@ def test_correlation_is_that_of_the_distances_to_the_class_centre():
     x = inputs()
     distance = [[1 - float(x.w[y, k].dot(x.f[i, k])) for i, y in enumerate(LABELS)] for k in range(K)]
     pairs = [statistics.correlation(distance[k], distance[n]) for k in range(K) for n in range(K) if k != n]
-    fast = decorrelation.sub_embedding_correlation(x.one, x.w, LABELS)
+    fast = game.sub_embedding_correlation(x.one, x.w, LABELS)
     assert fast == pytest.approx(sum(pairs) / len(pairs), rel=1e-9)
 
 
@@ -291,13 +290,13 @@ def tiny():
     for parameter in recogniser.confidence_head[-1].parameters():
         torch.nn.init.normal_(parameter)  # it starts at zero, which would hide what lies before it
     recogniser.variances_fitted.fill_(True)
-    criterion, judge = losses.ConfidenceLoss(N, K, D), decorrelation.Discriminator(K, D, M)
+    criterion, judge = losses.ConfidenceLoss(N, K, D), game.Discriminator(K, D, M)
     embedding = recogniser(torch.rand(B, 3, 32, 32))
-    seen, has = (judge, embedding, decorrelation.variation_masks(M, K)), torch.rand(B, M)
+    seen, has = (judge, embedding, game.variation_masks(M, K)), torch.rand(B, M)
     terms = criterion(embedding, LABELS) | {
-        "discriminator": decorrelation.discriminator_loss(*seen, has),
-        "classification": decorrelation.classification_loss(*seen, has),
-        "adversary": decorrelation.adversarial_loss(*seen),
+        "discriminator": game.discriminator_loss(*seen, has),
+        "classification": game.classification_loss(*seen, has),
+        "adversary": game.adversarial_loss(*seen),
     }
     parts = {name: list(getattr(recogniser, name).parameters()) for name in PARTS[:4]}
     return terms, parts | {"prototypes": [criterion.prototypes], "discriminator": list(judge.parameters())}

@@ -45,13 +45,9 @@ def test_logits_are_the_sum_of_9_with_prototypes_of_any_length():
 
 @pytest.mark.parametrize("margin", [0.0, 8.0, 30.0])
 def test_margin_loss_is_8(margin):
+    """Without a margin that is cross-entropy."""
     a, y = slow_logits(embedding(), prototypes()), labels()
     near(margin_loss(a, y, margin), slow_margin_loss(a, y, margin), **EXACT)
-
-
-def test_no_margin_is_cross_entropy():
-    a, y = 20 * torch.randn(B, N, dtype=torch.float64), labels()
-    near(margin_loss(a, y, 0.0), F.cross_entropy(a, y, reduction="none"), **EXACT)
 
 
 def test_without_confidence_the_loss_is_that_of_guessing_against_the_margin():
@@ -148,11 +144,12 @@ def slow_probability(discriminator, e, masks, i, t):
 
 
 def test_decorrelation_losses_are_the_sums_of_11_to_13():
+    """And of our variant: C tells t from V_t and from all that is not in V_t; the latter is to hide t."""
     discriminator, e, masks, u = decorrelation_case()
-    L_C, L_cls, L_adv = (torch.zeros(B, dtype=torch.float64) for _ in range(3))
+    L_C, L_cls, L_adv, C_rest, adv_rest = (torch.zeros(B, dtype=torch.float64) for _ in range(5))
     for i in range(B):
         for t in range(M):
-            p = slow_probability(discriminator, e, masks, i, t)
+            p, rest = (slow_probability(discriminator, e, half, i, t) for half in (masks, ~masks))
             for other in range(M):
                 surprise = -torch.log(p[other] if u[i, other] == 1 else 1 - p[other])
                 L_C[i] += surprise
@@ -160,9 +157,15 @@ def test_decorrelation_losses_are_the_sums_of_11_to_13():
                     L_cls[i] += surprise
                 else:
                     L_adv[i] -= 0.5 * torch.log(1 - p[other]) + 0.5 * torch.log(p[other])
+            C_rest[i] -= sum(torch.log(x[t] if u[i, t] == 1 else 1 - x[t]) for x in (p, rest))
+            adv_rest[i] -= 0.5 * torch.log(rest[t]) + 0.5 * torch.log(1 - rest[t])
     near(discriminator_loss(discriminator, e, masks, u), L_C, **EXACT)
     near(classification_loss(discriminator, e, masks, u), L_cls, **EXACT)
     near(adversarial_loss(discriminator, e, masks), L_adv, **EXACT)
+    near(discriminator_loss(discriminator, e, masks, u, "rest"), C_rest, **EXACT)
+    near(adversarial_loss(discriminator, e, masks, "rest"), adv_rest, **EXACT)
+    with pytest.raises(SalonError, match="others"):
+        adversarial_loss(discriminator, e, masks, "everything")
 
 
 def test_adversarial_loss_is_least_where_nothing_can_be_told():
@@ -174,21 +177,6 @@ def test_adversarial_loss_is_least_where_nothing_can_be_told():
         torch.nn.init.zeros_(parameter)
     expected = torch.full((B,), least, dtype=torch.float64)
     near(adversarial_loss(discriminator, e, masks), expected, **EXACT)
-
-
-def test_hiding_in_the_rest_pits_each_half_against_the_other():
-    """Our variant of (11) and (13): C tells t from V_t and from all that is not in V_t; the latter is to hide t."""
-    discriminator, e, masks, u = decorrelation_case()
-    L_C, L_adv = (torch.zeros(B, dtype=torch.float64) for _ in range(2))
-    for i in range(B):
-        for t in range(M):
-            own, rest = (slow_probability(discriminator, e, half, i, t)[t] for half in (masks, ~masks))
-            L_C[i] -= sum(torch.log(p if u[i, t] == 1 else 1 - p) for p in (own, rest))
-            L_adv[i] -= 0.5 * torch.log(rest) + 0.5 * torch.log(1 - rest)
-    near(discriminator_loss(discriminator, e, masks, u, "rest"), L_C, **EXACT)
-    near(adversarial_loss(discriminator, e, masks, "rest"), L_adv, **EXACT)
-    with pytest.raises(SalonError, match="others"):
-        adversarial_loss(discriminator, e, masks, "everything")
 
 
 def test_wrong_masks_and_variations_get_a_sentence():
