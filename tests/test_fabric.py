@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT
+from conftest import ROOT, broken_off
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -83,15 +83,7 @@ def prepared() -> Iterator[pytest.MonkeyPatch]:
 
 def stopped(made, out: Path) -> None:
     """A run that is broken off in the middle."""
-
-    def step(run, data):
-        if run.step == STOP:
-            raise KeyboardInterrupt
-        return whole(run, data)
-
-    whole = training.train_step
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(training, "train_step", step)
+    with broken_off(at=STOP):
         in_double(made, out)
 
 

@@ -157,11 +157,9 @@ def recipe_fingerprint(recipe: Recipe) -> str:
     for part in ("start", "mined"):
         if given.get(part):
             given[part] = hashlib.sha256(model_path(given[part]).read_bytes()).hexdigest()
-    fitted = for_variances(recipe)
+    fitted, given["variances_on"] = for_variances(recipe), recipe.variances_on
     if all(getattr(fitted, name) == value for name, value in AUGMENTED.items()):
-        given.pop("variances_on", None)
-    else:
-        given["variances_on"] = recipe.variances_on
+        del given["variances_on"]
     return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16]
 
 
