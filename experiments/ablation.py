@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from experiments.bootstrap import bootstrap_tar_at_far
 from experiments.identification import evaluate_identification
 from experiments.rows import Setting, Settings, tuned, work
+from experiments.runs import cached_run, trained
 from salon.evaluation.benchmark import (
     clean_and_mixed,
     evaluate_benchmark,
@@ -33,7 +34,6 @@ from salon.evaluation.results import FAR, SUFFIX, labelled, write_table
 from salon.model.network import Recogniser, embed
 from salon.training import checkpoints
 from salon.training.data import RENDERED
-from salon.training.loop import cached_run, trained
 from salon.training.recipes import Recipe, recipe
 from salon.training.run import recipe_fingerprint
 

@@ -18,6 +18,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from experiments.real_faces import att_pairs, development_pairs, faces_folder
+from experiments.runs import trained
 from salon.evaluation.pairs import evaluate_pairs
 from salon.evaluation.results import labelled, row, write_table
 from salon.faces.collections import Pairs
@@ -25,7 +26,6 @@ from salon.faces.people import GENERATOR_VERSION, TRAITS, People, split_people
 from salon.faces.render import Views, sample_views
 from salon.model.network import Recogniser
 from salon.training.data import TrainSet, kept, render_grey
-from salon.training.loop import trained
 from salon.training.recipes import Recipe, recipe
 from salon.words import SalonError
 

@@ -12,6 +12,7 @@ from sklearn.model_selection import StratifiedKFold, permutation_test_score
 from torch import Tensor
 
 from experiments.bootstrap import bootstrap_interval, permutation_p
+from experiments.runs import trained
 from salon.evaluation.benchmark import evaluate_benchmark, scores_of, tar
 from salon.evaluation.intervals import t_interval
 from salon.evaluation.people import TEST_PEOPLE, TEST_STRENGTH, Benchmark, test_benchmark
@@ -21,7 +22,6 @@ from salon.faces.render import Views, frontal_views, render, sample_views, truth
 from salon.model.network import Recogniser, embed
 from salon.paths import data_path
 from salon.training import checkpoints
-from salon.training.loop import trained
 from salon.training.recipes import recipe
 
 SEEDS = (0, 1, 2)

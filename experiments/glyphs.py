@@ -21,6 +21,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from experiments.rows import Setting, Settings, tuned
+from experiments.runs import cached_run
 from salon.evaluation.benchmark import clean_and_mixed, evaluate_benchmark
 from salon.evaluation.people import CONDITIONS, TEST_IMAGES, Benchmark
 from salon.evaluation.results import labelled, write_table
@@ -28,7 +29,7 @@ from salon.faces.pixels import as_bytes, digest, from_bytes
 from salon.faces.variations import random_sides
 from salon.model.network import Recogniser
 from salon.training.data import TrainSet
-from salon.training.loop import begin, cached_run, fit_variances_afterwards, train, train_step
+from salon.training.loop import begin, fit_variances_afterwards, train, train_step
 from salon.training.recipes import Recipe, recipe
 from salon.words import SalonError
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from experiments.real_faces import att_pairs, faces_folder
 from experiments.rows import Setting, Settings, tuned
+from experiments.runs import trained
 from salon.evaluation.benchmark import clean_and_mixed, evaluate_benchmark, remembering
 from salon.evaluation.pairs import MATCHING, distinct, pair_rows, raw_pixel_scores, verification
 from salon.evaluation.people import CONDITIONS, TEST_IMAGES, Benchmark
@@ -32,7 +33,6 @@ from salon.training.folders import (
     split_names,
     turn_grey,
 )
-from salon.training.loop import trained
 from salon.training.recipes import Recipe, recipe
 from salon.training.run import recipe_fingerprint
 

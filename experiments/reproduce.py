@@ -13,8 +13,9 @@ from experiments.glyphs import reproduce_glyphs
 from experiments.mining import reproduce_mining
 from experiments.photographs import reproduce_lfw
 from experiments.real_faces import reproduce_real_faces
+from experiments.runs import cached_run
 from salon.paths import data_root
-from salon.training.loop import cached_run, save, train
+from salon.training.loop import save, train
 from salon.training.recipes import recipe
 from salon.words import SalonError
 

@@ -3,6 +3,8 @@
 import os
 import random
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +31,22 @@ def seeds() -> None:
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+
+
+@contextmanager
+def broken_off(at: int) -> Iterator[None]:
+    """Every training in here is broken off before step `at`."""
+    from salon.training import loop
+
+    def step(run, data):
+        if run.step == at:
+            raise KeyboardInterrupt
+        return whole(run, data)
+
+    whole = loop.train_step
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(loop, "train_step", step)
+        yield
 
 
 @pytest.fixture(scope="session")

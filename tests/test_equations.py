@@ -1,6 +1,7 @@
 """What every loss and score must do alike, and the equations whose sums no other test writes as loops."""
 
 import math
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import partial
@@ -8,22 +9,20 @@ from functools import partial
 import pytest
 import torch
 import torch.nn.functional as F
+from slow import EXACT, density, slow_logits, slow_margin_loss, unit
 from torch import Tensor
 from torch.func import functional_call
 
 from salon.lecture.equations import equations
-from salon.model import decorrelation, losses, matching, mining
+from salon.model import decorrelation as game
+from salon.model import losses, matching, mining
 from salon.model.embedding import Embedding, InputSpec
 from salon.model.network import Recogniser
 from salon.words import SalonError
 
 B, K, D, N, M = 4, 4, 3, 5, 3  # images, sub-embeddings, numbers of each, identities, variations
-EXACT = {"rtol": 1e-9, "atol": 1e-12}  # float64: only the order of the sums differs
 LABELS = torch.tensor([0, 3, 0, 4])
-
-
-def unit(*shape):
-    return F.normalize(torch.randn(*shape, dtype=torch.float64), dim=-1)
+near = torch.testing.assert_close
 
 
 @dataclass
@@ -54,9 +53,13 @@ class Inputs:
     @property
     def judge(self):
         """The discriminator as a function of its parameters."""
-        model = decorrelation.Discriminator(K, D, M)
+        model = game.Discriminator(K, D, M)
         parameters = {"linear.weight": self.weight, "linear.bias": self.bias}
         return lambda *args, **options: functional_call(model, parameters, args, options)
+
+    @property
+    def judged(self):
+        return self.judge, self.one, self.masks
 
     def criterion(self, model):
         terms = functional_call(model, {"prototypes": self.w}, (self.one, self.labels))
@@ -75,7 +78,7 @@ def inputs(case="usual", size=5.0):
     a = s.mean(1, keepdim=True) * torch.einsum("bkd,nkd->bn", f, w) / K
     has = torch.rand(B, M, dtype=torch.float64)
     weight, bias = 3 * torch.randn(M, K * D, dtype=torch.float64), torch.randn(M, dtype=torch.float64)
-    masks = decorrelation.variation_masks(M, K)
+    masks = game.variation_masks(M, K)
     return Inputs(f, g, s, 1 / s, 2 / s, w, a, weight, bias, LABELS, masks, has)
 
 
@@ -91,18 +94,9 @@ CASES: dict[str, tuple[str, Callable[[Inputs], Tensor]]] = {
     "losses.ConfidenceLoss": ("f s w", lambda x: x.criterion(losses.ConfidenceLoss(N, K, D, 30.0))),
     "losses.total_loss": ("s a", lambda x: losses.total_loss({"one": x.s[:, 0], "two": 0.1 * x.a[:, 0]})),
     "decorrelation.Discriminator": ("f weight bias", lambda x: x.judge(x.f, x.masks)),
-    "decorrelation.discriminator_loss": (
-        "weight bias",
-        lambda x: decorrelation.discriminator_loss(x.judge, x.one, x.masks, x.has),
-    ),
-    "decorrelation.classification_loss": (
-        "f",
-        lambda x: decorrelation.classification_loss(x.judge, x.one, x.masks, x.has),
-    ),
-    "decorrelation.adversarial_loss": (
-        "f",
-        lambda x: decorrelation.adversarial_loss(x.judge, x.one, x.masks),
-    ),
+    "decorrelation.discriminator_loss": ("weight bias", lambda x: game.discriminator_loss(*x.judged, x.has)),
+    "decorrelation.classification_loss": ("f", lambda x: game.classification_loss(*x.judged, x.has)),
+    "decorrelation.adversarial_loss": ("f", lambda x: game.adversarial_loss(*x.judged)),
     "mining.attribute_loss": ("a", lambda x: mining.attribute_loss(x.a[:, :M], x.has)),
     "mining.identity_confusion_loss": ("a", lambda x: mining.identity_confusion_loss(x.a)),
     "mining.identity_loss": ("a", lambda x: mining.identity_loss(x.a, x.labels)),
@@ -135,22 +129,14 @@ def test_every_loss_and_score_of_the_ledger_is_a_case():
 def test_gradients_are_those_of_small_steps(name):
     leaves, call = CASES[name]
     x = inputs()
-    assert torch.autograd.gradcheck(
-        lambda *_: call(x), [getattr(x, n).requires_grad_() for n in leaves.split()]
-    )
+    moved = [getattr(x, leaf).requires_grad_() for leaf in leaves.split()]
+    assert torch.autograd.gradcheck(lambda *_: call(x), moved)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
 @pytest.mark.parametrize(
     ("case", "size"),
-    [
-        ("cosine 1", 5.0),
-        ("cosine -1", 5.0),
-        ("zero", 5.0),
-        ("usual", 1e-6),
-        ("usual", 1e4),
-        ("cosine 1", 1e4),
-    ],
+    [("cosine 1", 5), ("cosine -1", 5), ("zero", 5), ("usual", 1e-6), ("usual", 1e4), ("cosine 1", 1e4)],
 )
 @each_case
 def test_extremes_stay_finite(name, case, size, dtype):
@@ -179,79 +165,46 @@ def test_no_argument_is_changed(name):
 # (1) to (9)
 
 
-def density(f, w, variance):
-    """N(f; w, variance I): the product of one-dimensional normal densities."""
-    one = [
-        math.exp(-((a - b) ** 2) / (2 * variance)) / math.sqrt(2 * math.pi * variance)
-        for a, b in zip(f, w, strict=True)
-    ]
-    return math.prod(one)
-
-
-def slow_logit(x, i, j):
-    """(9)"""
-    total = 0.0
-    for k in range(x.f.shape[1]):
-        cosine = sum(x.f[i, k, c].item() * x.w[j, k, c].item() for c in range(x.f.shape[2]))
-        total += x.s[i, k].item() * cosine
-    return total / x.f.shape[1]
-
-
 def first_part(x):
     """K = 1: the paper's equations before it splits the embedding."""
     x.f, x.s, x.u, x.w = x.f[:, :1], x.s[:, :1], x.u[:, :1], x.w[:, :1]
     return x
 
 
-@pytest.mark.parametrize("parts", [1, K])
-def test_log_likelihood_is_1_and_2(parts):
-    """log of the density with σ² = 1/s; of several sub-embeddings the mean."""
-    x = inputs() if parts > 1 else first_part(inputs())
-    slow = [
-        [
-            sum(math.log(density(x.f[i, k], x.w[j, k], 1 / x.s[i, k].item())) for k in range(parts)) / parts
-            for j in range(N)
-        ]
-        for i in range(B)
+def densities(x):
+    """Of each image under each identity in each sub-embedding, σ² = 1/s: [B, N, K]."""
+    rows = [
+        [[density(f[k], w[k], 1 / s[k].item()) for k in range(len(s))] for w in x.w]
+        for f, s in zip(x.f, x.s, strict=True)
     ]
-    expected = torch.tensor(slow, dtype=torch.float64)
-    torch.testing.assert_close(losses.class_log_likelihood(x.one, x.w), expected, **EXACT)
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("x", [lambda: first_part(inputs()), inputs], ids=["K=1", "K"])
+def test_log_likelihood_is_1_and_2_and_posterior_5(x):
+    """The log of the density, of several sub-embeddings the mean; the softmax of the loop of (9)."""
+    x = x()
+    near(losses.class_log_likelihood(x.one, x.w), densities(x).log().mean(2), **EXACT)
+    e = slow_logits(x.one, x.w).exp()
+    near(losses.posterior(x.one, x.w), e / e.sum(1, keepdim=True), **EXACT)
 
 
 def test_posterior_follows_from_the_densities_by_bayes():
     """(3), (4): a uniform prior and explicit densities give what `posterior` says by (5)."""
     x = first_part(inputs())
-    slow = []
-    for i in range(B):
-        joint = [density(x.f[i, 0], x.w[j, 0], 1 / x.s[i, 0].item()) / N for j in range(N)]
-        slow.append([p / sum(joint) for p in joint])
-    expected = torch.tensor(slow, dtype=torch.float64)
-    torch.testing.assert_close(losses.posterior(x.one, x.w), expected, **EXACT)
-    by_logarithms = losses.class_log_likelihood(x.one, x.w).softmax(1)
-    torch.testing.assert_close(by_logarithms, expected, **EXACT)
-
-
-@pytest.mark.parametrize("parts", [1, K])
-def test_posterior_is_5(parts):
-    x = inputs() if parts > 1 else first_part(inputs())
-    slow = []
-    for i in range(B):
-        e = [math.exp(slow_logit(x, i, j)) for j in range(N)]
-        slow.append([p / sum(e) for p in e])
-    torch.testing.assert_close(losses.posterior(x.one, x.w), torch.tensor(slow, dtype=torch.float64), **EXACT)
+    joint = densities(x)[..., 0] / N
+    expected = joint / joint.sum(1, keepdim=True)
+    near(losses.posterior(x.one, x.w), expected, **EXACT)
+    near(losses.class_log_likelihood(x.one, x.w).softmax(1), expected, **EXACT)
 
 
 def test_one_sub_embedding_has_the_loss_6():
     """With a confidence for each image; the margin is not multiplied by it."""
-    x, m, slow = first_part(inputs()), 3.0, []
-    for i, y in enumerate(LABELS.tolist()):
-        target = math.exp(slow_logit(x, i, y) - m)
-        rest = sum(math.exp(slow_logit(x, i, j)) for j in range(N) if j != y)
-        slow.append(-math.log(target / (target + rest)))
-    criterion = losses.ConfidenceLoss(N, 1, D, margin=m)
+    x = first_part(inputs())
+    criterion = losses.ConfidenceLoss(N, 1, D, margin=3.0)
     criterion.prototypes = torch.nn.Parameter(x.w)
-    expected = torch.tensor(slow, dtype=torch.float64)
-    torch.testing.assert_close(criterion(x.one, LABELS)["identification"], expected, **EXACT)
+    slow = slow_margin_loss(slow_logits(x.one, x.w), LABELS, 3.0)
+    near(criterion(x.one, LABELS)["identification"], slow, **EXACT)
 
 
 def test_embedding_and_prototypes_are_7():
@@ -260,8 +213,8 @@ def test_embedding_and_prototypes_are_7():
     w = losses.new_prototypes(N, K, D).double()
     for parts, rows in ((e.features, B), (losses.unit_prototypes(w), N)):
         assert parts.shape == (rows, K, D)
-        torch.testing.assert_close(parts.norm(dim=-1), torch.ones(rows, K).double(), **EXACT)
-    torch.testing.assert_close(e.flat.norm(dim=1), torch.full((B,), math.sqrt(K)).double(), **EXACT)
+        near(parts.norm(dim=-1), torch.ones(rows, K).double(), **EXACT)
+    near(e.flat.norm(dim=1), torch.full((B,), math.sqrt(K)).double(), **EXACT)
     assert e.confidences.shape == (B, K) and (e.confidences > 0).all()
 
 
@@ -270,7 +223,7 @@ def test_equal_confidences_rank_identities_like_the_cosine():
     x = inputs()
     e = Embedding(x.f, torch.full((B, K), 7.0).double())
     cosine = F.cosine_similarity(e.flat[:, None], x.w.flatten(1), dim=-1)
-    torch.testing.assert_close(losses.identification_logits(e, x.w), 7 * cosine, **EXACT)
+    near(losses.identification_logits(e, x.w), 7 * cosine, **EXACT)
 
 
 @pytest.mark.parametrize("parts", [1, K])
@@ -286,11 +239,11 @@ def test_cosface_is_that_of_pytorch_metric_learning(parts):
     other = theirs(F.normalize(y, dim=-1).flatten(1), LABELS)
     one.backward()
     other.backward()
-    near = partial(torch.testing.assert_close, rtol=1e-5, atol=1e-5)
-    near(one, other)
-    near(x.grad, y.grad)
+    alike = partial(near, rtol=1e-5, atol=1e-5)
+    alike(one, other)
+    alike(x.grad, y.grad)
     if parts == 1:  # they bring a prototype to length 1 as a whole, we each part of it
-        near(ours.prototypes.grad.flatten(1), theirs.W.grad.T)
+        alike(ours.prototypes.grad.flatten(1), theirs.W.grad.T)
 
 
 # (11) to (14)
@@ -299,18 +252,10 @@ def test_cosface_is_that_of_pytorch_metric_learning(parts):
 def test_correlation_is_that_of_the_distances_to_the_class_centre():
     """Pearson's, of 1 - w_y·f over the images, and the mean over the K (K - 1) pairs."""
     x = inputs()
-    distance = [
-        [1 - sum(x.w[y, k, c].item() * x.f[i, k, c].item() for c in range(D)) for i, y in enumerate(LABELS)]
-        for k in range(K)
-    ]
-    centred = [[value - sum(row) / B for value in row] for row in distance]
-    size = [math.sqrt(sum(value * value for value in row)) for row in centred]
-    pairs = [(k, n) for k in range(K) for n in range(K) if k != n]
-    slow = [
-        sum(a * b for a, b in zip(centred[k], centred[n], strict=True)) / size[k] / size[n] for k, n in pairs
-    ]
-    fast = decorrelation.sub_embedding_correlation(x.one, x.w, LABELS)
-    assert fast == pytest.approx(sum(slow) / len(pairs), rel=1e-9)
+    distance = [[1 - float(x.w[y, k].dot(x.f[i, k])) for i, y in enumerate(LABELS)] for k in range(K)]
+    pairs = [statistics.correlation(distance[k], distance[n]) for k in range(K) for n in range(K) if k != n]
+    fast = game.sub_embedding_correlation(x.one, x.w, LABELS)
+    assert fast == pytest.approx(sum(pairs) / len(pairs), rel=1e-9)
 
 
 def test_total_is_14():
@@ -325,6 +270,15 @@ def test_total_names_the_term_and_the_images_that_are_not_finite():
     assert "identification" not in str(raised.value)
 
 
+# Which parts of the model each term of (14), and the discriminator's own loss (11), moves.
+NETWORK = ("backbone", "embedding_head")
+UPDATES = {
+    "identification": (*NETWORK, "confidence_head", "prototypes"),
+    "regulariser": ("backbone", "confidence_head"),
+    "classification": NETWORK,
+    "adversary": NETWORK,
+    "discriminator": ("discriminator",),
+}
 PARTS = ("backbone", "embedding_head", "confidence_head", "variance_head", "prototypes", "discriminator")
 
 
@@ -336,23 +290,23 @@ def tiny():
     for parameter in recogniser.confidence_head[-1].parameters():
         torch.nn.init.normal_(parameter)  # it starts at zero, which would hide what lies before it
     recogniser.variances_fitted.fill_(True)
-    criterion, judge = losses.ConfidenceLoss(N, K, D), decorrelation.Discriminator(K, D, M)
+    criterion, judge = losses.ConfidenceLoss(N, K, D), game.Discriminator(K, D, M)
     embedding = recogniser(torch.rand(B, 3, 32, 32))
-    seen, has = (judge, embedding, decorrelation.variation_masks(M, K)), torch.rand(B, M)
+    seen, has = (judge, embedding, game.variation_masks(M, K)), torch.rand(B, M)
     terms = criterion(embedding, LABELS) | {
-        "discriminator": decorrelation.discriminator_loss(*seen, has),
-        "classification": decorrelation.classification_loss(*seen, has),
-        "adversary": decorrelation.adversarial_loss(*seen),
+        "discriminator": game.discriminator_loss(*seen, has),
+        "classification": game.classification_loss(*seen, has),
+        "adversary": game.adversarial_loss(*seen),
     }
     parts = {name: list(getattr(recogniser, name).parameters()) for name in PARTS[:4]}
     return terms, parts | {"prototypes": [criterion.prototypes], "discriminator": list(judge.parameters())}
 
 
-@pytest.mark.parametrize("term", losses.UPDATES)
+@pytest.mark.parametrize("term", UPDATES)
 def test_each_term_moves_its_parts_alone(tiny, term):
     """What `UPDATES` names has a slope; no other part is reached at all."""
     terms, parts = tiny
-    assert terms.keys() == losses.UPDATES.keys()
+    assert terms.keys() == UPDATES.keys()
     moved = set()
     for name, parameters in parts.items():
         slopes = torch.autograd.grad(terms[term].sum(), parameters, retain_graph=True, allow_unused=True)
@@ -360,7 +314,7 @@ def test_each_term_moves_its_parts_alone(tiny, term):
         if reached:
             assert any(slope.abs().max() > 0 for slope in reached), f"{name} is reached by zeros only"
             moved.add(name)
-    assert moved == set(losses.UPDATES[term])
+    assert moved == set(UPDATES[term])
 
 
 # (16)
@@ -373,7 +327,5 @@ def test_slope_of_16_in_the_variance_is_that_of_the_fact_sheet():
     matching.likelihood_pairs(x.one, x.other).sum().backward()
     for i in range(B):
         for k in range(K):
-            v = x.u[i, k].item() + x.v[i, k].item()
-            squared = sum((x.f[i, k, c].item() - x.g[i, k, c].item()) ** 2 for c in range(D))
-            slope = 0.5 * squared / v**2 - D / (2 * v)
-            assert x.u.grad[i, k].item() == pytest.approx(slope, rel=1e-9)
+            v, squared = x.u[i, k].item() + x.v[i, k].item(), (x.f[i, k] - x.g[i, k]).square().sum().item()
+            assert x.u.grad[i, k].item() == pytest.approx(0.5 * squared / v**2 - D / (2 * v), rel=1e-9)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import ROOT, broken_off
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -28,10 +29,10 @@ from salon.training.fabric import processes, speaks
 from salon.training.log import Log
 from salon.training.loop import draw_batch, train
 from salon.training.recipes import recipe
-from salon.training.run import Run, model_path
+from salon.training.run import Run
+from salon.training.shipped import model_path
 from salon.words import SalonError
 
-ROOT = Path(__file__).parent.parent
 STEPS, STOP, PATIENCE = 20, 10, 300.0  # seconds until processes that hang are ended
 PLAIN = recipe("tiny", loss="confidence", margin=7.0, people=6, size=24, K=4, d=4, steps=STEPS, batch=8, frozen=0.2,
                probability=0.3, camera=True)  # fmt: skip
@@ -47,11 +48,8 @@ def pictures(made=PLAIN) -> TrainSet:
     """Noise of six people, with mined variations if the recipe has some; nothing need be rendered."""
     g = torch.Generator().manual_seed(1)
     straight, turned = torch.randint(256, (2, 24, 24, 24), generator=g, dtype=torch.uint8)
-    mined = (
-        torch.rand(24, len(load_attributes(model_path(made.mined)).names), generator=g)
-        if made.mined
-        else None
-    )
+    names = load_attributes(model_path(made.mined)).names if made.mined else ()
+    mined = torch.rand(24, len(names), generator=g) if names else None
     return TrainSet(straight, turned, torch.arange(6).repeat_interleave(4), mined)
 
 
@@ -85,15 +83,7 @@ def prepared() -> Iterator[pytest.MonkeyPatch]:
 
 def stopped(made, out: Path) -> None:
     """A run that is broken off in the middle."""
-
-    def step(run, data):
-        if run.step == STOP:
-            raise KeyboardInterrupt
-        return whole(run, data)
-
-    whole = training.train_step
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(training, "train_step", step)
+    with broken_off(at=STOP):
         in_double(made, out)
 
 
@@ -105,10 +95,10 @@ def in_halves(run: Run, data: TrainSet) -> dict[str, float]:
     seen = [run.recogniser.train()(images) for images, _, _ in halves]
     terms = [dict(run.criterion(e, labels)) for e, (_, labels, _) in zip(seen, halves, strict=True)]
     for _ in range(r.opponent_steps if r.decorrelate else 0):
-        run.opponent.zero_grad()
+        run.optimisers["opponent"].zero_grad()
         for e, (_, _, variations) in zip(seen, halves, strict=True):
             (discriminator_loss(run.discriminator, e, run.masks, variations, r.hide).mean() / 2).backward()
-        run.opponent.step()
+        run.optimisers["opponent"].step()
     for term, e, (_, _, variations) in zip(terms, seen, halves, strict=True) if r.decorrelate else ():
         weight = r.decorrelate if r.adversary is None else r.adversary
         known = (run.discriminator, e, run.masks)
@@ -122,25 +112,19 @@ def in_halves(run: Run, data: TrainSet) -> dict[str, float]:
 # --- two processes, as torchrun starts them
 
 
-def server() -> multiprocessing.context.BaseContext:
-    """Processes forked from one that has imported torch, once: to import it in each takes most of a test's time."""
+def torchrun(work: Callable[..., None], *args: object) -> list[int | None]:
+    """`work` in two processes with torchrun's environment; their exits.
+
+    They are forked from one that has imported torch, once: to import it in each takes most of a test's time.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["lightning_fabric", "salon.training.loop"])
-    return context
-
-
-def torchrun(work: Callable[..., None], *args: object, count: int = 2) -> list[int | None]:
-    """`work` in processes with torchrun's environment; their exits."""
-    context = server()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    common = {"TORCHELASTIC_RUN_ID": "test", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "GROUP_RANK": "0",
-              "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count)}  # fmt: skip
-    started = [
-        context.Process(target=_as_rank, args=(common | {"RANK": str(i), "LOCAL_RANK": str(i)}, work, *args))
-        for i in range(count)
-    ]
+        common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "GROUP_RANK": "0",
+                  "TORCHELASTIC_RUN_ID": "test", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}  # fmt: skip
+    ranks = [common | {"RANK": rank, "LOCAL_RANK": rank} for rank in "01"]
+    started = [context.Process(target=_as_rank, args=(rank, work, *args)) for rank in ranks]
     for process in started:
         process.start()
     for process in started:
@@ -203,10 +187,8 @@ def test_two_processes_walk_the_path_of_one_that_splits_its_batch(folder, tmp_pa
         assert a == pytest.approx(c, rel=1e-8)  # every term, the confidence and the impostor cosine
     found = tensors(folder / name)
     assert same(found, tensors(tmp_path / "halves")) and same(found, tensors(tmp_path / "whole"))
-    assert (
-        found["training.criterion.prototypes"].shape[::2] == (6, 4)
-        and found["confidence_scale"].dtype == torch.float64
-    )
+    assert found["training.criterion.prototypes"].shape[::2] == (6, 4)
+    assert found["confidence_scale"].dtype == torch.float64
 
 
 @pytest.mark.slow
@@ -216,33 +198,19 @@ def test_a_run_goes_on_with_another_number_of_processes(folder, began):
     assert len(checkpoints.read_card(folder / began / "model.safetensors")["history"]) == STEPS
 
 
-@pytest.mark.slow
-def test_of_two_processes_the_first_alone_tells(folder):
-    told = [json.loads(line) for line in (folder / "plain" / "metrics.jsonl").read_text().splitlines()]
-    losses = [line["value"] for line in told if line["metric"] == "loss"]
-    assert losses == [
-        row["loss"] for row in checkpoints.read_card(folder / "plain" / "model.safetensors")["history"]
-    ]
-    assert sorted(path.name for path in (folder / "plain").iterdir()) == [
-        "metrics.jsonl",
-        "model.safetensors",
-    ]
-
-
 # --- processes that Fabric starts
 
 
-def salon(*command: str) -> subprocess.CompletedProcess[str]:
-    """A command of its own, from this checkout."""
-    return subprocess.run(
-        [sys.executable, *command], capture_output=True, text=True, timeout=PATIENCE, cwd=ROOT
-    )
+def python(*command: str) -> subprocess.CompletedProcess[str]:
+    """A process of its own, from this checkout."""
+    command = (sys.executable, *command)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, cwd=ROOT)
 
 
 @pytest.mark.slow
 def test_the_command_line_starts_processes(tmp_path):
     options = ["--steps", "2", "--device", "cpu", "--devices", "2", "--metrics", "--quiet"]
-    done = salon("-m", "salon", "train", "tiny", *options, "--log", str(tmp_path), "--out", str(tmp_path))
+    done = python("-m", "salon", "train", "tiny", *options, "--log", str(tmp_path), "--out", str(tmp_path))
     assert done.returncode == 0, done.stderr
     said = done.stdout.splitlines()
     told = (tmp_path / "metrics.jsonl").read_text().splitlines()
@@ -270,7 +238,7 @@ fabric.barrier()
 @pytest.mark.slow
 def test_where_one_process_fails_the_others_end_and_its_sentence_is_said(tmp_path):
     (tmp_path / "fails.py").write_text(FAILS)
-    done = salon(str(tmp_path / "fails.py"))
+    done = python(str(tmp_path / "fails.py"))
     assert done.returncode != 0 and "The second one failed; expected none to." in done.stderr
 
 
@@ -279,12 +247,9 @@ def test_where_one_process_fails_the_others_end_and_its_sentence_is_said(tmp_pat
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [
-        ({"devices": 0}, "expected 1 or more"),
-        ({"device": "cuda", "devices": 99}, "99 GPUs came as the wish; this machine has"),
-        ({"precision": "16-true"}, "bf16-mixed"),
-    ],
-)
+    [({"devices": 0}, "expected 1 or more"), ({"precision": "16-true"}, "bf16-mixed"),
+     ({"device": "cuda", "devices": 99}, "99 GPUs came as the wish; this machine has")],
+)  # fmt: skip
 def test_what_cannot_be_is_refused(options, said):
     with pytest.raises(SalonError, match=said):
         processes(**options)
@@ -293,9 +258,7 @@ def test_what_cannot_be_is_refused(options, said):
 def test_a_batch_that_processes_cannot_divide_is_refused_before_they_start(monkeypatch):
     three = processes(devices=3)
     monkeypatch.setattr(three, "launch", lambda: pytest.fail("launched"))
-    with pytest.raises(
-        SalonError, match="3 processes came for batches of 16; expected a number that divides"
-    ):
+    with pytest.raises(SalonError, match="3 processes came for batches of 16; expected a number that divides"):
         train(recipe("tiny"), progress=False, fabric=three)
 
 
@@ -314,13 +277,7 @@ def test_a_notebook_has_one_process(monkeypatch):
 
 
 def test_torchrun_decides_how_many(monkeypatch):
-    known = {
-        "TORCHELASTIC_RUN_ID": "1",
-        "LOCAL_WORLD_SIZE": "2",
-        "WORLD_SIZE": "4",
-        "RANK": "1",
-        "LOCAL_RANK": "1",
-    }
+    known = {"TORCHELASTIC_RUN_ID": "1", "LOCAL_WORLD_SIZE": "2", "WORLD_SIZE": "4", "RANK": "1", "LOCAL_RANK": "1"}
     for name, value in known.items():
         monkeypatch.setenv(name, value)
     assert processes().world_size == 4 and not speaks()
@@ -366,9 +323,8 @@ def test_a_resumed_run_tells_each_step_once(tmp_path, capsys):
 
 
 def test_a_number_that_json_lacks_is_left_out():
-    assert metrics.lines({"step": 1, "loss": 2.5, "impostor_cosine": float("nan")}) == [
-        '{"metric": "loss", "value": 2.5, "step": 1}'
-    ]
+    told = metrics.lines({"step": 1, "loss": 2.5, "impostor_cosine": float("nan")})
+    assert told == ['{"metric": "loss", "value": 2.5, "step": 1}']
 
 
 def test_tensorboard_is_written_where_it_is_installed_and_asked_for_where_not(tmp_path, monkeypatch):

@@ -2,12 +2,14 @@
 
 import pytest
 import torch
-import torch.nn.functional as F
+from slow import embedding
 
 from salon.model.embedding import Embedding, InputSpec
 from salon.model.losses import ConfidenceLoss
 from salon.model.network import Recogniser, embed
 from salon.words import SalonError
+
+near = torch.testing.assert_close
 
 
 def tiny(**changes):
@@ -21,22 +23,18 @@ def shapes(e):
 # The container
 
 
-def numbered(B=6, K=4, d=3):
-    return Embedding(F.normalize(torch.randn(B, K, d), dim=-1), torch.rand(B, K) + 1, torch.rand(B, K) + 1)
-
-
 @pytest.mark.parametrize(
     ("index", "rows"), [(2, [2]), (-1, [5]), (slice(1, 3), [1, 2]), (torch.arange(6) > 3, [4, 5])]
 )
 def test_indexing_keeps_the_axes(index, rows):
-    e = numbered()
+    e = embedding(6)
     part = e[index]
     assert shapes(part) == [(len(rows), 4, 3), (len(rows), 4), (len(rows), 4)]
     assert torch.equal(part.features, e.features[rows]) and torch.equal(part.variances, e.variances[rows])
 
 
 def test_parts_make_the_whole():
-    e = numbered()
+    e = embedding(6)
     whole = Embedding.cat([e[:2], e[2], e[3:]])
     assert torch.equal(whole.features, e.features) and torch.equal(whole.confidences, e.confidences)
     assert Embedding.cat([e, Embedding(e.features, e.confidences)]).variances is None
@@ -46,13 +44,15 @@ def test_parts_make_the_whole():
     assert (e.B, e.K, e.d, len(e)) == (6, 4, 3, 6)
 
 
-def test_shapes_that_disagree_get_a_sentence():
-    with pytest.raises(SalonError, match=r"features came as \[6, 12\]; expected \[B, K, d\]"):
-        Embedding(torch.ones(6, 12), torch.ones(6, 4))
-    with pytest.raises(SalonError, match=r"confidences came as \[4, 6\]; expected \[6, 4\]"):
-        Embedding(torch.ones(6, 4, 3), torch.ones(4, 6))
-    with pytest.raises(SalonError, match=r"variances came as \[6, 1\]; expected \[6, 4\]"):
-        Embedding(torch.ones(6, 4, 3), torch.ones(6, 4), torch.ones(6, 1))
+@pytest.mark.parametrize(
+    ("shapes", "says"),
+    [([(6, 12), (6, 4)], r"features came as \[6, 12\]; expected \[B, K, d\]"),
+     ([(6, 4, 3), (4, 6)], r"confidences came as \[4, 6\]; expected \[6, 4\]"),
+     ([(6, 4, 3), (6, 4), (6, 1)], r"variances came as \[6, 1\]; expected \[6, 4\]")],
+)  # fmt: skip
+def test_shapes_that_disagree_get_a_sentence(shapes, says):
+    with pytest.raises(SalonError, match=says):
+        Embedding(*map(torch.ones, shapes))
 
 
 # The input
@@ -62,16 +62,16 @@ def test_grey_is_luma_and_fixed_numbers_are_taken_off():
     images = torch.rand(2, 3, 16, 16)
     spec = InputSpec(size=16, normalise="fixed", mean=0.2, scale=0.5)
     luma = 0.299 * images[:, 0] + 0.587 * images[:, 1] + 0.114 * images[:, 2]
-    torch.testing.assert_close(spec.prepare(images)[:, 0], (luma - 0.2) / 0.5)
+    near(spec.prepare(images)[:, 0], (luma - 0.2) / 0.5)
 
 
 def test_each_image_loses_its_own_light():
     """Brightness and contrast make no difference; a flat image becomes zeros, not noise."""
     spec, images = InputSpec(size=16, colour="rgb"), torch.rand(2, 3, 16, 16)
     x = spec.prepare(images)
-    torch.testing.assert_close(spec.prepare(0.3 + 0.5 * images), x, rtol=0, atol=1e-5)
-    torch.testing.assert_close(x.mean((1, 2, 3)), torch.zeros(2), rtol=0, atol=1e-6)
-    torch.testing.assert_close(x.std((1, 2, 3)), torch.ones(2))
+    near(spec.prepare(0.3 + 0.5 * images), x, rtol=0, atol=1e-5)
+    near(x.mean((1, 2, 3)), torch.zeros(2), rtol=0, atol=1e-6)
+    near(x.std((1, 2, 3)), torch.ones(2))
     flat = spec.prepare(torch.full((1, 3, 16, 16), 0.4) + 1e-4 * torch.rand(1, 3, 16, 16))
     assert flat.abs().max() < 0.02
 
@@ -80,14 +80,12 @@ def test_shrinking_does_not_alias():
     """Stripes finer than the small image's pixels turn grey instead of into coarser stripes."""
     stripes = (torch.arange(64) % 3 == 0).float().expand(1, 3, 64, 64)
     x = InputSpec(size=16, normalise="fixed", mean=0.0, scale=1.0).prepare(stripes)
-    torch.testing.assert_close(x[..., 2:-2], torch.full_like(x[..., 2:-2], 1 / 3), rtol=0, atol=0.1)
+    near(x[..., 2:-2], torch.full_like(x[..., 2:-2], 1 / 3), rtol=0, atol=0.1)
 
 
-@pytest.mark.parametrize(
-    "spec", [InputSpec(size=32), InputSpec(size=32, colour="rgb", normalise="fixed", border=4)]
-)
-def test_one_channel_is_three_equal_ones(spec):
-    grey = torch.rand(3, 1, 40, 40)
+@pytest.mark.parametrize("changes", [{}, {"colour": "rgb", "normalise": "fixed", "border": 4}])
+def test_one_channel_is_three_equal_ones(changes):
+    spec, grey = InputSpec(size=32, **changes), torch.rand(3, 1, 40, 40)
     assert torch.equal(spec.prepare(grey), spec.prepare(grey.repeat(1, 3, 1, 1)))
 
 
@@ -112,8 +110,8 @@ def test_lecture_net_is_small_and_its_embedding_well_formed():
     assert 0.5e6 <= sum(p.numel() for p in recogniser.parameters()) <= 1e6
     e = recogniser(torch.rand(3, 3, 70, 60))
     assert shapes(e) == [(3, 8, 16), (3, 8), None]
-    torch.testing.assert_close(e.features.norm(dim=-1), torch.ones(3, 8))
-    torch.testing.assert_close(e.confidences, torch.full((3, 8), 20.0))
+    near(e.features.norm(dim=-1), torch.ones(3, 8))
+    near(e.confidences, torch.full((3, 8), 20.0))
 
 
 @pytest.mark.parametrize(
@@ -121,9 +119,7 @@ def test_lecture_net_is_small_and_its_embedding_well_formed():
     [(64, "grey", "small"), (112, "rgb", "small"), (50, "grey", "resnet18"), (32, "rgb", "resnet18")],
 )
 def test_other_sizes_colours_and_backbones(size, colour, backbone):
-    recogniser = Recogniser(
-        InputSpec(size=size, colour=colour), K=2, d=4, backbone=backbone, width=0.5
-    ).eval()
+    recogniser = Recogniser(InputSpec(size, colour=colour), 2, 4, backbone, width=0.5).eval()
     with torch.no_grad():
         assert shapes(recogniser(torch.rand(2, 3, 48, 48)))[0] == (2, 2, 4)
 
@@ -167,17 +163,11 @@ def test_frozen_confidence_is_constant_saved_and_undone():
         assert (s == 41).all() and not s.requires_grad
     other.freeze_confidence(None)
     assert (s == 41).all()  # what was said before stays said
-    torch.testing.assert_close(other(x).confidences, free)
+    near(other(x).confidences, free)
     for wrong in (0.0, -3.0, float("nan"), float("inf")):
-        with pytest.raises(SalonError, match="expected a finite number above 0"):
-            recogniser.freeze_confidence(wrong)
-        with pytest.raises(SalonError, match="expected a finite number above 0"):
-            recogniser.set_confidence(wrong)
-
-
-def test_configuration_rebuilds_the_network():
-    recogniser = tiny()
-    Recogniser(recogniser.spec, **recogniser.config).load_state_dict(recogniser.state_dict())
+        for change in (recogniser.freeze_confidence, recogniser.set_confidence):
+            with pytest.raises(SalonError, match="expected a finite number above 0"):
+                change(wrong)
 
 
 def test_double_precision_reaches_the_embedding():
@@ -191,7 +181,7 @@ def test_batches_make_no_difference_and_modes_come_back():
     modes = [part.training for part in recogniser.modules()]
     before = {name: value.clone() for name, value in recogniser.state_dict().items()}
     whole, parts = embed(recogniser, x), embed(recogniser, x, batch=3)
-    torch.testing.assert_close(whole.features, parts.features, rtol=0, atol=1e-5)  # float32 in another order
+    near(whole.features, parts.features, rtol=0, atol=1e-5)  # float32 in another order
     assert not whole.features.requires_grad
     assert [part.training for part in recogniser.modules()] == modes
     assert all(torch.equal(value, before[name]) for name, value in recogniser.state_dict().items())
@@ -201,9 +191,9 @@ def test_flip_fusion_makes_mirror_images_equal():
     recogniser, x = tiny(flip=True), torch.rand(3, 3, 16, 16)
     torch.nn.init.normal_(recogniser.confidence_head[-1].weight, std=0.1)
     e, mirrored = embed(recogniser, x), embed(recogniser, x.flip(-1))
-    torch.testing.assert_close(e.features, mirrored.features, rtol=0, atol=1e-5)
-    torch.testing.assert_close(e.confidences, mirrored.confidences)
-    torch.testing.assert_close(e.features.norm(dim=-1), torch.ones(3, 4))
+    near(e.features, mirrored.features, rtol=0, atol=1e-5)
+    near(e.confidences, mirrored.confidences)
+    near(e.features.norm(dim=-1), torch.ones(3, 4))
     recogniser.eval()
     both = torch.stack([recogniser(v).confidences for v in (x, x.flip(-1))]).mean(0)
-    torch.testing.assert_close(e.confidences, both)
+    near(e.confidences, both)

@@ -54,12 +54,6 @@ def _surprise(logits: Tensor, targets: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, targets.to(logits).expand_as(logits), reduction="none")
 
 
-def _hides_in_rest(hide: str) -> bool:
-    if hide not in ("others", "rest"):
-        raise SalonError(f"hide = {hide!r} came; expected 'others', which is (13), or 'rest'.")
-    return hide == "rest"
-
-
 def discriminator_loss(
     discriminator: Discriminator, embedding: Embedding, masks: Tensor, labels: Tensor, hide: str = "others"
 ) -> Tensor:
@@ -70,11 +64,9 @@ def discriminator_loss(
     """
     expect_shape("labels", labels, (embedding.B, masks.shape[0]))
     features = embedding.features.detach()
-    if _hides_in_rest(hide):
-        halves = (discriminator(features, half).diagonal(dim1=1, dim2=2) for half in (masks, ~masks))
-        return sum(
-            (_surprise(logits, labels).sum(1) for logits in halves), start=features.new_zeros(len(labels))
-        )
+    if hide == "rest":
+        own, rest = (discriminator(features, half).diagonal(dim1=1, dim2=2) for half in (masks, ~masks))
+        return _surprise(own, labels).sum(1) + _surprise(rest, labels).sum(1)
     logits = discriminator(features, masks)  # [B, t, t']
     return _surprise(logits, labels[:, None]).sum((1, 2))
 
@@ -98,7 +90,9 @@ def adversarial_loss(
     to show and to hide. To `hide` in the "rest" is our variant without that: what is not in V_t tells nothing
     of t (M terms).
     """
-    if _hides_in_rest(hide):
+    if hide not in ("others", "rest"):
+        raise SalonError(f"hide = {hide!r} came; expected 'others', which is (13), or 'rest'.")
+    if hide == "rest":
         logits = discriminator(embedding.features, ~masks, frozen=True).diagonal(dim1=1, dim2=2)
         return _surprise(logits, torch.tensor(0.5)).sum(1)
     logits = discriminator(embedding.features, masks, frozen=True)

@@ -1,7 +1,7 @@
 """What a recogniser says about an image (section 3.2 of the paper), and what it wants to be shown."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -27,9 +27,7 @@ def expect_shape(name: str, x: Tensor, shape: Sequence[int | str]) -> None:
         raise SalonError(f"{name} came as {list(x.shape)}; expected [{axes}]. Check the order of the axes.")
 
 
-@dataclass(
-    eq=False
-)  # not frozen: Lightning Fabric, which carries the training, rebuilds what a network returns
+@dataclass(eq=False)  # not frozen: Lightning Fabric, which carries the training, rebuilds what a network returns
 class Embedding:
     """K unit vectors for each image, with a confidence for each (7); all confidences are > 0.
 
@@ -98,21 +96,21 @@ class Embedding:
     @staticmethod
     def cat(parts: Sequence["Embedding"]) -> "Embedding":
         """All images of `parts` in one embedding; variances only if every part has them."""
-        variances = [part.variances for part in parts if part.variances is not None]
-        return Embedding(
-            torch.cat([part.features for part in parts]),
-            torch.cat([part.confidences for part in parts]),
-            torch.cat(variances) if len(variances) == len(parts) else None,
-        )
+        return Embedding._joined(parts, torch.cat)
 
     @staticmethod
     def fuse_views(views: Sequence["Embedding"]) -> "Embedding":
         """Several views of the same images as one: mean direction, mean confidence, mean variance."""
-        variances = [view.variances for view in views if view.variances is not None]
+        mean = Embedding._joined(views, lambda xs: torch.stack(xs).mean(0))
+        return replace(mean, features=F.normalize(mean.features, dim=-1))
+
+    @staticmethod
+    def _joined(parts: Sequence["Embedding"], join: Callable[[list[Tensor]], Tensor]) -> "Embedding":
+        variances = [part.variances for part in parts if part.variances is not None]
         return Embedding(
-            F.normalize(torch.stack([view.features for view in views]).sum(0), dim=-1),
-            torch.stack([view.confidences for view in views]).mean(0),
-            torch.stack(variances).mean(0) if len(variances) == len(views) else None,
+            join([part.features for part in parts]),
+            join([part.confidences for part in parts]),
+            join(variances) if len(variances) == len(parts) else None,
         )
 
 

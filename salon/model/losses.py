@@ -11,16 +11,6 @@ from torch import Tensor, nn
 from salon.model.embedding import Embedding, at_least_float32, expect_shape
 from salon.words import SalonError
 
-# Which parts of the model each term of (14), and the discriminator's own loss (11), moves.
-_NETWORK = ("backbone", "embedding_head")
-UPDATES = {
-    "identification": (*_NETWORK, "confidence_head", "prototypes"),
-    "regulariser": ("backbone", "confidence_head"),
-    "classification": _NETWORK,
-    "adversary": _NETWORK,
-    "discriminator": ("discriminator",),
-}
-
 
 def class_log_likelihood(embedding: Embedding, prototypes: Tensor) -> Tensor:
     """log p(x_i | y = j) of normal distributions around each image's features, (1) and (2), with σ² = 1/s.

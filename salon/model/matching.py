@@ -67,9 +67,7 @@ def likelihood_loss(embedding: Embedding, labels: Tensor) -> Tensor:
     return -likelihood_pairs(embedding[i], embedding[j]).mean()
 
 
-def fuse(
-    embedding: Embedding, groups: Tensor, names: Tensor | None = None, missing: str = "raise"
-) -> Embedding:
+def fuse(embedding: Embedding, groups: Tensor, names: Tensor | None = None, missing: str = "raise") -> Embedding:
     """One template for each group of images, in the order of the sorted labels; [B] labels -> T templates.
 
     Mean weighted by 1/σ² (by the confidences where none is fitted), each sub-embedding normalised again.
@@ -133,12 +131,7 @@ def _trunk_features(recogniser: Recogniser, images: Tensor, batch: int = 256) ->
 
 
 def fit_variances(
-    recogniser: Recogniser,
-    images: Tensor,
-    labels: Tensor,
-    steps: int = 250,
-    seed: int = 0,
-    floor: bool = True,
+    recogniser: Recogniser, images: Tensor, labels: Tensor, steps: int = 250, seed: int = 0, floor: bool = True
 ) -> None:
     """Fit the variance head on genuine pairs with PFE's loss; everything else stays as it is.
 

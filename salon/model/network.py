@@ -90,8 +90,8 @@ class Recogniser(nn.Module):
     variances_fitted: Tensor
 
     def __init__(
-        self, spec: InputSpec | None = None, K: int = 8, d: int = 16, backbone: str = "small",
-        width: float = 1.0, spread: float = 4.0,
+        self, spec: InputSpec | None = None, K: int = 8, d: int = 16, backbone: str = "small", width: float = 1.0,
+        spread: float = 4.0,
     ) -> None:  # fmt: skip
         super().__init__()
         self.spec, self.K, self.d, self.spread = spec or InputSpec(), K, d, spread

@@ -8,15 +8,10 @@ from torch import Tensor
 from salon.model.mining import AttributeModel
 from salon.model.network import evaluating
 from salon.training import checkpoints
-from salon.words import SalonError
 
 
 def attribute_features(model: AttributeModel, images: Tensor, batch: int = 512) -> tuple[Tensor, Tensor]:
     """Features h [n, T] in -1..1 and soft labels [n, T] in 0..1 of pictures [n, 1 or 3, H, W] in 0..1."""
-    if images.dim() != 4 or images.shape[1] not in (1, 3) or not len(images):
-        raise SalonError(
-            f"images came as {list(images.shape)}; expected [n, 1 or 3, H, W] with at least one picture."
-        )
     with evaluating(model):
         h, logits = zip(*(model(part) for part in images.split(batch)), strict=True)
     return torch.cat(h), torch.cat(logits).sigmoid()

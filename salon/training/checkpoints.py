@@ -40,26 +40,18 @@ def write_whole(path: str | Path, content: bytes) -> None:
         part.unlink(missing_ok=True)
 
 
-Model = Recogniser | AttributeModel
+M = TypeVar("M", Recogniser, AttributeModel)
 
 
-def save(
-    path: str | Path, model: Model, card: dict | None = None, extra: dict[str, Tensor] | None = None
-) -> dict:
+def save(path: str | Path, model: M, card: dict | None = None, extra: dict[str, Tensor] | None = None) -> dict:
     """Save the weights with their card, atomically, and hand back the whole card.
 
-    `card` is what the maker knows (recipe, seed, step, licence, how it was made: anything JSON can say);
-    the input specification, the network's shape and the versions are added here.  `extra` holds tensors
-    that only a resumed training needs (prototypes, optimiser state, masks, random state).
+    `card` is what the maker knows, anything JSON can say; the input, the network's shape and the versions are
+    added here. `extra` holds tensors that only a resumed training needs: prototypes, optimiser state, masks.
     """
-    full = {
-        **(card or {}),
-        "input": asdict(model.spec),
-        "network": model.config,
-        "salon": __version__,
-        "torch": str(torch.__version__),
-    }
-    tensors = {**model.state_dict(), **{TRAINING + name: value for name, value in (extra or {}).items()}}
+    own = {"input": asdict(model.spec), "network": model.config}
+    full = {**(card or {}), **own, "salon": __version__, "torch": str(torch.__version__)}
+    tensors = model.state_dict() | {TRAINING + name: value for name, value in (extra or {}).items()}
     # a clone each: safetensors takes no two tensors that share memory
     whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     write_whole(path, to_bytes(whole, metadata={"card": json.dumps(full)}))
@@ -75,24 +67,23 @@ def load(path: str | Path) -> tuple[Recogniser, dict]:
     return load_as(Recogniser, path)
 
 
-M = TypeVar("M", Recogniser, AttributeModel)
-
-
 def load_as(kind: type[M], path: str | Path) -> tuple[M, dict]:
     """A network of a kind and its card, as `load`; the caller's random state is left as it was."""
     tensors, card = read_tensors(path, training=False)
+    broken = [name for name, x in tensors.items() if not torch.isfinite(x).all()]
+    if broken:
+        raise SalonError(f"{path} has weights that are not finite in {broken[0]}; expected numbers. Train anew.")
     try:
         with torch.random.fork_rng(devices=[]):
             model = kind(spec=InputSpec(**card["input"]), **card["network"])
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        model.to(next(x.dtype for x in tensors.values() if x.is_floating_point()))  # what it was trained in
+        model.load_state_dict(tensors)
+    except (KeyError, TypeError, ValueError, RuntimeError, StopIteration) as error:
         raise SalonError(
             f"The card of {path} does not describe a network that this version ({__version__}) can build as "
-            f"{kind.__name__}: {error}. It was written by Salon {card.get('salon', '?')}; use that version, another "
-            "file, or train anew."
+            f"{kind.__name__} from its tensors: {error}. It was written by Salon {card.get('salon', '?')}; use that "
+            "version, another file, or train anew."
         ) from error
-    check_fit(path, tensors, model.state_dict())
-    model.to(next(x.dtype for x in tensors.values() if x.is_floating_point()))  # what it was trained in
-    model.load_state_dict(tensors)
     return model.eval(), card
 
 
@@ -116,42 +107,19 @@ def read_tensors(path: str | Path, training: bool | None) -> tuple[dict[str, Ten
         with safe_open(path, "pt") as file:
             names = [name for name in file.keys() if name.startswith(TRAINING) == training]  # noqa: SIM118
             tensors = {name.removeprefix(TRAINING): file.get_tensor(name) for name in names}
-            return tensors, _card(path, file.metadata())
+            return tensors, json.loads((file.metadata() or {})["card"])
     except SafetensorError as error:
         raise SalonError(f"{path} {_fault(path)} Copy or download it again, or train anew.") from error
-
-
-def _fault(path: Path) -> str:
-    """What is wrong with a file that safetensors refuses: it begins with 8 bytes of length, then JSON."""
-    with path.open("rb") as file:
-        head = file.read(64)
-    if head[8:9] == b"{":
-        return f"is cut short or damaged ({path.stat().st_size:,} bytes); expected a whole safetensors file."
-    return f"is not a safetensors file (it begins with {head[:20]!r}); expected a model of `salon train`."
-
-
-def _card(path: Path, metadata: dict[str, str] | None) -> dict:
-    """The card from the file's metadata; raises `SalonError` where there is none."""
-    try:
-        return dict(json.loads((metadata or {})["card"]))
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError) as error:
         raise SalonError(
             f"{path} holds tensors but no card; expected the JSON card that `salon train` writes into the "
             "file's metadata. Weights of another program cannot be read: train a model here."
         ) from error
 
 
-def check_fit(path: str | Path, tensors: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
-    """Raise `SalonError` unless names and shapes are those of the network and all numbers are finite."""
-    came = {name: list(value.shape) for name, value in tensors.items()}
-    asked = {name: list(value.shape) for name, value in expected.items()}
-    mend = "The file was changed after it was saved: get it again, or train anew."
-    if came != asked:
-        name = min(name for name in came.keys() | asked.keys() if came.get(name) != asked.get(name))
-        raise SalonError(
-            f"{path} does not fit its card: {name} is {came.get(name, 'missing')}; "
-            f"expected {asked.get(name, 'no such tensor')}. {mend}"
-        )
-    broken = [name for name, value in tensors.items() if not torch.isfinite(value).all()]
-    if broken:
-        raise SalonError(f"{path} has weights that are not finite in {broken[0]}; expected numbers. {mend}")
+def _fault(path: Path) -> str:
+    """What is wrong with a file that safetensors refuses: it begins with 8 bytes of length, then JSON."""
+    content = path.read_bytes()
+    if content[8:9] == b"{":
+        return f"is cut short or damaged ({len(content):,} bytes); expected a whole safetensors file."
+    return f"is not a safetensors file (it begins with {content[:20]!r}); expected a model of `salon train`."

@@ -44,10 +44,8 @@ class TrainSet:
 
     def batch(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Straight and turned pictures [B, 1 or 3, size, size] in 0..1 and labels [B]."""
-        size = self.straight.shape[-1]
-        straight, turned = (
-            x[rows].view(len(rows), -1, size, size) / 255 for x in (self.straight, self.turned)
-        )
+        shape = (len(rows), -1, *self.straight.shape[-2:])
+        straight, turned = (x[rows].view(shape) / 255 for x in (self.straight, self.turned))
         return straight, turned, self.labels[rows]
 
     def first(self, people: int) -> "TrainSet":
@@ -71,9 +69,10 @@ def train_set(
         who, views = split_people(split, people)[labels], sample_views(len(labels), seed=7, yaw=yaw)
         if progress:
             print(_announcement(who, views, people))
-        drawn = {"straight": views, "turned": turned_away(views, 8, *turned)}
-        made = {kind: render_bytes(who, seen, size, colour, progress) for kind, seen in drawn.items()}
-        return {kind: x.squeeze(1) for kind, x in made.items()} | {"labels": labels}
+        made = {"labels": labels}
+        for kind, seen in (("straight", views), ("turned", turned_away(views, 8, *turned))):
+            made[kind] = render_bytes(who, seen, size, colour, progress).squeeze(1)
+        return made
 
     made = kept(name, draw)
     return TrainSet(made["straight"], made["turned"], made["labels"])
@@ -88,21 +87,19 @@ def _announcement(who: People, views: Views, people: int, trial: int = 48) -> st
     return say("faces.wait", faces=2 * len(who), people=people, time=tqdm.format_interval(seconds))
 
 
-def render_grey(people: People, views: Views, size: int, progress: bool = False, part: int = 256) -> Tensor:
+def render_grey(people: People, views: Views, size: int, progress: bool = False) -> Tensor:
     """Grey bytes [n, size, size]."""
-    return render_bytes(people, views, size, "grey", progress, part)[:, 0]
+    return render_bytes(people, views, size, "grey", progress)[:, 0]
 
 
-def render_bytes(
-    people: People, views: Views, size: int, colour: str, progress: bool = False, part: int = 256
-) -> Tensor:
+def render_bytes(people: People, views: Views, size: int, colour: str, progress: bool = False) -> Tensor:
     """Bytes [n, 1 or 3, size, size] of pictures that are drawn at 64 px, or at `size` if that is more.
 
     A part at a time: the colours of a large set would fill the memory.
     """
     made, drawn = [], max(RENDERED, size)
     with tqdm(total=len(views), desc="rendering", unit=" faces", leave=False, disable=not progress) as bar:
-        for rows in torch.arange(len(views)).split(part):
+        for rows in torch.arange(len(views)).split(256):
             images = render(people[rows], views[rows], drawn)
             if colour == "grey":
                 images = (images * images.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)

@@ -23,9 +23,8 @@ PRECISIONS = ("32-true", "bf16-mixed")
 
 for _name in ("distributed", "rank_zero"):
     logging.getLogger(f"lightning_fabric.utilities.{_name}").setLevel(logging.WARNING)
-warnings.filterwarnings(
-    "ignore", "torch.distributed.nn.functional.all_gather is deprecated"
-)  # Fabric calls it
+# Fabric calls it
+warnings.filterwarnings("ignore", "torch.distributed.nn.functional.all_gather is deprecated")
 
 
 def processes(device: str = "cpu", devices: int = 1, precision: str = "32-true") -> "Fabric":
@@ -45,11 +44,11 @@ def processes(device: str = "cpu", devices: int = 1, precision: str = "32-true")
     local = int(os.environ.get("LOCAL_WORLD_SIZE", devices))  # torchrun knows better
     nodes = int(os.environ.get("WORLD_SIZE", local)) // max(local, 1)
     _expect_possible(kind, local, precision)
-    if local * nodes == 1:
-        return Fabric(accelerator=kind, devices=1 if index is None else [index], precision=precision)  # type: ignore[arg-type]
+    alone = local * nodes == 1
+    where = [index] if alone and index is not None else local
     # a confidence that is frozen leaves its head without a gradient
-    strategy = "ddp_find_unused_parameters_true"
-    return Fabric(accelerator=kind, strategy=strategy, devices=local, num_nodes=nodes, precision=precision)  # type: ignore[arg-type]
+    strategy = "auto" if alone else "ddp_find_unused_parameters_true"
+    return Fabric(accelerator=kind, strategy=strategy, devices=where, num_nodes=nodes, precision=precision)  # type: ignore[arg-type]
 
 
 def _expect_possible(kind: str, devices: int, precision: str) -> None:

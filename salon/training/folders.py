@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
+from tqdm.auto import trange
 
 from salon.faces.collections import list_people, read_images
 from salon.faces.pixels import as_bytes, digest, from_bytes
@@ -65,23 +65,21 @@ def drawn_files(
 ) -> list[list[Path]]:
     """Up to `images` files of each person, drawn by `seed`, in their own order."""
     known, chance = list_people(folder), np.random.default_rng(seed)
-    poor = [name for name in people if len(known.get(name, [])) < least]
-    if poor:
-        raise SalonError(
-            f"{poor[0]!r} has {len(known.get(poor[0], []))} pictures in {folder}; expected {least} or more of "
-            "each person. Add pictures, or leave such people out."
-        )
+    for name in people:
+        if (found := len(known.get(name, []))) < least:
+            raise SalonError(
+                f"{name!r} has {found} pictures in {folder}; expected {least} or more of each person. Add pictures, or "
+                "leave such people out."
+            )
     drawn = [sorted(chance.permutation(len(known[name]))[:images]) for name in people]
     return [[known[name][i] for i in rows] for name, rows in zip(people, drawn, strict=True)]
 
 
 def read_grey(files: Sequence[Path], size: int, progress: bool = False) -> Tensor:
     """Grey bytes [n, size, size] of the files' centred squares, read a part at a time."""
-    parts, weights = [], torch.tensor(LUMA)[:, None, None]
-    with tqdm(total=len(files), desc="photographs", unit=" images", leave=False, disable=not progress) as bar:
-        for i in range(0, len(files), BATCH):
-            parts.append(as_bytes((read_images(files[i : i + BATCH], size) * weights).sum(1)))
-            bar.update(len(files[i : i + BATCH]))
+    parts, luma = [], torch.tensor(LUMA)[:, None, None]
+    for i in trange(0, len(files), BATCH, desc="photographs", leave=False, disable=not progress):
+        parts.append(as_bytes((read_images(files[i : i + BATCH], size) * luma).sum(1)))
     return torch.cat(parts)
 
 
@@ -105,9 +103,7 @@ def train_on_folder(
     mined variations.
     """
     if made.mined:
-        raise SalonError(
-            f"The recipe {made.name} has mined variations; expected none with a folder of photographs."
-        )
+        raise SalonError(f"The recipe {made.name} has mined variations; expected none with photographs.")
     data = folder_set(folder, made.size + made.border, images=made.images, seed=made.seed, progress=progress)
     return train(for_people(made, data), out, resume, progress, data, **options)
 

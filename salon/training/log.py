@@ -40,9 +40,8 @@ class Log:
 
     def __call__(self, row: dict[str, Any]) -> None:
         """Tell one row, at once: {"step": 10, "loss": 2.2, …}."""
-        for line in lines(row) if self.stdout else ():
-            tqdm.write(line)  # past a progress bar
         if self.stdout:
+            tqdm.write("\n".join(lines(row)))  # past a progress bar
             print(end="", flush=True)
         if self.folder is not None:
             with (self.folder / "metrics.jsonl").open("a") as file:
@@ -55,7 +54,5 @@ class Log:
 
 def lines(row: dict[str, Any]) -> list[str]:
     """A row of the history as the Mo platform charts it: {"metric": "loss", "value": 2.2, "step": 10}."""
-    finite = {name: value for name, value in row.items() if name != "step" and math.isfinite(value)}
-    return [
-        json.dumps({"metric": name, "value": value, "step": row["step"]}) for name, value in finite.items()
-    ]
+    told = (item for item in row.items() if item[0] != "step" and math.isfinite(item[1]))
+    return [json.dumps({"metric": name, "value": value, "step": row["step"]}) for name, value in told]

@@ -14,21 +14,23 @@ from tqdm.auto import tqdm, trange
 from salon.faces.variations import augment, augment_as_recalled, camera
 from salon.model.decorrelation import (
     CONSTANT,
+    Discriminator,
     adversarial_loss,
     classification_loss,
     discriminator_loss,
     impostor_cosine,
 )
+from salon.model.embedding import Embedding
 from salon.model.losses import total_loss
 from salon.model.matching import fit_variances
-from salon.model.network import Recogniser, embed
-from salon.paths import cache_path
+from salon.model.network import embed
 from salon.training import attributes, checkpoints
 from salon.training.data import TrainSet, train_set
 from salon.training.fabric import processes, share, whole
 from salon.training.log import Log
 from salon.training.recipes import Recipe, for_variances
-from salon.training.run import Run, begin, model_path, restore, save, trained_by
+from salon.training.run import Run, begin, restore, save
+from salon.training.shipped import model_path
 from salon.words import SalonError, say
 
 if TYPE_CHECKING:
@@ -50,11 +52,7 @@ def train_step(run: Run, data: TrainSet) -> dict[str, float]:
     embedding, terms = run.network(share(fabric, images), share(fabric, labels))
     everyone = embedding.map(partial(whole, fabric))  # the whole batch, without gradient
     if run.discriminator is not None and run.masks is not None:
-        for _ in range(r.opponent_steps):  # of the discriminator, alike in each process, for it sees everyone
-            run.opponent.zero_grad()
-            opposed = discriminator_loss(run.discriminator, everyone, run.masks, variations, r.hide)
-            fabric.backward(total_loss({"discriminator": opposed}))
-            run.opponent.step()
+        teach(run, run.discriminator, everyone, run.masks, variations)
         seen = (run.discriminator, embedding, run.masks)
         adversary = r.decorrelate if r.adversary is None else r.adversary
         terms["classification"] = r.decorrelate * classification_loss(*seen, share(fabric, variations))
@@ -64,6 +62,16 @@ def train_step(run: Run, data: TrainSet) -> dict[str, float]:
     means = {name: whole(fabric, term).mean().item() for name, term in terms.items()}
     means["confidence"] = everyone.confidences.mean().item()
     return means | {"impostor_cosine": impostor_cosine(everyone, labels).max().item()}
+
+
+def teach(run: Run, discriminator: Discriminator, everyone: Embedding, masks: Tensor, variations: Tensor) -> None:
+    """The discriminator's steps by (11), alike in each process, for it sees the whole batch."""
+    opponent = run.optimisers["opponent"]
+    for _ in range(run.recipe.opponent_steps):
+        opponent.zero_grad()
+        loss = discriminator_loss(discriminator, everyone, masks, variations, run.recipe.hide)
+        run.fabric.backward(total_loss({"discriminator": loss}))
+        opponent.step()
 
 
 def draw_batch(
@@ -117,6 +125,8 @@ def fit(run: Run, data: TrainSet, progress: bool = True, log: Log | None = None)
     Raises `SalonError` that says at which step what broke.
     """
     r = run.recipe
+    if log is not None:
+        log.start(run.history)
     with trange(run.step, r.steps, initial=run.step, total=r.steps,
                 disable=not progress, desc=r.name, leave=False) as bar:  # fmt: skip
         for _ in bar:
@@ -152,43 +162,44 @@ def train(
     path = None if out is None else Path(out) / "model.safetensors"
     _expect_possible(recipe, path, resume, fabric)
     fabric.launch()
-    run, first = begin(recipe, fabric), fabric.is_global_zero
+    run = begin(recipe, fabric)
     run.source, run.licence = _origin(recipe, data)
     if path is not None and path.exists():
         restore(run, path)
     if run.step == recipe.steps and (run.recogniser.variances_fitted or not variances):
-        run.to_cpu()
-        return run
+        return run.to_cpu()
+    if not fabric.is_global_zero:  # it works along, but neither writes nor speaks
+        path, progress, log = None, False, None
     with fabric.rank_zero_first():  # who renders what the cache has not
-        data = data or train_data(recipe, progress and first)
+        data = data or train_data(recipe, progress)
     if compile:
-        for part in (run.recogniser, *run.parts.values()):
-            part.compile()
-    if log is not None and first:
-        log.start(run.history)
-    for step in fit(run, data, progress and first, log if first else None):
-        if path is not None and first and step % SAVE_EVERY == 0:
+        run.compile()
+    for step in fit(run, data, progress, log):
+        if path is not None and step % SAVE_EVERY == 0:
             save(run, path)
     run.to_cpu()
-    run.recogniser.freeze_confidence(recipe.s0 if recipe.frozen >= 1 else None)
-    if first:
-        watch(run, data)
-        if variances and not run.recogniser.variances_fitted:
-            fit_variances_afterwards(run, data)
-        if path is not None:
-            save(run, path)
+    if fabric.is_global_zero:
+        finish(run, data, variances, path)
     return run
+
+
+def finish(run: Run, data: TrainSet, variances: bool, path: Path | None) -> None:
+    """After the last step: watch for constant sub-embeddings, fit the variances that are wished, save."""
+    run.recogniser.freeze_confidence(run.recipe.s0 if run.recipe.frozen >= 1 else None)
+    watch(run, data)
+    if variances and not run.recogniser.variances_fitted:
+        fit_variances_afterwards(run, data)
+    if path is not None:
+        save(run, path)
 
 
 def _expect_possible(recipe: Recipe, path: Path | None, resume: bool, fabric: "Fabric") -> None:
     if path is not None and path.exists() and not resume:
+        raise SalonError(f"{path} exists already; add --resume to go on with it, or choose another --out.")
+    if recipe.batch % (N := fabric.world_size):
         raise SalonError(
-            f"{path} exists already; add --resume to go on with it, or choose another folder with --out."
-        )
-    if recipe.batch % fabric.world_size:
-        raise SalonError(
-            f"{fabric.world_size} processes came for batches of {recipe.batch}; expected a number that divides them. "
-            "Ask for another number of devices, or change the recipe's batch."
+            f"{N} processes came for batches of {recipe.batch}; expected a number that divides them. Ask for another "
+            "number of devices, or change the recipe's batch."
         )
 
 
@@ -232,21 +243,3 @@ def fit_variances_afterwards(run: Run, data: TrainSet, steps: int = 250) -> None
     g = torch.Generator().manual_seed(seed)
     images, labels, _ = draw_batch(for_variances(run.recipe), first, g, torch.arange(len(first)))
     fit_variances(run.recogniser, images, labels, steps=steps, seed=seed)
-
-
-def trained(
-    recipe: Recipe, label: str, data: TrainSet | None = None, variances: bool = True, progress: bool = True,
-    device: str = "cpu",
-) -> tuple[Recogniser, Path]:  # fmt: skip
-    """The model of a recipe and its file, from the cache, or trained now (on `data`, if given) and kept there."""
-    path = cached_run(recipe, label)
-    train(recipe, path.parent, True, progress, data, variances, fabric=processes(device))
-    return checkpoints.load(path)[0], path
-
-
-def cached_run(recipe: Recipe, label: str) -> Path:
-    """Where the cache keeps a run; one of another recipe, or of other faces, is thrown away."""
-    path = cache_path("runs", f"{label}-seed{recipe.seed}", "model.safetensors")
-    if path.exists() and not trained_by(checkpoints.read_card(path), recipe):
-        path.unlink()
-    return path

@@ -46,9 +46,7 @@ class Recipe:
     probability: float = 0.0  # of each of the three variations
     strength: float = 1.0
     camera: bool = False  # framing, contrast and noise as snapshots have them
-    variances_on: str = (
-        "training"  # variances are fitted on pictures as in training, or "augmented": on `AUGMENTED`
-    )
+    variances_on: str = "training"  # variances are fitted on pictures as in training; "augmented": on `AUGMENTED`
     # the descent
     steps: int = 600
     batch: int = 96
@@ -57,19 +55,17 @@ class Recipe:
     seed: int = 0
 
     def __str__(self) -> str:
-        tags = PAPER if self.name == "paper" else {}
-        lines = [(f"  {f.name} = {getattr(self, f.name)!r}", tags.get(f.name)) for f in fields(self)[1:]]
-        return "\n".join([f"recipe {self.name}", *(f"{x:40}# {tag}" if tag else x for x, tag in lines)])
+        lines = [f"  {f.name} = {getattr(self, f.name)!r}" for f in fields(self)[1:]]
+        if self.name == "paper":
+            tags = (PAPER.get(f.name, "ours") for f in fields(self)[1:])
+            lines = [f"{line:40}# {tag}" for line, tag in zip(lines, tags, strict=True)]
+        return "\n".join([f"recipe {self.name}", *lines])
 
 
 # What all variances that are stored or shipped were fitted on, however the rest was trained.
 AUGMENTED: dict[str, Any] = {
-    "variations": "graded",
-    "probability": 0.3,
-    "strength": 1.0,
-    "camera": False,
-    "border": 0,
-}
+    "variations": "graded", "probability": 0.3, "strength": 1.0, "camera": False, "border": 0,
+}  # fmt: skip
 _STORED: dict[str, Any] = {"variances_on": "augmented"}
 _TUNED: dict[str, Any] = {"start": "start", "probability": 0.3, "steps": 400} | _STORED
 # From here on for real faces too: more people, framed and lit as snapshots are.
@@ -94,33 +90,34 @@ RECIPES = {
     )
 }  # fmt: skip
 
-# How far each setting of "paper" is the paper's: read in a public source, recalled, or ours for want of a source.
+# How far a setting of "paper" is the paper's: read in a public source, or recalled; all others are ours.
 PAPER = {
-    "people": "ours; the paper: 76,500 of MS-Celeb-1M, as recalled", "images": "ours; the paper: about 63, as recalled",
-    "yaw": "ours: near-frontal", "turned": "as recalled", "colour": "ours", "size": "as recalled",
-    "border": "as recalled: 110 cut to 100", "normalise": "ours",
+    "people": "ours; the paper: 76,500 of MS-Celeb-1M, as recalled",
+    "images": "ours; the paper: about 63, as recalled",
+    "yaw": "ours: near-frontal",
+    "border": "as recalled: 110 cut to 100",
     "backbone": "ours: the nearest in torchvision to the 100-layer ResNet that later papers name",
-    "K": "verified: a public re-implementation", "d": "verified: 512 / 16",
+    "K": "verified: a public re-implementation",
+    "d": "verified: 512 / 16",
+    "loss": "verified",
     "margin": "verified: a public re-implementation",
-    "loss": "verified", "s0": "ours: the scale at which a margin of 30 is CosFace's .47", "regularise": "as recalled",
-    "decorrelate": "as recalled", "adversary": "as recalled", "hide": "verified: a public re-implementation",
-    "opponent_lr": "ours", "opponent_steps": "ours",
-    "mined": "ours: none; the paper: smiling, young, gender, as recalled", "variations": "as recalled",
-    "probability": "as recalled", "steps": "as recalled: 27 epochs", "batch": "ours", "lr": "ours",
-    "weight_decay": "ours", "frozen": "ours", "confidence_lr": "ours", "spread": "ours", "strength": "ours",
-    "camera": "ours: none", "variances_on": "ours",
-}  # fmt: skip
+    "s0": "ours: the scale at which a margin of 30 is CosFace's .47",
+    "hide": "verified: a public re-implementation",
+    "mined": "ours: none; the paper: smiling, young, gender, as recalled",
+    "camera": "ours: none",
+    "steps": "as recalled: 27 epochs",
+} | dict.fromkeys(
+    ("turned", "size", "regularise", "decorrelate", "adversary", "variations", "probability"), "as recalled"
+)
 
 
 def recipe(name: str, **changes: object) -> Recipe:
     """The recipe called `name`, with some fields changed; raises `SalonError` for an unknown name or field."""
     if name not in RECIPES:
         raise SalonError(f"The recipe {name!r} is not known; expected one of {', '.join(RECIPES)}.")
-    unknown = set(changes) - {f.name for f in fields(Recipe)}
+    unknown = ", ".join(sorted(changes.keys() - {f.name for f in fields(Recipe)}))
     if unknown:
-        raise SalonError(
-            f"A recipe has no {', '.join(sorted(unknown))}; `print(recipe({name!r}))` shows its fields."
-        )
+        raise SalonError(f"A recipe has no {unknown}; `print(recipe({name!r}))` shows its fields.")
     return replace(RECIPES[name], **changes)  # type: ignore[arg-type]
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import defaultdict
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,11 @@ from salon.model.decorrelation import Discriminator, variation_masks
 from salon.model.embedding import Embedding, InputSpec
 from salon.model.losses import ConfidenceLoss, CosFace
 from salon.model.network import Recogniser
-from salon.paths import data_path
 from salon.training import attributes, checkpoints
 from salon.training.data import TrainSet
 from salon.training.fabric import processes, share_batch_statistics
 from salon.training.recipes import AUGMENTED, Recipe, for_variances
+from salon.training.shipped import model_path
 from salon.words import SalonError
 
 if TYPE_CHECKING:
@@ -63,30 +64,32 @@ class Run:
         # the same weights, called so that the gradients become those of all processes
         self.network = fabric.setup_module(Network(self.recogniser, self.criterion))
         fast = [*self.recogniser.backbone.parameters(), *self.recogniser.embedding_head.parameters()]
-        groups = [{"params": [*fast, *self.criterion.parameters()], "share": 1.0},
-                  {"params": [*slow.parameters()], "share": r.confidence_lr, "weight_decay": 0.0}]  # fmt: skip
-        self.optimiser = torch.optim.SGD(
-            groups, r.lr, momentum=0.9, nesterov=True, weight_decay=r.weight_decay
-        )
-        self.parts: dict[str, nn.Module] = {
-            "criterion": self.criterion
-        }  # what has weights beside the recogniser
+        groups = [
+            {"params": [*fast, *self.criterion.parameters()], "share": 1.0},
+            {"params": [*slow.parameters()], "share": r.confidence_lr, "weight_decay": 0.0},
+        ]
+        self.optimiser = torch.optim.SGD(groups, r.lr, 0.9, weight_decay=r.weight_decay, nesterov=True)
         self.optimisers: dict[str, torch.optim.Optimizer] = {"optimiser": self.optimiser}
+        self.parts = nn.ModuleDict({"criterion": self.criterion})  # what has weights beside the recogniser
         if self.discriminator is not None:
-            self.discriminator.to(self.recogniser.confidence_scale)  # its device and precision
-            self.opponent = torch.optim.Adam(self.discriminator.parameters(), lr=r.opponent_lr)
-            self.parts["discriminator"], self.optimisers["opponent"] = self.discriminator, self.opponent
+            self.parts["discriminator"] = self.discriminator.to(self.recogniser.confidence_scale)
+            self.optimisers["opponent"] = torch.optim.Adam(self.discriminator.parameters(), r.opponent_lr)
 
-    def to_cpu(self) -> None:
+    def to_cpu(self) -> "Run":
         """Bring back everything that has weights; the optimisers' memories stay, for steps are over."""
-        for part in (self.recogniser, *self.parts.values()):
+        for part in (self.recogniser, self.parts):
             part.to("cpu").eval()
+        return self
+
+    def compile(self) -> None:
+        """Let torch compile everything that has weights, when it is first called."""
+        for part in (self.recogniser, *self.parts.values()):
+            part.compile()
 
     def tensors(self) -> dict[str, Tensor]:
         """What resuming needs beside the weights: prototypes, discriminator, masks, the optimisers' memories."""
-        state = {"step": torch.tensor(self.step)} | ({} if self.masks is None else {"masks": self.masks})
-        for name, part in self.parts.items():
-            state |= {f"{name}.{k}": v for k, v in part.state_dict().items()}
+        state = {"step": torch.tensor(self.step), **self.parts.state_dict()}
+        state |= {} if self.masks is None else {"masks": self.masks}
         for name, optimiser in self.optimisers.items():
             for i, memory in optimiser.state_dict()["state"].items():
                 state |= {f"{name}.{i}.{k}": torch.as_tensor(v) for k, v in memory.items() if v is not None}
@@ -94,14 +97,12 @@ class Run:
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go on from what `tensors` gave; the optimisers' memories are matched by number."""
-        for name, part in self.parts.items():
-            part.load_state_dict({k: state[f"{name}.{k}"] for k in part.state_dict()})
+        self.parts.load_state_dict({name: state[name] for name in self.parts.state_dict()})
         for name, optimiser in self.optimisers.items():
-            memories: dict[int, dict[str, Tensor]] = {}
-            for key, value in state.items():
-                if key.startswith(f"{name}."):
-                    _, index, entry = key.split(".", 2)
-                    memories.setdefault(int(index), {})[entry] = value
+            memories: dict[int, dict[str, Tensor]] = defaultdict(dict)
+            for key in (key for key in state if key.startswith(f"{name}.")):
+                _, index, entry = key.split(".")
+                memories[int(index)][entry] = state[key]
             optimiser.load_state_dict(optimiser.state_dict() | {"state": memories})
         self.masks, self.step = state.get("masks"), int(state["step"])
 
@@ -110,9 +111,8 @@ def begin(recipe: Recipe, fabric: "Fabric | None" = None) -> Run:
     """A run at step 0: new weights, or those of `recipe.start` with its prototypes where the people are the same."""
     torch.manual_seed(recipe.seed)
     r, fabric = recipe, fabric or processes()
-    recogniser = Recogniser(
-        InputSpec(r.size, r.border, r.colour, r.normalise, flip=True), r.K, r.d, r.backbone, r.width, r.spread
-    )
+    spec = InputSpec(r.size, r.border, r.colour, r.normalise, flip=True)
+    recogniser = Recogniser(spec, r.K, r.d, r.backbone, r.width, r.spread)
     criterion = _criterion(r)
     if r.start:
         _start_from(model_path(r.start), recogniser, criterion)
@@ -133,16 +133,12 @@ def _criterion(recipe: Recipe) -> CosFace | ConfidenceLoss:
     raise SalonError(f"The loss {recipe.loss!r} is not known; expected 'cosface' or 'confidence'.")
 
 
-def model_path(name: str) -> Path:
-    """A path as it is, or a shipped model by its name."""
-    return Path(name) if name.endswith(".safetensors") else data_path("models", f"{name}.safetensors")
-
-
 def _start_from(path: Path, recogniser: Recogniser, criterion: CosFace | ConfidenceLoss) -> None:
     """Take over weights, and the prototypes of as many people as both know; sub-embeddings split what was whole."""
     source, _ = checkpoints.load(path)
-    both = (source, recogniser)
-    came, wanted = (f"{m.K * m.d} features, width {m.config['width']:g}, {m.spec.size} px" for m in both)
+    came, wanted = (
+        f"{m.K * m.d} features, width {m.config['width']:g}, {m.spec.size} px" for m in (source, recogniser)
+    )
     if came != wanted:
         raise SalonError(f"{path} has {came}; the recipe wants {wanted}. Change the recipe or the start.")
     for part in ("backbone", "embedding_head"):
@@ -161,33 +157,26 @@ def recipe_fingerprint(recipe: Recipe) -> str:
     for part in ("start", "mined"):
         if given.get(part):
             given[part] = hashlib.sha256(model_path(given[part]).read_bytes()).hexdigest()
-    fitted = for_variances(recipe)
+    fitted, given["variances_on"] = for_variances(recipe), recipe.variances_on
     if all(getattr(fitted, name) == value for name, value in AUGMENTED.items()):
-        given.pop("variances_on", None)
-    else:
-        given["variances_on"] = recipe.variances_on
+        del given["variances_on"]
     return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def trained_by(card: dict, recipe: Recipe) -> bool:
     """Whether a checkpoint's card tells of this recipe, field by field, and of faces drawn as they are now."""
-    return (
-        card.get("fingerprint") == recipe_fingerprint(recipe) and card.get("generator") == GENERATOR_VERSION
-    )
+    known = recipe_fingerprint(recipe), GENERATOR_VERSION
+    return (card.get("fingerprint"), card.get("generator")) == known
 
 
 def restore(run: Run, path: Path) -> None:
     """Go on with the run that `save` left; raises `SalonError` for one of another recipe or on other faces."""
     saved, card = checkpoints.load(path)
-    if not trained_by(card, run.recipe):
+    if not trained_by(card, run.recipe) or card.get("trained_on") != run.source:
         raise SalonError(
-            f"{path} was trained by another recipe ({card.get('recipe', {}).get('name', 'unknown')}); expected the "
-            f"one asked for ({run.recipe.name}), field by field. Use the same options, or another folder with --out."
-        )
-    if card.get("trained_on") != run.source:
-        raise SalonError(
-            f"{path} was trained on {card.get('trained_on', 'unknown faces')}; expected {run.source}. Use the same "
-            "faces, or another folder with --out."
+            f"{path} was trained by another recipe ({card.get('recipe', {}).get('name', 'unknown')}) or on other faces "
+            f"({card.get('trained_on', 'unknown')}); expected {run.recipe.name}, field by field, on {run.source}. Use "
+            "the same options, or another folder with --out."
         )
     run.recogniser.load_state_dict(saved.state_dict())
     run.restore(checkpoints.load_training(path))
@@ -203,8 +192,8 @@ def save(run: Run, path: str | Path, training: bool = True, **card: object) -> d
         "impostor_cosine": run.impostor_cosine,
     }  # fmt: skip
     extra = run.tensors()
-    if not training:
-        extra = {name: x for name, x in extra.items() if name in ("criterion.prototypes", "masks")}
-    else:
+    if training:
         facts |= {"history": run.history, "seconds": round(run.seconds, 1)}
+    else:
+        extra = {name: x for name, x in extra.items() if name in ("criterion.prototypes", "masks")}
     return checkpoints.save(path, run.recogniser, facts | card, extra)

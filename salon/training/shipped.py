@@ -10,16 +10,19 @@ from salon.words import SalonError
 NAMES = ("lecture", "start", "photo")  # data/README.md says of each how it was trained
 
 
+def model_path(name: str) -> Path:
+    """A path as it is, or a shipped model by its name."""
+    return Path(name) if name.endswith(".safetensors") else data_path("models", f"{name}.safetensors")
+
+
 def load(model: str | Path) -> Recogniser:
     """A recogniser on the CPU in evaluation mode; its `card` tells how it was made and what it expects.
 
     Raises `SalonError` for a name that is not known, and for a file as `checkpoints.load` does.
     """
     if isinstance(model, str) and not model.endswith(".safetensors") and model not in NAMES:
-        raise SalonError(
-            f"No model {model!r} is shipped; expected {', '.join(NAMES)}, or a .safetensors file."
-        )
-    path = data_path("models", f"{model}.safetensors") if model in NAMES else model
-    recogniser, card = checkpoints.load(path)
+        known = ", ".join(NAMES)
+        raise SalonError(f"No model {model!r} is shipped; expected {known}, or a .safetensors file.")
+    recogniser, card = checkpoints.load(model_path(str(model)) if model in NAMES else model)
     recogniser.card = card
     return recogniser
