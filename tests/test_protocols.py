@@ -12,22 +12,20 @@ import torch
 import torch.nn.functional as F
 from sklearn.metrics import roc_curve, top_k_accuracy_score
 
-from experiments import identification
-from experiments.bootstrap import bootstrap_people, bootstrap_tar_at_far, percentile_interval
+from experiments import bootstrap, identification
+from experiments.bootstrap import bootstrap_tar_at_far, percentile_interval
 from experiments.identification import ijbs_closed, ijbs_open, megaface_rank_1, tinyface_ranks
-from salon.evaluation import intervals, protocols
+from salon.evaluation import protocols
 from salon.evaluation.protocols import (
     best_threshold,
     cmc,
     detection_identification_rate,
     equal_error_rate,
     error_versus_reject,
-    false_alarm_rate,
     mate_ranks,
     rank_k,
     roc,
     tar_at_far,
-    tar_over_splits,
     ten_fold_accuracy,
     tpir_at_fpir,
 )
@@ -130,37 +128,27 @@ def test_equal_error_rate_does_not_mind_a_rising_change_of_scale():
     assert equal_error_rate(genuine - 100, impostor) == 1
 
 
-def crossing_of_chords(genuine, impostor):
-    """The equal error rate of the convex hull: the lowest that any chord of the ROC crosses at, in fractions."""
-    far, tar, _ = roc(genuine, impostor)
-    points = [
-        (Fraction(f).limit_denominator(100), 1 - Fraction(t).limit_denominator(100))
-        for f, t in zip(far, tar, strict=True)
-    ]
-    before, after = ([p for p in points if (p[0] < p[1]) == low] for low in (True, False))
-    return min((x1 * y0 - x0 * y1) / (x1 - x0 + y0 - y1) for x0, y0 in before for x1, y1 in after)
-
-
-def test_equal_error_rate_on_the_convex_hull_is_the_lowest_of_all_chords():
-    for genuine, impostor in small_sets():
-        rate = equal_error_rate(genuine, impostor, hull=True)
-        assert rate == pytest.approx(float(crossing_of_chords(genuine, impostor)), abs=1e-12)
-        assert rate <= equal_error_rate(genuine, impostor) + 1e-12
-    assert equal_error_rate(np.ones(9), np.ones(9), hull=True) == 0.5
-
-
 def test_the_reference_is_the_one_that_was_handed_out(real_faces):
     copy = Path(__file__).parent / "data" / "reference_scores.json"
     assert copy.read_bytes() == (real_faces / "scores" / "reference_scores.json").read_bytes()
 
 
+def lowest_crossing_of_chords(genuine, impostor):
+    """The equal error rate of the ROC's convex hull."""
+    far, tar, _ = roc(genuine, impostor)
+    points = list(zip(far, 1 - tar, strict=True))
+    before, after = ([p for p in points if (p[0] < p[1]) == low] for low in (True, False))
+    return min((x1 * y0 - x0 * y1) / (x1 - x0 + y0 - y1) for x0, y0 in before for x1, y1 in after)
+
+
 def test_reference_equal_error_rates():
     apart, overlapping = REFERENCE["linearly_separable"], REFERENCE["overlapping"]
     assert equal_error_rate(apart["genuine"], apart["impostor"]) == apart["expected"]["eer"]
-    # their second value is that of the ROC's convex hull; ours, of the ROC itself, cannot lie below it
+    # their second value is that of the ROC's convex hull, where any chord of the ROC may cross; ours, of the ROC
+    # itself, cannot lie below it
     expected = overlapping["expected"]["eer_on_roc_convex_hull"]
     scores = overlapping["genuine"], overlapping["impostor"]
-    assert equal_error_rate(*scores, hull=True) == pytest.approx(expected, rel=1e-9)
+    assert lowest_crossing_of_chords(*scores) == pytest.approx(expected, rel=1e-9)
     assert equal_error_rate(*scores) >= expected
 
 
@@ -183,9 +171,6 @@ def test_reference_open_sets(case):
     gallery = np.arange(len(scores[0]))
     rate = detection_identification_rate(scores, labels, gallery, case["threshold"])
     assert rate == pytest.approx(expected["detection_identification_rate"], rel=1e-9)
-    alarms, non_mated = false_alarm_rate(scores, labels, gallery, case["threshold"])
-    assert alarms == pytest.approx(expected["false_alarm_rate"], rel=1e-9)
-    assert non_mated == labels.count(-1)
 
 
 def small_tables(count=40, probes=8, people=6):
@@ -232,12 +217,11 @@ def hits_by_hand(scores, labels, gallery, accept, k):
     return np.mean(hits), np.mean(alarms)
 
 
-def test_detection_and_false_alarms_are_counts_at_a_threshold():
+def test_detection_is_a_count_at_a_threshold():
     for scores, labels, gallery in small_tables():
         for threshold, k in ((2, 1), (4, 2), (6, 1)):
-            hits, alarms = hits_by_hand(scores, labels, gallery, lambda s, at=threshold: s >= at, k)
+            hits, _ = hits_by_hand(scores, labels, gallery, lambda s, at=threshold: s >= at, k)
             assert detection_identification_rate(scores, labels, gallery, threshold, k) == pytest.approx(hits)
-            assert false_alarm_rate(scores, labels, gallery, threshold)[0] == pytest.approx(alarms)
 
 
 def test_tpir_is_the_best_cut_that_lets_few_enough_non_mated_probes_pass():
@@ -273,8 +257,6 @@ def test_fpir_that_so_few_non_mated_probes_cannot_resolve_is_refused():
             tpir_at_fpir(scores, labels, np.arange(30), fpir)
     with pytest.raises(SalonError, match="0 non-mated probes"):
         tpir_at_fpir(scores[:10], labels[:10], np.arange(30), 0.1)
-    with pytest.raises(SalonError, match="Every probe is mated"):
-        false_alarm_rate(scores[:10], labels[:10], np.arange(30), 0.1)
     with pytest.raises(SalonError, match="0 mated probes"):
         detection_identification_rate(scores[10:], labels[10:], np.arange(30), 0.1)
 
@@ -424,60 +406,38 @@ def test_bad_rejections_are_refused():
         error_versus_reject(scores, [1, 0], [[1, 2]], [0], 0.5)
 
 
-def test_splits_have_thresholds_of_their_own():
-    chance = np.random.default_rng(10)
-    split = np.repeat(np.arange(10), 60)
-    same = np.arange(600) % 3 == 0
-    scores = chance.normal(same * 2 + split, 1)  # one threshold for all would accept the late splits only
-    tars = [tar_at_far(scores[same & (split == i)], scores[~same & (split == i)], 0.05) for i in range(10)]
-    mean, deviation, impostors = tar_over_splits(scores, same, split, 0.05)
-    assert (mean, deviation) == pytest.approx((np.mean(tars), np.sqrt(np.mean((tars - np.mean(tars)) ** 2))))
-    assert impostors == 40 and mean > 0.3
-    with pytest.raises(SalonError, match="one split"):
-        tar_over_splits(scores, same, np.zeros(600), 0.05)
-    with pytest.raises(SalonError, match="40 impostor scores"):
-        tar_over_splits(scores, same, split, 0.001)
+def bootstrap_by_hand(scores, probes, gallery, far, resamples, seed):
+    """TAR@FAR of a literal list of drawn people, by loops over the people in it."""
+    people = np.unique(np.append(probes, gallery))
+    chances, tars = np.full(len(people), 1 / len(people)), []
+    for times in np.random.default_rng(seed).multinomial(len(people), chances, size=resamples):
+        drawn, genuine, impostor = np.repeat(people, times), [], []
+        for a in drawn:
+            genuine.extend(scores[np.ix_(probes == a, gallery == a)].flat)
+            for b in drawn[drawn != a]:
+                impostor.extend(scores[np.ix_(probes == a, gallery == b)].flat)
+        tars.append(tar_at_far(genuine, impostor, far))
+    return tars
 
 
-def drawn_by_hand(scores, probes, gallery, times):
-    """Genuine and impostor scores of a list of drawn people, by loops over the people in it."""
-    people = [person for person in sorted(times) for _ in range(times[person])]
-    genuine, impostor = [], []
-    for a in people:
-        genuine += [s for s in scores[np.ix_(probes == a, gallery == a)].flat]
-        for b in people:
-            impostor += [s for s in scores[np.ix_(probes == a, gallery == b)].flat if a != b]
-    return genuine, impostor
-
-
-def test_bootstrap_over_people_is_a_literal_drawing():
+@pytest.mark.parametrize("decimals", [5, 0])  # hardly any tie, and many
+def test_bootstrap_over_people_is_a_literal_drawing(decimals):
     chance = np.random.default_rng(11)
     probes, gallery = np.repeat(np.arange(12), 3), np.append(np.repeat(np.arange(12), 2), np.arange(50, 60))
-    for ties in (2, 9):  # hardly any tie, and many
-        scores = np.round(chance.normal(2.0 * (probes[:, None] == gallery), 1), 5 if ties == 2 else 0)
-        fast = bootstrap_tar_at_far(scores, probes, gallery, 0.05, resamples=15, seed=3)
-        slow = bootstrap_people(lambda g, i: tar_at_far(g, i, 0.05), scores, probes, gallery, 15, seed=3)
-        people = np.unique(np.append(probes, gallery))
-        draws = np.random.default_rng(3).multinomial(22, np.full(22, 1 / 22), size=15)
-        literal = [
-            tar_at_far(*drawn_by_hand(scores, probes, gallery, dict(zip(people, times, strict=True))), 0.05)
-            for times in draws
-        ]
-        np.testing.assert_allclose(slow, literal, rtol=1e-12)
-        np.testing.assert_allclose(fast, literal, rtol=1e-12)
-        assert len(set(literal)) > 5
+    scores = np.round(chance.normal(2.0 * (probes[:, None] == gallery), 1), decimals)
+    literal = bootstrap_by_hand(scores, probes, gallery, 0.05, 15, seed=3)
+    np.testing.assert_allclose(
+        bootstrap_tar_at_far(scores, probes, gallery, 0.05, 15, seed=3), literal, rtol=1e-12
+    )
+    assert len(set(literal)) > 5
 
 
-def test_fast_bootstrap_takes_ever_more_impostors_until_they_suffice():
-    chance = np.random.default_rng(12)
-    probes, gallery = np.repeat(np.arange(8), 20), np.repeat(np.arange(8), 20)
-    scores = chance.normal(size=(160, 160)) + 5 * (
-        probes[:, None] == 0
-    )  # all high impostors are of one person
-    for far in (0.01, 0.5, 1):
-        fast = bootstrap_tar_at_far(scores, probes, gallery, far, resamples=10)
-        slow = bootstrap_people(lambda g, i, at=far: tar_at_far(g, i, at), scores, probes, gallery, 10)
-        np.testing.assert_allclose(fast, slow, rtol=1e-12)
+@pytest.mark.parametrize("far", [0.01, 0.5, 1])
+def test_fast_bootstrap_takes_ever_more_impostors_until_they_suffice(far):
+    people = np.repeat(np.arange(8), 20)  # all high impostors are of one person
+    scores = np.random.default_rng(12).normal(size=(160, 160)) + 5 * (people[:, None] == 0)
+    fast = bootstrap_tar_at_far(scores, people, people, far, 10)
+    np.testing.assert_allclose(fast, bootstrap_by_hand(scores, people, people, far, 10, seed=0), rtol=1e-12)
 
 
 def test_bootstrap_intervals_pair_two_models():
@@ -507,7 +467,7 @@ def test_bootstraps_that_cannot_be_drawn_are_refused():
     with pytest.raises(SalonError, match="not finite"):
         bootstrap_tar_at_far(scores * np.nan, people, people, 0.5)
     with pytest.raises(SalonError, match="expected"):
-        bootstrap_people(tar_at_far, scores, people[1:], people)
+        bootstrap_tar_at_far(scores, people[1:], people, 0.5)
 
 
 def test_best_threshold_beats_every_other():
@@ -597,7 +557,7 @@ def test_bad_galleries_are_refused():
             call()
 
 
-@pytest.mark.parametrize("module", [protocols, identification, intervals])
+@pytest.mark.parametrize("module", [protocols, identification, bootstrap])
 def test_the_examples_in_the_docstrings(module):
     failed, tried = doctest.testmod(module)
-    assert tried >= {protocols: 14, identification: 4, intervals: 2}[module] and not failed
+    assert tried and not failed
