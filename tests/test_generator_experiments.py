@@ -288,7 +288,7 @@ def test_without_real_faces_a_sentence_says_so(experiment, monkeypatch):
 def test_the_bench_says_what_it_promises(monkeypatch):
     monkeypatch.setattr(bench.shutil, "which", lambda _: None)  # compiling takes most of a minute
     monkeypatch.setattr(bench.torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(bench, "_extra_memory_mb", lambda: 0.0)
+    monkeypatch.setattr(bench, "extra_memory", lambda *_: (0.0, 0.0))
     found = bench.bench_faces(8, rounds=2)
     for size in (64, 112):
         for name in (f"faces_per_second_{size}", f"faces_per_product_{size}"):
@@ -300,4 +300,4 @@ def test_the_bench_says_what_it_promises(monkeypatch):
 
 @pytest.mark.slow
 def test_rendering_takes_little_memory():
-    assert 0 < bench._extra_memory_mb() < 500
+    assert 0 < bench.extra_memory(bench._drawing, 256, 64)[0] < 500
