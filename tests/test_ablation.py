@@ -19,11 +19,12 @@ from experiments.ablation import (
     row_recipe,
     rows_at,
 )
+from experiments.people import render_benchmark
 from experiments.rows import work
 from salon.evaluation import people
 from salon.evaluation.benchmark import evaluate_benchmark, evaluate_rejection, remembering
 from salon.evaluation.intervals import t_interval
-from salon.evaluation.people import CONDITIONS, UNSEEN, render_benchmark
+from salon.evaluation.people import CONDITIONS, UNSEEN
 from salon.evaluation.results import by_seed, difference, judged, read_provenance, read_table
 from salon.model.embedding import InputSpec
 from salon.model.network import Recogniser

@@ -10,9 +10,11 @@ import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import save_file
 
-from authoring.test_people import fingerprints, write_benchmark
+from authoring.test_people import fingerprint, fingerprints, stored_fingerprints, write_benchmark
+from experiments.people import render_benchmark, sample_scenes
+from experiments.rows import tar
 from salon.evaluation import people
-from salon.evaluation.benchmark import POLICIES, evaluate_benchmark, evaluate_templates, measures, tar
+from salon.evaluation.benchmark import POLICIES, evaluate_benchmark, evaluate_templates, measures
 from salon.evaluation.people import (
     BY_CAMERA,
     BY_FACE,
@@ -21,9 +23,7 @@ from salon.evaluation.people import (
     TEST_STRENGTH,
     UNSEEN,
     Benchmark,
-    fingerprint,
     read_benchmark,
-    sample_scenes,
 )
 from salon.faces.nuisances import NUISANCES
 from salon.faces.people import split_people
@@ -47,7 +47,7 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made():
-    return people.render_benchmark("test", DRAWN, progress=False)
+    return render_benchmark("test", DRAWN, progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +184,7 @@ def test_rendered_conditions_are_kept(made, monkeypatch):
 
 def test_the_fingerprints_stored_beside_the_sheets_hold_and_would_show_a_change(made, folder):
     """Other processors round other last bits (1e-6 was seen), other JPEG decoders other bytes (0.001 if one in ten)."""
-    stored = people.stored_fingerprints(folder)
+    stored = stored_fingerprints(folder)
     assert set(stored) == {*people.DEGRADED, "mixed"}
     for name, now in fingerprints(read_benchmark(folder)).items():
         assert (stored[name] - now).abs().max() < (0.01 if name == "jpeg" else 1e-4)

@@ -14,11 +14,11 @@ from sklearn.naive_bayes import GaussianNB
 
 from experiments import bench, gap, generator, real_faces
 from experiments.bootstrap import bootstrap_interval, permutation_p
-from salon.evaluation import people
+from experiments.people import render_benchmark
 from salon.evaluation.benchmark import evaluate_benchmark
 from salon.evaluation.intervals import t_interval
 from salon.evaluation.pairs import evaluate_pairs
-from salon.evaluation.protocols import best_threshold, rank_k
+from salon.evaluation.protocols import best_threshold
 from salon.faces.people import TRAITS, sample_people
 from salon.faces.render import render, sample_views
 from salon.model.embedding import InputSpec
@@ -124,21 +124,9 @@ def test_moles_and_asymmetry_tell_left_from_right():
 # --- fairness
 
 
-def test_a_hit_is_what_the_protocol_calls_rank_1():
-    g = torch.Generator().manual_seed(0)
-    scores = torch.randint(0, 9, (30, 12), generator=g).float()  # many ties
-    probes, gallery = torch.arange(30) % 6, torch.arange(12) // 2
-    hits = generator.rank_1_hits(scores, probes, gallery)
-    assert (
-        0
-        < hits.float().mean().item()
-        == pytest.approx(rank_k(scores.numpy(), probes.numpy(), gallery.numpy()))
-    )
-
-
 @pytest.fixture(scope="module")
 def benchmark():
-    return people.render_benchmark(
+    return render_benchmark(
         "test", 12, progress=False
     )  # 12 people make the 500 impostors of FAR = 1e-3
 

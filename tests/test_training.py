@@ -11,8 +11,8 @@ from functools import partial
 import pytest
 import torch
 
+from experiments.probes import linear_probe
 from salon.evaluation.people import Benchmark
-from salon.evaluation.probes import linear_probe
 from salon.faces.pixels import digest
 from salon.model.decorrelation import impostor_cosine
 from salon.model.embedding import Embedding

@@ -7,6 +7,7 @@ TAR and FAR of the face papers are TMR and FMR in ISO/IEC 19795.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -199,8 +200,16 @@ def mate_ranks(scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike) 
     array([1, 2, 0])
     """
     table, mated = _table(scores, probe_ids, gallery_ids)
-    best = np.where(mated, table, -np.inf).max(1, keepdims=True)
-    return np.where(mated.any(1), 1 + (~mated & (table >= best)).sum(1), 0)
+    best = np.where(mated, table, -np.inf).max(1)
+    return np.where(mated.any(1), 1 + outranking(table, mated, best), 0)
+
+
+def outranking(scores: Any, mated: Any, best: Any) -> Any:
+    """How many other people's images score at least as high as the `best` mate [P]: the rule of ties, [P].
+
+    `scores` and `mated` [P, G], or a block of them; arrays of numpy or of torch.
+    """
+    return (~mated & (scores >= best[:, None])).sum(1)
 
 
 def _table(
