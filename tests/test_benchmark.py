@@ -14,10 +14,8 @@ from authoring.test_people import fingerprint, fingerprints, stored_fingerprints
 from experiments.people import render_benchmark, sample_scenes
 from experiments.rows import tar
 from salon.evaluation import people
-from salon.evaluation.benchmark import POLICIES, evaluate_benchmark, evaluate_templates, measures
+from salon.evaluation.benchmark import POLICIES, evaluate_benchmark, measures
 from salon.evaluation.people import (
-    BY_CAMERA,
-    BY_FACE,
     CONDITIONS,
     KINDS,
     TEST_STRENGTH,
@@ -25,10 +23,9 @@ from salon.evaluation.people import (
     Benchmark,
     read_benchmark,
 )
-from salon.faces.nuisances import NUISANCES
 from salon.faces.people import split_people
 from salon.faces.pixels import digest
-from salon.faces.variations import DEGRADE, VARIATIONS, degrade
+from salon.faces.variations import degrade
 from salon.model.embedding import Embedding, InputSpec
 from salon.model.matching import fuse
 from salon.model.network import Recogniser
@@ -151,13 +148,6 @@ def test_the_stored_numbers_draw_the_same_pictures_at_any_size(folder):
     assert large.images("occlusion").shape[-1] == 112
 
 
-def test_every_condition_has_one_strength_and_a_meaning():
-    assert {*CONDITIONS, *UNSEEN} == {*TEST_STRENGTH, "mixed"} and not {*CONDITIONS} & {*UNSEEN}
-    assert all(0 < TEST_STRENGTH[name] <= 1 for name in TEST_STRENGTH if name != "clean")
-    assert set(VARIATIONS) == set(people.TRAINED)
-    assert set(BY_CAMERA) <= set(DEGRADE) and set(BY_FACE) <= set(NUISANCES)
-
-
 @pytest.mark.parametrize("condition", [*CONDITIONS[1:], *UNSEEN])
 def test_a_condition_spoils_every_probe_the_same_way_each_time(made, condition):
     probes, clean = made.probes(condition), made.probes("clean")
@@ -236,17 +226,6 @@ def test_a_condition_gives_three_rows_a_matching(pictures, recogniser):
     assert all(0 <= r["value"] <= 1 for r in rows) and {r["n"] for r in rows} == {48, 48 * 46}
     assert tar(rows, "lit") == 100 * rows[3]["value"]
     assert evaluate_benchmark(recogniser, pictures, ("lit",)) == rows[3:6]
-
-
-def test_templates_have_a_row_for_each_policy(pictures, recogniser):
-    rows = evaluate_templates(recogniser, pictures)
-    assert {r["condition"] for r in rows} == {"templates", "templates_by_confidence"} and len(rows) == 6
-    recogniser.variances_fitted.fill_(True)
-    try:
-        found = {(r["condition"], r["configuration"]) for r in evaluate_templates(recogniser, pictures)}
-        assert len(found) == len(POLICIES) and ("templates", "+16") in found
-    finally:
-        recogniser.variances_fitted.fill_(False)
 
 
 def test_policies_weigh_as_they_are_called():

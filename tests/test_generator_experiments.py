@@ -105,12 +105,6 @@ def test_the_backgrounds_colours_do_not_tell_where_it_shows():
     assert torch.equal(generator.background_colours(free, cover)[0], colours)
 
 
-def test_the_seed_of_a_background_is_no_feature():
-    views = sample_views(8, 0)
-    other = replace(views, background=views.background.flip(0))
-    assert torch.equal(generator.view_values(views), generator.view_values(other))
-
-
 def test_moles_and_asymmetry_tell_left_from_right():
     people = sample_people(8, 3)
     even = people
@@ -163,14 +157,6 @@ def test_the_tables_hold_what_they_promise(benchmark, tmp_path, monkeypatch):
     assert (wide.rank_low <= wide["rank"]).all() and (wide["rank"] <= wide.rank_high).all()
 
 
-def test_thirds_hold_everybody_once_in_order():
-    values = torch.randn(31, generator=torch.Generator().manual_seed(0))
-    low, middle, high = generator.thirds(values, ("a", "b", "c")).values()
-    assert sorted(torch.cat([low, middle, high]).tolist()) == list(range(31))
-    assert values[low].max() < values[middle].min() and values[middle].max() < values[high].min()
-    assert {len(low), len(middle), len(high)} == {10, 11}
-
-
 # --- the gap
 
 
@@ -217,15 +203,6 @@ def test_a_run_of_the_gap_is_kept(cache, monkeypatch):
     again = gap.train_without("shadow", 1, "tiny")
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
     assert not bool(first.variances_fitted)
-
-
-def test_without_shadow_the_pictures_differ_and_without_camera_they_do_not(cache):
-    full, shadow, camera = (
-        gap.faces_without(left_out, gap.gap_recipe(left_out, 0, "tiny"), progress=False)
-        for left_out in ("full", "shadow", "camera")
-    )
-    assert torch.equal(full.straight, camera.straight) and len(list(cache.glob("gap-*"))) == 2
-    assert torch.equal(full.labels, shadow.labels) and not torch.equal(full.straight, shadow.straight)
 
 
 # --- real faces
