@@ -3,21 +3,22 @@
 import json
 from pathlib import Path
 
+import torch
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
+from experiments.people import render_benchmark
 from salon.evaluation.people import (
     DEGRADED,
     KINDS,
     TEST_PEOPLE,
     Benchmark,
-    fingerprint,
     known,
-    render_benchmark,
 )
 from salon.faces.people import GENERATOR_VERSION
 from salon.faces.pixels import digest, to_webp
 from salon.training.checkpoints import write_whole
+from salon.training.data import read_tensors
 
 SHEET_COLUMNS = 20  # pictures side by side
 
@@ -44,3 +45,20 @@ def write_benchmark(made: Benchmark, folder: Path) -> list[Path]:
 def fingerprints(benchmark: Benchmark) -> dict[str, Tensor]:
     """The fingerprint [n] of all pictures under each condition that is applied on load."""
     return {name: fingerprint(benchmark.images(name)) for name in (*DEGRADED, "mixed")}
+
+
+def stored_fingerprints(folder: Path) -> dict[str, Tensor]:
+    """The fingerprints that were stored beside the sheets, [n] a condition."""
+    prefix = "fingerprint."
+    tensors, _ = read_tensors(folder / "test.safetensors")
+    return {name.removeprefix(prefix): x for name, x in tensors.items() if name.startswith(prefix)}
+
+
+def fingerprint(images: Tensor) -> Tensor:
+    """One number a picture [n]: its pixels in 0..1 summed with fixed random signs, over the root of their number.
+
+    The last bit of a blur or a power differs between processors, and a hash with it. This moves by less than
+    1e-4 then, and by about 0.1 where strength, seed or picture is another.
+    """
+    signs = torch.randint(0, 2, images.shape[1:], generator=torch.Generator().manual_seed(0)) * 2.0 - 1
+    return (images * signs).sum((1, 2, 3)) / signs.numel() ** 0.5

@@ -1,24 +1,33 @@
 """What the two widgets show for the shipped model, computed and stored."""
 
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
+import torch.nn.functional as F
+from sklearn.decomposition import PCA
+from torch import Tensor
 
 import salon
 from authoring.test_people import SHEET_COLUMNS
 from experiments.glyphs import glyph_sheet
+from experiments.probes import linear_probe, varied_embedding
 from salon.evaluation.people import TEST_IMAGES, test_benchmark
-from salon.evaluation.probes import varied_embedding
 from salon.faces.people import split_people
-from salon.faces.pixels import to_webp
+from salon.faces.pixels import sprite, to_webp
+from salon.faces.variations import VARIATIONS
 from salon.figures.explorer import ConfidenceTable
-from salon.figures.umap import feature_views
+from salon.figures.umap import FeatureViews
+from salon.model.embedding import Embedding
 from salon.paths import data_path, data_root
 from salon.training import checkpoints
 from salon.training.checkpoints import write_whole
 from salon.widgets.explorer import ConfidenceExplorer
 
 SHOWN_PEOPLE = 120  # of the map: 480 points
+THUMB = 40  # pixels of a thumbnail
 
 
 def write_explorer_table() -> Path:
@@ -48,3 +57,50 @@ def write_feature_views() -> Path:
     path.parent.mkdir(exist_ok=True)
     views.save(path)
     return path
+
+
+def to_plane(features: np.ndarray, seed: int = 0) -> tuple[np.ndarray, str]:
+    """Features [n, D] as points [n, 2] in 0..1, and the method: UMAP, or PCA where umap-learn is missing."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ImportWarning)  # umap misses Tensorflow; we do not
+            from umap import UMAP
+        # A fixed seed means one thread; the cosine is how the paper compares features.
+        method, maps = "UMAP", UMAP(metric="cosine", min_dist=0.2, random_state=seed, n_jobs=1)
+    except ImportError:
+        method, maps = "PCA", PCA(2, svd_solver="full")
+    plane = maps.fit_transform(features)
+    low, high = plane.min(0), plane.max(0)
+    return (plane - low) / (high - low), method
+
+
+def feature_views(
+    embedding: Embedding,
+    variations: Tensor,
+    identities: Tensor,
+    images: Tensor,
+    assigned: Tensor | None = None,
+    names: Sequence[str] = VARIATIONS,
+) -> FeatureViews:
+    """Compute all views: a map and M probes for the whole embedding and for each sub-embedding.
+
+    `variations` [n, M] is 1 where an image was degraded so, `identities` [n], `images` [n, 3, H, W] 0..1,
+    `assigned` [M, K] the masks of the decorrelation losses. Half a second a view for n = 400, once
+    umap-learn has compiled itself (up to half a minute).
+    """
+    embedding, labels = embedding.detach(), variations.long()
+    parts = [embedding.flat, *embedding.features.unbind(1)]
+    planes, methods = zip(*(to_plane(part.numpy()) for part in parts), strict=True)
+    probes = [[linear_probe(part, row, identities, seed=0) for part in parts] for row in labels.T]
+    small = F.interpolate(images, (THUMB, THUMB), mode="bilinear", antialias=True)
+    return FeatureViews(
+        method=methods[0],
+        coordinates=np.stack(planes).astype(np.float32),
+        variations=labels.numpy().astype(np.uint8),
+        identities=identities.numpy(),
+        probes=np.array(probes, np.float32),
+        assigned=np.zeros((0, 0), np.uint8) if assigned is None else assigned.numpy().astype(np.uint8),
+        names=np.array(names),
+        sprite=sprite(small),
+        thumb=THUMB,
+    )

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from experiments.bootstrap import bootstrap_tar_at_far
 from experiments.identification import evaluate_identification
-from experiments.rows import Setting, Settings, tuned, work
+from experiments.people import render_benchmark, validation_benchmark
+from experiments.rows import Setting, Settings, clean_and_mixed, tuned, work
 from experiments.runs import cached_run, trained
 from salon.evaluation.benchmark import (
-    clean_and_mixed,
     evaluate_benchmark,
     evaluate_rejection,
     evaluate_templates,
@@ -26,9 +26,7 @@ from salon.evaluation.people import (
     CONDITIONS,
     UNSEEN,
     Benchmark,
-    render_benchmark,
     test_benchmark,
-    validation_benchmark,
 )
 from salon.evaluation.results import FAR, SUFFIX, labelled, write_table
 from salon.model.network import Recogniser, embed

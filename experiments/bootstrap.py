@@ -1,7 +1,5 @@
 """How sure a number is over people: the bootstrap and the permutation test."""
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -36,34 +34,15 @@ def percentile_interval(estimate: float, resampled: ArrayLike, level: float = 0.
     return float(estimate), float(low), float(high)
 
 
-def bootstrap_people(
-    measure: Callable[[Array, Array], float],
-    scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike, resamples: int = 1000, seed: int = 0,
-) -> Array:  # fmt: skip
-    """A measure of genuine and impostor scores under people drawn anew with replacement, [resamples].
-
-    `scores` [P, G]; the people are all labels of probes and gallery, and as many are drawn as there are.  A pair
-    counts as often as the product of its people's draws: an impostor pair needs both, a genuine pair its one
-    person; no person is an impostor of its own copy.  The same labels and seed draw the same people.
-    Raises `SalonError` for NaN and uneven input, and as `measure` does, also where a draw leaves it too few pairs.
-    """
-    table, rows, columns, draws = _drawn(scores, probe_ids, gallery_ids, resamples, seed)
-    same = rows[:, None] == columns
-    values = []
-    for times in draws:
-        genuine = np.repeat(table[same], times[rows[np.nonzero(same)[0]]])
-        impostor = np.repeat(table[~same], np.outer(times[rows], times[columns])[~same])
-        values.append(measure(genuine, impostor))
-    return np.array(values)
-
-
 def bootstrap_tar_at_far(
     scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike, far: float,
     resamples: int = 1000, seed: int = 0,
 ) -> Array:  # fmt: skip
-    """`bootstrap_people` of `tar_at_far`, the same numbers: nothing is repeated, pairs are weighted, sorted once.
+    """`tar_at_far` under people drawn anew with replacement, [resamples]: no pair is repeated, but weighted.
 
-    Of the impostors only the highest are weighted, as many as `far` lets pass.
+    `scores` [P, G]; the people are all labels of probes and gallery, and as many are drawn as there are.  A pair
+    counts as often as the product of its people's draws: an impostor pair needs both, a genuine pair its one
+    person; no person is an impostor of its own copy.  The same labels and seed draw the same people.
     Raises `SalonError` for NaN and uneven input, and where a draw of people has no genuine pair or less than one
     false accept.
     """

@@ -1,9 +1,10 @@
 """CelebA where a user has it: faces with attributes and identities, from a folder as torchvision lays it out."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 from PIL import Image
 from torch import Tensor
@@ -19,11 +20,7 @@ COLUMNS = {
 }  # fmt: skip
 NEGATED = ("beard",)
 ALIGNED = (178, 218)  # pixels, width and height of img_align_celeba
-_X, _EYES, _MOUTH = (
-    88.75,
-    111.0,
-    152.0,
-)  # there: eyes near (69, 111), (108, 111), mouth near (73, 152), (105, 152)
+_X, _EYES, _MOUTH = 88.75, 111.0, 152.0  # eyes near (69, 111), (108, 111), mouth near (73, 152), (105, 152)
 
 
 class CelebA(NamedTuple):
@@ -35,12 +32,8 @@ class CelebA(NamedTuple):
 
 
 def read_celeba(
-    folder: str | Path,
-    split: str = "train",
-    size: int = 48,
-    people: int | None = None,
-    progress: bool = False,
-) -> CelebA:
+    folder: str | Path, split: str = "train", size: int = 48, people: int | None = None, progress: bool = False
+) -> CelebA:  # fmt: skip
     """A split of CelebA, of its first `people` identities if given, framed to the five-point template.
 
     `folder` holds img_align_celeba/, list_attr_celeba.txt, identity_CelebA.txt and list_eval_partition.txt. Raises
@@ -49,28 +42,18 @@ def read_celeba(
     if split not in SPLITS:
         raise SalonError(f"The split {split!r} is not known; expected one of {', '.join(SPLITS)}.")
     root = Path(folder)
-    part, who, marks = (
-        _numbers(root / "list_eval_partition.txt"),
-        _numbers(root / "identity_CelebA.txt"),
-        _marks(root),
-    )
-    if not part.keys() == who.keys() == marks.keys():
-        odd = min((part.keys() ^ who.keys()) | (part.keys() ^ marks.keys()))
-        raise SalonError(
-            f"{odd} is in some lists of {root} only; expected it in all three. Get CelebA's files anew."
-        )
-    names = sorted(name for name in part if part[name] == SPLITS[split])
-    known = sorted({who[name] for name in names})[:people]
-    number = {identity: i for i, identity in enumerate(known)}
-    names = [name for name in names if who[name] in number]
-    if not names:
+    table = _lists(root)
+    chosen = table[table.part == SPLITS[split]].sort_index()
+    if chosen.empty:
         raise SalonError(
             f"{root} lists nobody of the split {split!r}; expected some. Check list_eval_partition.txt."
         )
-    bar = tqdm(names, "read", disable=not progress)
+    known = np.unique(chosen.who)[:people]
+    chosen = chosen[chosen.who.isin(known)]
+    bar = tqdm(chosen.index, "read", disable=not progress)
     images = torch.stack([_framed(root / "img_align_celeba" / name, size) for name in bar])
-    identities = torch.tensor([number[who[name]] for name in names])
-    return CelebA(images, torch.tensor([marks[name] for name in names]), identities)
+    labels = torch.tensor(chosen[list(COLUMNS)].to_numpy(np.float32))
+    return CelebA(images, labels, torch.from_numpy(np.searchsorted(known, chosen.who)))
 
 
 def template_box() -> tuple[float, float, float, float]:
@@ -97,46 +80,26 @@ def _framed(path: Path, size: int) -> Tensor:
     return torch.from_numpy(np.array(square)).permute(2, 0, 1)
 
 
-def _lines(path: Path) -> list[str]:
-    """The lines of a list that are not empty."""
-    try:
-        return [line for line in path.read_text("utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise SalonError(
-            f"{path} cannot be read ({error}); expected CelebA's list. Check the folder."
-        ) from error
-
-
-def _odd(path: Path, line: str, expected: str) -> SalonError:
-    return SalonError(f"{path} has the line {line[:60]!r}; expected {expected}. Get the file anew.")
-
-
-def _numbers(path: Path) -> dict[str, int]:
-    """A number for each picture, from lines such as `000001.jpg 2880`."""
-    found = {}
-    for line in _lines(path):
-        words = line.split()
-        if len(words) != 2 or not words[1].isdecimal():
-            raise _odd(path, line, "the name of a picture and a number")
-        found[words[0]] = int(words[1])
-    return found
-
-
-def _marks(root: Path) -> dict[str, list[float]]:
-    """0 or 1 for each of `COLUMNS` for each picture, from the count, the names, and lines of -1 and 1."""
-    path = root / "list_attr_celeba.txt"
-    lines = _lines(path)
-    names = lines[1].split() if len(lines) > 1 else []
-    missing = [name for name in COLUMNS.values() if name not in names]
+def _lists(root: Path) -> pd.DataFrame:
+    """For each picture its part, its identity, and 0 or 1 for each of `COLUMNS`."""
+    numbers = {"header": None, "names": ["picture", "number"], "dtype": {"number": int}}
+    part, who = (_list(root / f"{name}.txt", **numbers) for name in ("list_eval_partition", "identity_CelebA"))
+    marks = _list(root / "list_attr_celeba.txt", skiprows=1)  # the first line is a count
+    odd = part.index.symmetric_difference(who.index).union(part.index.symmetric_difference(marks.index))
+    missing = [name for name in COLUMNS.values() if name not in marks]
     if missing:
-        raise SalonError(
-            f"{path} does not name {', '.join(missing)} in its second line; expected CelebA's 40 names."
-        )
-    found = {}
-    for line in lines[2:]:
-        picture, *values = line.split()
-        if len(values) != len(names) or not set(values) <= {"-1", "1"}:
-            raise _odd(path, line, f"the name of a picture and {len(names)} times -1 or 1")
-        given = dict(zip(names, values, strict=True))
-        found[picture] = [float((given[name] == "1") != (ours in NEGATED)) for ours, name in COLUMNS.items()]
-    return found
+        raise SalonError(f"list_attr_celeba.txt does not name {', '.join(missing)}; expected CelebA's 40 names.")
+    if len(odd):
+        raise SalonError(f"{odd[0]} is in some lists of {root} only; expected all three. Get CelebA's files anew.")
+    if not marks.isin((-1, 1)).all(axis=None):
+        raise SalonError(f"list_attr_celeba.txt in {root} has other marks; expected -1 or 1. Get the file anew.")
+    ours = {name: (marks[theirs] == 1) != (name in NEGATED) for name, theirs in COLUMNS.items()}
+    return pd.DataFrame({"part": part.number, "who": who.number, **ours})
+
+
+def _list(path: Path, **how: Any) -> pd.DataFrame:
+    """A table of a list whose first column is the name of a picture."""
+    try:
+        return pd.read_csv(path, sep=r"\s+", index_col=0, **how)
+    except (OSError, ValueError) as error:
+        raise SalonError(f"{path} cannot be read ({error}); expected CelebA's list. Check the folder.") from error

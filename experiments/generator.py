@@ -12,10 +12,12 @@ from sklearn.model_selection import StratifiedKFold, permutation_test_score
 from torch import Tensor
 
 from experiments.bootstrap import bootstrap_interval, permutation_p
+from experiments.rows import tar
 from experiments.runs import trained
-from salon.evaluation.benchmark import evaluate_benchmark, scores_of, tar
+from salon.evaluation.benchmark import evaluate_benchmark, scores_of
 from salon.evaluation.intervals import t_interval
 from salon.evaluation.people import TEST_PEOPLE, TEST_STRENGTH, Benchmark, test_benchmark
+from salon.evaluation.protocols import mate_ranks
 from salon.evaluation.results import labelled, row, write_table
 from salon.faces.people import People, split_people
 from salon.faces.render import Views, frontal_views, render, sample_views, truth
@@ -223,12 +225,5 @@ def hits_by_person(model: Recogniser, benchmark: Benchmark, condition: str) -> N
     first = torch.from_numpy(np.unique(benchmark.labels.numpy(), return_index=True)[1])
     enrolled, probes = embed(model, benchmark.straight[first]), embed(model, benchmark.probes(condition))
     who = benchmark.labels[~benchmark.gallery]
-    right = rank_1_hits(scores_of(probes, enrolled, "cosine"), who, benchmark.labels[first])
-    return np.bincount(who.numpy(), right.numpy()) / np.bincount(who.numpy())
-
-
-def rank_1_hits(scores: Tensor, probes: Tensor, gallery: Tensor) -> Tensor:
-    """Whether each probe [P] scores higher with its own person than with all others (a tie is a miss), from [P, G]."""
-    mated = probes[:, None] == gallery
-    own, others = scores.masked_fill(~mated, -torch.inf), scores.masked_fill(mated, -torch.inf)
-    return own.amax(1) > others.amax(1)
+    right = mate_ranks(scores_of(probes, enrolled, "cosine"), who, benchmark.labels[first]) == 1
+    return np.bincount(who, right) / np.bincount(who)

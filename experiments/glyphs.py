@@ -20,9 +20,9 @@ from matplotlib.ft2font import FT2Font
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from experiments.rows import Setting, Settings, tuned
+from experiments.rows import Setting, Settings, clean_and_mixed, tuned
 from experiments.runs import cached_run
-from salon.evaluation.benchmark import clean_and_mixed, evaluate_benchmark
+from salon.evaluation.benchmark import evaluate_benchmark
 from salon.evaluation.people import CONDITIONS, TEST_IMAGES, Benchmark
 from salon.evaluation.results import labelled, write_table
 from salon.faces.pixels import as_bytes, digest, from_bytes

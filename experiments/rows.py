@@ -7,6 +7,10 @@ import numpy as np
 from joblib import Parallel, delayed, parallel_config
 from tqdm.auto import tqdm
 
+from salon.evaluation.benchmark import evaluate_benchmark
+from salon.evaluation.people import Benchmark
+from salon.model.network import Recogniser
+
 Setting = dict[str, Any]
 Settings = Mapping[str, Setting]  # of each row
 
@@ -39,3 +43,16 @@ def tuned(
             seen.setdefault(row, []).append((setting, round(mean, 2)))
         chosen |= {row: max(seen[row], key=lambda pair: pair[1])[0] for row in rows}
     return chosen, seen
+
+
+def tar(rows: list[dict], condition: str) -> float:
+    """TAR@FAR=1e-3 in percent of one condition, by the cosine."""
+    wanted = {"configuration": "", "condition": condition, "metric": "tar"}
+    (found,) = [row for row in rows if wanted.items() <= row.items()]
+    return 100 * found["value"]
+
+
+def clean_and_mixed(recogniser: Recogniser, benchmark: Benchmark) -> float:
+    """What settings are chosen by, on validation images: clean plus mixed TAR@FAR=1e-3, in percent."""
+    rows = evaluate_benchmark(recogniser, benchmark, ("clean", "mixed"))
+    return tar(rows, "clean") + tar(rows, "mixed")

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from salon.evaluation.protocols import outranking
 from salon.model.embedding import Embedding, expect_alike, expect_shape
 from salon.model.matching import cosine_scores
 from salon.words import SalonError
@@ -49,8 +50,7 @@ def mate_ranks(
             best[r] = best[r].maximum(block.masked_fill_(~mated, -torch.inf).amax(1))
     above = torch.zeros_like(probe_labels, dtype=torch.long)
     for r, c, block in score_blocks(probes, gallery, scores, rows, columns):
-        block.masked_fill_(probe_labels[r, None] == gallery_labels[c], -torch.inf)
-        above[r] += (block >= best[r, None]).sum(1)
+        above[r] += outranking(block, probe_labels[r, None] == gallery_labels[c], best[r])
     return torch.where(best.isfinite(), 1 + above, 0)
 
 

@@ -10,25 +10,22 @@ import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import save_file
 
-from authoring.test_people import fingerprints, write_benchmark
+from authoring.test_people import fingerprint, fingerprints, stored_fingerprints, write_benchmark
+from experiments.people import render_benchmark, sample_scenes
+from experiments.rows import tar
 from salon.evaluation import people
-from salon.evaluation.benchmark import POLICIES, evaluate_benchmark, evaluate_templates, measures, tar
+from salon.evaluation.benchmark import POLICIES, evaluate_benchmark, measures
 from salon.evaluation.people import (
-    BY_CAMERA,
-    BY_FACE,
     CONDITIONS,
     KINDS,
     TEST_STRENGTH,
     UNSEEN,
     Benchmark,
-    fingerprint,
     read_benchmark,
-    sample_scenes,
 )
-from salon.faces.nuisances import NUISANCES
 from salon.faces.people import split_people
 from salon.faces.pixels import digest
-from salon.faces.variations import DEGRADE, VARIATIONS, degrade
+from salon.faces.variations import degrade
 from salon.model.embedding import Embedding, InputSpec
 from salon.model.matching import fuse
 from salon.model.network import Recogniser
@@ -47,7 +44,7 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made():
-    return people.render_benchmark("test", DRAWN, progress=False)
+    return render_benchmark("test", DRAWN, progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -151,13 +148,6 @@ def test_the_stored_numbers_draw_the_same_pictures_at_any_size(folder):
     assert large.images("occlusion").shape[-1] == 112
 
 
-def test_every_condition_has_one_strength_and_a_meaning():
-    assert {*CONDITIONS, *UNSEEN} == {*TEST_STRENGTH, "mixed"} and not {*CONDITIONS} & {*UNSEEN}
-    assert all(0 < TEST_STRENGTH[name] <= 1 for name in TEST_STRENGTH if name != "clean")
-    assert set(VARIATIONS) == set(people.TRAINED)
-    assert set(BY_CAMERA) <= set(DEGRADE) and set(BY_FACE) <= set(NUISANCES)
-
-
 @pytest.mark.parametrize("condition", [*CONDITIONS[1:], *UNSEEN])
 def test_a_condition_spoils_every_probe_the_same_way_each_time(made, condition):
     probes, clean = made.probes(condition), made.probes("clean")
@@ -184,7 +174,7 @@ def test_rendered_conditions_are_kept(made, monkeypatch):
 
 def test_the_fingerprints_stored_beside_the_sheets_hold_and_would_show_a_change(made, folder):
     """Other processors round other last bits (1e-6 was seen), other JPEG decoders other bytes (0.001 if one in ten)."""
-    stored = people.stored_fingerprints(folder)
+    stored = stored_fingerprints(folder)
     assert set(stored) == {*people.DEGRADED, "mixed"}
     for name, now in fingerprints(read_benchmark(folder)).items():
         assert (stored[name] - now).abs().max() < (0.01 if name == "jpeg" else 1e-4)
@@ -236,17 +226,6 @@ def test_a_condition_gives_three_rows_a_matching(pictures, recogniser):
     assert all(0 <= r["value"] <= 1 for r in rows) and {r["n"] for r in rows} == {48, 48 * 46}
     assert tar(rows, "lit") == 100 * rows[3]["value"]
     assert evaluate_benchmark(recogniser, pictures, ("lit",)) == rows[3:6]
-
-
-def test_templates_have_a_row_for_each_policy(pictures, recogniser):
-    rows = evaluate_templates(recogniser, pictures)
-    assert {r["condition"] for r in rows} == {"templates", "templates_by_confidence"} and len(rows) == 6
-    recogniser.variances_fitted.fill_(True)
-    try:
-        found = {(r["condition"], r["configuration"]) for r in evaluate_templates(recogniser, pictures)}
-        assert len(found) == len(POLICIES) and ("templates", "+16") in found
-    finally:
-        recogniser.variances_fitted.fill_(False)
 
 
 def test_policies_weigh_as_they_are_called():

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from experiments import convergence
-from salon.evaluation.benchmark import clean_and_mixed
-from salon.evaluation.people import render_benchmark
+from experiments.people import render_benchmark
+from experiments.rows import clean_and_mixed
 from salon.model.network import embed
 from salon.training.loop import begin, train_data
 from salon.training.recipes import recipe

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from authoring.test_people import fingerprints
+from authoring.test_people import fingerprints, stored_fingerprints
 from experiments.bench import LIVE_IMAGES, LIVE_PEOPLE, live_pair
+from experiments.people import sample_scenes
 from salon.evaluation import people
 from salon.evaluation.benchmark import black_hole
 from salon.evaluation.people import KINDS, TEST_IMAGES, TEST_PEOPLE
@@ -60,7 +61,7 @@ def test_each_table_says_where_it_comes_from(name):
 def test_the_shipped_people_are_the_test_split(benchmark):
     assert len(benchmark.scenes.people) == TEST_PEOPLE
     assert len(benchmark.straight) == TEST_PEOPLE * TEST_IMAGES
-    stored, drawn = benchmark.scenes.tensors(), people.sample_scenes("test", TEST_PEOPLE).tensors()
+    stored, drawn = benchmark.scenes.tensors(), sample_scenes("test", TEST_PEOPLE).tensors()
     assert all(torch.allclose(stored[name], drawn[name], atol=1e-4) for name in drawn)
     assert sum(path.stat().st_size for path in (data_root() / "faces").iterdir()) <= 15_000_000
 
@@ -77,7 +78,7 @@ def test_the_shipped_pictures_are_what_their_numbers_draw(benchmark):
 
 def test_the_shipped_degradations_are_the_same_pixels_here(benchmark):
     """Tolerances: see test_benchmark.py."""
-    stored = people.stored_fingerprints(data_root() / "faces")
+    stored = stored_fingerprints(data_root() / "faces")
     for name, now in fingerprints(benchmark).items():
         assert (stored[name] - now).abs().max() < (0.01 if name == "jpeg" else 1e-4), name
 

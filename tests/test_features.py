@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 
 from experiments import features
-from salon.evaluation.people import Benchmark, render_benchmark
+from experiments.people import render_benchmark
+from salon.evaluation.people import Benchmark
 from salon.evaluation.results import by_seed, read_table
 from salon.faces.variations import DEGRADE
 from salon.model.decorrelation import CONSTANT

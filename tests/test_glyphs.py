@@ -104,20 +104,6 @@ def test_a_turned_card_is_narrower_on_the_same_paper():
     assert ratio.max() < 1 and 0.5 < ratio.mean() < 0.8  # cos 30 to cos 65 is 0.87 to 0.42
 
 
-def test_the_same_seed_gives_the_same_pixels(small):
-    one, again = glyphs.glyph_train_set(4), glyphs.glyph_train_set(4)
-    assert torch.equal(one.straight, again.straight) and torch.equal(one.turned, again.turned)
-    ink, _ = glyphs.in_some_fonts(glyphs.split_inks("train")[1], 4, seed=1)
-    assert not torch.equal(glyphs.photographed(ink, 0)[0], glyphs.photographed(ink, 1)[0])
-    assert torch.equal(one.straight, glyphs.photographed(ink, 2)[0])
-
-
-def test_pictures_of_a_character_are_in_different_fonts():
-    numbered = torch.arange(5 * 12).view(5, 12, 1, 1)
-    chosen, labels = glyphs.in_some_fonts(numbered, 4, seed=0)
-    assert torch.equal(chosen.flatten() // 12, labels) and len(chosen.unique()) == 20
-
-
 def test_train_set_and_benchmark_are_as_for_faces(small):
     data, benchmark = glyphs.glyph_train_set(3), glyphs.glyph_benchmark("test")
     assert data.straight.shape == data.turned.shape == (30, glyphs.SIZE, glyphs.SIZE)

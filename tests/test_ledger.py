@@ -25,7 +25,6 @@ MODULES = [
 ]
 # What is public there and yet no equation of the paper, with the reason.
 NO_EQUATION = {
-    "losses.memory_estimate": "what the class layer takes, in bytes",
     "decorrelation.impostor_cosine": "our own watch for constant sub-embeddings",
     "matching.variance_floor": "our own remedy for constant sub-embeddings",
     "losses.memory_estimate": "bytes",

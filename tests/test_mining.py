@@ -73,12 +73,6 @@ def test_confusion_is_least_where_all_identities_are_equally_likely():
     assert (identity_confusion_loss(torch.randn(50, N)) > math.log(N)).all()
 
 
-def test_a_label_of_one_half_costs_least_at_one_half():
-    half = torch.full((1, T), 0.5)
-    assert attribute_loss(torch.zeros(1, T), half).item() == pytest.approx(T * math.log(2))
-    assert (attribute_loss(torch.randn(20, T), half.expand(20, T)) > T * math.log(2)).all()
-
-
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_losses_are_finite_for_extreme_logits(dtype):
     logits = torch.tensor([[1e4, -1e4, 0.0]], dtype=dtype, requires_grad=True)
@@ -89,20 +83,21 @@ def test_losses_are_finite_for_extreme_logits(dtype):
         assert torch.autograd.grad(loss.sum(), logits, retain_graph=True)[0].isfinite().all()
 
 
-def test_losses_change_no_argument():
-    logits, labels, who = torch.randn(B, N), torch.rand(B, N), torch.randint(N, (B,))
-    before = [x.clone() for x in (logits, labels, who)]
-    attribute_loss(logits, labels), identity_confusion_loss(logits), identity_loss(logits, who)
-    assert all(torch.equal(x, y) for x, y in zip(before, (logits, labels, who), strict=True))
-
-
-def test_bad_shapes_are_named():
-    with pytest.raises(SalonError, match=r"labels came as \[5, 2\]; expected \[5, 3\]"):
-        attribute_loss(torch.zeros(B, T), torch.zeros(B, 2))
-    with pytest.raises(SalonError, match="identity_logits came as"):
-        identity_confusion_loss(torch.zeros(N))
-    with pytest.raises(SalonError, match="identities came as"):
-        identity_loss(torch.zeros(B, N), torch.zeros(B - 1, dtype=torch.long))
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: attribute_loss(torch.zeros(B, T), torch.zeros(B, 2)), r"labels came as \[5, 2\]; expected \[5, 3\]"),
+        (lambda: identity_confusion_loss(torch.zeros(N)), "identity_logits came as"),
+        (lambda: identity_loss(torch.zeros(B, N), torch.zeros(B - 1).long()), "identities came as"),
+        (lambda: AttributeSet(torch.zeros(3, 9, 9), torch.zeros(2, 2), torch.zeros(3), ("a", "b")), "as many of each"),
+        (lambda: striped().only(["hat"]), "expected some of upper, lower"),
+        (lambda: mined_labels(AttributeModel("ab", InputSpec(size=16)), torch.rand(4, 2, 16, 16)),
+         r"images came as \[4, 2, 16, 16\]"),
+    ],
+)  # fmt: skip
+def test_odd_arguments_are_named(call, says):
+    with pytest.raises(SalonError, match=says):
+        call()
 
 
 # --- who learns from what
@@ -191,15 +186,6 @@ def test_alternate_steps_take_the_person_out_of_the_features():
 def test_a_loss_that_is_not_finite_is_named():
     with pytest.raises(SalonError, match="The loss became"):
         train_attributes(0, striped(), lr=1e12, steps=30, batch=16)
-
-
-def test_images_of_an_odd_shape_are_refused():
-    with pytest.raises(SalonError, match=r"images came as \[4, 2, 16, 16\]"):
-        mined_labels(AttributeModel("ab", InputSpec(size=16)), torch.rand(4, 2, 16, 16))
-    with pytest.raises(SalonError, match="as many of each"):
-        AttributeSet(torch.zeros(3, 16, 16), torch.zeros(2, 2), torch.zeros(3), ("a", "b"))
-    with pytest.raises(SalonError, match="expected some of upper, lower"):
-        striped().only(["hat"])
 
 
 # --- rendered people
@@ -319,10 +305,10 @@ def test_odd_celeba_folders_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("name", "old", "new", "says"),
     [
-        ("identity_CelebA", "000001.jpg 90", "000001.jpg who", "has the line '000001.jpg who'"),
+        ("identity_CelebA", "000001.jpg 90", "000001.jpg who", r"identity_CelebA\.txt cannot be read .*who"),
         ("identity_CelebA", "000001.jpg 90\n", "", "000001.jpg is in some lists"),
         ("list_attr_celeba", "Smiling", "Smirking", "does not name Smiling"),
-        ("list_attr_celeba", "000003.jpg  -1", "000003.jpg  -2", "times -1 or 1"),
+        ("list_attr_celeba", "000003.jpg  -1", "000003.jpg  -2", "expected -1 or 1"),
     ],
 )
 def test_odd_celeba_lists_are_refused(tmp_path, name, old, new, says):

@@ -13,8 +13,8 @@ import pytest
 import torch
 from conftest import broken_off
 
+from experiments.probes import linear_probe
 from salon.evaluation.people import Benchmark
-from salon.evaluation.probes import linear_probe
 from salon.faces.pixels import digest
 from salon.training import checkpoints
 from salon.training import loop as training

@@ -12,10 +12,11 @@ import pytest
 import torch
 from PIL import Image
 
+from authoring.views import feature_views, to_plane
 from salon.faces.people import sample_people
 from salon.faces.pixels import sprite
 from salon.figures.explorer import LIMITS, ConfidenceTable, confidences, explorer_figure
-from salon.figures.umap import FeatureViews, feature_views, kinds, to_plane, umap_figure
+from salon.figures.umap import FeatureViews, kinds, umap_figure
 from salon.model.embedding import Embedding
 from salon.model.network import Recogniser
 from salon.widgets.explorer import ConfidenceExplorer, explorer_page

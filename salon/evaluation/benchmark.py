@@ -137,19 +137,6 @@ def feature_norms(recogniser: Recogniser, images: Tensor) -> Tensor:
     return torch.cat(heads).norm(dim=1)
 
 
-def tar(rows: list[dict], condition: str) -> float:
-    """TAR@FAR=1e-3 in percent of one condition, by the cosine."""
-    wanted = {"configuration": "", "condition": condition, "metric": "tar"}
-    (found,) = [row for row in rows if wanted.items() <= row.items()]
-    return 100 * found["value"]
-
-
-def clean_and_mixed(recogniser: Recogniser, benchmark: Benchmark) -> float:
-    """What settings are chosen by, on validation images: clean plus mixed TAR@FAR=1e-3, in percent."""
-    rows = evaluate_benchmark(recogniser, benchmark, ("clean", "mixed"))
-    return tar(rows, "clean") + tar(rows, "mixed")
-
-
 def black_hole(
     recogniser: Recogniser, benchmark: Benchmark, top: int = 1000, seed: int = 0, matching: str = "cosine"
 ) -> Tensor:

@@ -1,5 +1,4 @@
-"""How sure a number is: Student's interval over seeds, the bootstrap over people, the permutation test."""
-
+"""How sure a number is: Student's interval over seeds."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -8,7 +7,6 @@ from scipy.special import stdtrit
 from salon.words import SalonError
 
 Array = NDArray[np.float64]
-Whole = NDArray[np.int64]
 Interval = tuple[float, float, float]  # estimate, lower end, upper end
 
 

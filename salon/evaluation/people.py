@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,15 +11,15 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from salon.faces.nuisances import seen_under
-from salon.faces.people import GENERATOR_VERSION, People, split_people
+from salon.faces.people import GENERATOR_VERSION, People
 from salon.faces.pixels import as_bytes, digest, from_bytes, from_webp
-from salon.faces.render import Views, render, sample_views
-from salon.faces.variations import MOST_YAW, degrade
+from salon.faces.render import Views, render
+from salon.faces.variations import degrade
 from salon.paths import data_root
-from salon.training.data import RENDERED, kept, read_tensors, to_either_side, turned_away
+from salon.training.data import RENDERED, kept, read_tensors
 from salon.words import SalonError
 
-TEST_PEOPLE, VALIDATION_PEOPLE = 300, 100
+TEST_PEOPLE = 300
 
 # The conditions of a probe with their strengths, 0 (none) to 1 (the most), as `faces.variations` and
 # `faces.nuisances` mean them.  Networks are trained on the first three; the others show how far that carries.
@@ -81,22 +81,6 @@ class Scenes:
 def in_gallery(count: int) -> Tensor:
     """Which of `count` pictures are enrolled [count]: the first half of each person's."""
     return torch.arange(count) % TEST_IMAGES < TEST_IMAGES // 2
-
-
-def sample_scenes(split: str, people: int) -> Scenes:
-    """Draw a split's numbers: snapshots of each person with the usual hair and without glasses, yaw within 12 degrees;
-    the same turned by 30 to 65 degrees; the probes lit hard.
-    """
-    who, count, seed = split_people(split, people), people * TEST_IMAGES, 11 if split == "test" else 12
-    straight = sample_views(count, seed=seed, yaw=12.0, haircut=0.0, glasses=0.0)
-    turned = turned_away(straight, seed + 10, 0.4 * MOST_YAW, 65.0)
-    return Scenes(who, straight, turned, lit_from_the_side(straight[~in_gallery(count)], seed + 20))
-
-
-def lit_from_the_side(views: Views, seed: int, least: float = 60.0, most: float = 85.0) -> Views:
-    """The same views under one bare bulb, `least` to `most` degrees to either side, with little light around."""
-    azimuth, one = to_either_side(len(views), seed, least, most), torch.ones(len(views))
-    return replace(views, light_azimuth=azimuth, light_elevation=15 * one, ambient=0.1 * one, hardness=one)
 
 
 # --- to test on
@@ -201,26 +185,14 @@ def _mix(images: Tensor, which: Tensor, strengths: Tensor, seed: int) -> Tensor:
 
 def render_scenes(scenes: Scenes, size: int = RENDERED, progress: bool = True) -> Benchmark:
     """Draw a benchmark from its numbers at `size` pixels; colours are multiples of 1/255, as in a file."""
-    return of_pixels(_drawn(scenes, size, progress), scenes)
+    return of_pixels(drawn_pixels(scenes, size, progress), scenes)
 
 
-def _drawn(scenes: Scenes, size: int, progress: bool) -> dict[str, Tensor]:
+def drawn_pixels(scenes: Scenes, size: int, progress: bool) -> dict[str, Tensor]:
     """The pictures of each kind as bytes."""
     everybody = scenes.people[scenes.labels]
     people = {"straight": everybody, "turned": everybody, "lit": scenes.probes[0]}
     return {kind: as_bytes(render(people[kind], getattr(scenes, kind), size, progress)) for kind in KINDS}
-
-
-def render_benchmark(split: str, people: int, progress: bool = True) -> Benchmark:
-    """Draw the numbers of a split's test pictures, then the pictures."""
-    return render_scenes(sample_scenes(split, people), RENDERED, progress)
-
-
-def validation_benchmark(progress: bool = True) -> Benchmark:
-    """The people to tune on, rendered at the first call and kept in the cache."""
-    scenes = sample_scenes("validation", VALIDATION_PEOPLE)
-    name = f"validation-v{GENERATOR_VERSION}-{VALIDATION_PEOPLE}x{TEST_IMAGES}"
-    return of_pixels(kept(name, lambda: _drawn(scenes, RENDERED, progress)), scenes)
 
 
 # --- what is shipped
@@ -265,20 +237,3 @@ def of_pixels(pixels: dict[str, Tensor], scenes: Scenes) -> Benchmark:
 
 
 _MEND = "get the files back with `git checkout -- data`, or draw them again with `make refresh`."
-
-
-def stored_fingerprints(folder: Path) -> dict[str, Tensor]:
-    """The fingerprints that were stored beside the sheets, [n] a condition."""
-    prefix = "fingerprint."
-    tensors, _ = read_tensors(folder / "test.safetensors")
-    return {name.removeprefix(prefix): x for name, x in tensors.items() if name.startswith(prefix)}
-
-
-def fingerprint(images: Tensor) -> Tensor:
-    """One number a picture [n]: its pixels in 0..1 summed with fixed random signs, over the root of their number.
-
-    The last bit of a blur or a power differs between processors, and a hash with it. This moves by less than
-    1e-4 then, and by about 0.1 where strength, seed or picture is another.
-    """
-    signs = torch.randint(0, 2, images.shape[1:], generator=torch.Generator().manual_seed(0)) * 2.0 - 1
-    return (images * signs).sum((1, 2, 3)) / signs.numel() ** 0.5

@@ -7,6 +7,7 @@ TAR and FAR of the face papers are TMR and FMR in ISO/IEC 19795.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -77,42 +78,22 @@ def _exceeded_by(allowed: int, scores: Array, rate: str, what: str) -> float:
     return -np.inf if allowed == len(scores) else float(np.sort(scores)[-allowed - 1])
 
 
-def equal_error_rate(genuine: ArrayLike, impostor: ArrayLike, hull: bool = False) -> float:
+def equal_error_rate(genuine: ArrayLike, impostor: ArrayLike) -> float:
     """The rate at which false accepts and false rejects are equal, where 1 - TAR crosses FAR.
 
     Between two neighbouring points of the ROC it lies on the straight line, as if ties were drawn by lot.
-    With `hull` the ROC is its convex hull, as if a lot could choose between any two thresholds: never higher.
     Raises `SalonError` for empty scores or NaN.
 
     >>> equal_error_rate([4, 3, 1], [2, 0, 0])
     0.3333333333333333
-    >>> equal_error_rate([4, 3, 1], [2, 0, 0], hull=True)
-    0.16666666666666666
     >>> equal_error_rate([1, 1], [1, 1, 1])
     0.5
     """
     far, tar, _ = roc(genuine, impostor)
-    frr = 1 - tar
-    if hull:
-        far, frr = _lower_hull(far, frr)
-    gap = far - frr  # grows from -1 (nobody is accepted) to 1 (everybody)
+    gap = far - (1 - tar)  # grows from -1 (nobody is accepted) to 1 (everybody)
     after = int(np.argmax(gap >= 0))
     share = -gap[after - 1] / (gap[after] - gap[after - 1])
     return float(far[after - 1] + share * (far[after] - far[after - 1]))
-
-
-def _lower_hull(x: Array, y: Array) -> tuple[Array, Array]:
-    """The corners of the lower convex hull of points from left to right: it turns left at each of them."""
-    corners: list[tuple[float, float]] = []
-    for c, d in zip(x.tolist(), y.tolist(), strict=True):
-        while len(corners) > 1:
-            (o, p), (a, b) = corners[-2:]
-            if (a - o) * (d - p) > (b - p) * (c - o):
-                break
-            corners.pop()
-        corners.append((c, d))
-    across, up = np.array(corners).T
-    return across, up
 
 
 def best_threshold(scores: ArrayLike, same: ArrayLike) -> float:
@@ -152,28 +133,6 @@ def ten_fold_accuracy(scores: ArrayLike, same: ArrayLike, fold: ArrayLike) -> tu
         accepted = scores[test] >= best_threshold(scores[~test], same[~test])
         right.append((accepted == same[test]).mean())
     return float(np.mean(right)), float(np.std(right))
-
-
-def tar_over_splits(
-    scores: ArrayLike, same: ArrayLike, split: ArrayLike, far: float
-) -> tuple[float, float, int]:
-    """IJB-A's measure: (mean, standard deviation) of the splits' TAR@FAR, and the fewest impostors of a split.
-
-    `scores` [n] compare two templates each; a split has people, pairs and so a threshold of its own.  The
-    deviation is that of the splits.  Raises `SalonError` as `tar_at_far`, and for fewer than two splits.
-
-    >>> tar_over_splits([.9, .2, .3, .1, .8, .7, .3, .1], [1, 1, 0, 0] * 2, split=[1] * 4 + [2] * 4, far=.5)
-    (1.0, 0.0, 2)
-    """
-    scores = _scores("scores", scores)
-    same, split = _scores("labels", same, scores).astype(bool), _scores("split numbers", split, scores)
-    numbers = np.unique(split)
-    if len(numbers) < 2:
-        raise SalonError(
-            "All pairs stand in one split; expected two or more. Number the splits of the pairs."
-        )
-    tars = [tar_at_far(scores[same & (split == i)], scores[~same & (split == i)], far) for i in numbers]
-    return float(np.mean(tars)), float(np.std(tars)), min(int(np.sum(~same & (split == i))) for i in numbers)
 
 
 def error_versus_reject(
@@ -241,8 +200,16 @@ def mate_ranks(scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike) 
     array([1, 2, 0])
     """
     table, mated = _table(scores, probe_ids, gallery_ids)
-    best = np.where(mated, table, -np.inf).max(1, keepdims=True)
-    return np.where(mated.any(1), 1 + (~mated & (table >= best)).sum(1), 0)
+    best = np.where(mated, table, -np.inf).max(1)
+    return np.where(mated.any(1), 1 + outranking(table, mated, best), 0)
+
+
+def outranking(scores: Any, mated: Any, best: Any) -> Any:
+    """How many other people's images score at least as high as the `best` mate [P]: the rule of ties, [P].
+
+    `scores` and `mated` [P, G], or a block of them; arrays of numpy or of torch.
+    """
+    return (~mated & (scores >= best[:, None])).sum(1)
 
 
 def _table(
@@ -320,22 +287,6 @@ def _non_mated_best(scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayL
     """The highest gallery score of each probe whose person is not enrolled."""
     table, mated = _table(scores, probe_ids, gallery_ids)
     return table[~mated.any(1)].max(1)
-
-
-def false_alarm_rate(
-    scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike, threshold: float
-) -> tuple[float, int]:
-    """The share of non-mated probes that score ≥ threshold against anybody enrolled (FPIR), and their number.
-
-    Raises `SalonError` for NaN, uneven input and where every probe is mated.
-
-    >>> false_alarm_rate([[.9, .1], [.2, .3], [.5, .6]], ["ann", "bo", "cy"], ["ann", "bo"], threshold=.5)
-    (1.0, 1)
-    """
-    best = _non_mated_best(scores, probe_ids, gallery_ids)
-    if not len(best):
-        raise SalonError("Every probe is mated; expected some whose people are not enrolled. Enrol fewer.")
-    return float((best >= threshold).mean()), len(best)
 
 
 def tpir_at_fpir(

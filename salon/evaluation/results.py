@@ -21,21 +21,13 @@ from salon.words import SalonError
 
 # `at` is what a metric depends on (FAR, rank, share rejected, strength, sub-embedding), empty where there is none.
 COLUMNS = ["experiment", "configuration", "seed", "split", "condition", "metric", "at", "value", "n"]
-SUFFIX = {
-    "cosine": "",
-    "likelihood": "+16",
-}  # of a configuration: "C" matched by the cosine is "C+16" by (16)
+SUFFIX = {"cosine": "", "likelihood": "+16"}  # "C" matched by the cosine is "C+16" by (16)
 FAR = 1e-3
 
 
 def row(
-    condition: str,
-    metric: str,
-    value: float | Tensor,
-    n: int,
-    at: float | None = None,
-    matching: str = "cosine",
-) -> dict:
+    condition: str, metric: str, value: float | Tensor, n: int, at: float | None = None, matching: str = "cosine"
+) -> dict:  # fmt: skip
     """A measured number as a row without a name: its configuration is only the suffix that tells the matching."""
     return {"configuration": SUFFIX[matching], "condition": condition, "metric": metric, "at": at,
             "value": float(value), "n": int(n)}  # fmt: skip
@@ -58,17 +50,12 @@ def provenance(command: str) -> dict[str, object]:
 
 def _commit() -> str:
     """The commit of the code at hand, "unknown" outside a checkout; "+" where files were changed since."""
-    here = Path(__file__).parent
+    describe = ["git", "describe", "--always", "--exclude=*", "--dirty=+"]
     try:
-        head = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], cwd=here, capture_output=True, text=True, check=True
-        )
-        dirty = subprocess.run(
-            ["git", "status", "--porcelain", "."], cwd=here, capture_output=True, text=True, check=True
-        )
+        said = subprocess.run(describe, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return head.stdout.strip() + ("+" if dirty.stdout.strip() else "")
+    return said.stdout.strip()
 
 
 def write_table(name: str, rows: list[dict], command: str, **notes: object) -> Path:

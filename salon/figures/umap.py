@@ -1,28 +1,20 @@
 """Sub-embedding features in the plane, and how well a linear probe reads each variation from them."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch.nn.functional as F
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from sklearn.decomposition import PCA
-from torch import Tensor
 
-from salon.evaluation.probes import linear_probe
-from salon.faces.pixels import sprite
-from salon.faces.variations import VARIATIONS
 from salon.figures.style import BLUE, GREEN, ORANGE, PINK, panels, readable
-from salon.model.embedding import Embedding
 
 # Okabe and Ito's colours, told apart with any kind of colour vision; shapes come to their help.
 COLOURS = ("#999999", BLUE, ORANGE, GREEN, PINK, "#E69F00", "#56B4E9", "#F0E442")
 MARKERS = ("o", "s", "^", "D")
-CHANCE, THUMB = 0.5, 40  # balanced accuracy; pixels of a thumbnail
+CHANCE = 0.5  # balanced accuracy
 _LEGEND: dict[str, Any] = {"frameon": False, "fontsize": 8, "columnspacing": 1, "handletextpad": 0.4}
 
 
@@ -51,53 +43,6 @@ class FeatureViews:
             values = {field.name: file[field.name] for field in fields(cls)}
         plain = {name: values[name].item() for name in ("method", "thumb")}
         return cls(**values | plain | {"sprite": values["sprite"].tobytes()})
-
-
-def to_plane(features: np.ndarray, seed: int = 0) -> tuple[np.ndarray, str]:
-    """Features [n, D] as points [n, 2] in 0..1, and the method: UMAP, or PCA where umap-learn is missing."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ImportWarning)  # umap misses Tensorflow; we do not
-            from umap import UMAP
-        # A fixed seed means one thread; the cosine is how the paper compares features.
-        method, maps = "UMAP", UMAP(metric="cosine", min_dist=0.2, random_state=seed, n_jobs=1)
-    except ImportError:
-        method, maps = "PCA", PCA(2, svd_solver="full")
-    plane = maps.fit_transform(features)
-    low, high = plane.min(0), plane.max(0)
-    return (plane - low) / (high - low), method
-
-
-def feature_views(
-    embedding: Embedding,
-    variations: Tensor,
-    identities: Tensor,
-    images: Tensor,
-    assigned: Tensor | None = None,
-    names: Sequence[str] = VARIATIONS,
-) -> FeatureViews:
-    """Compute all views: a map and M probes for the whole embedding and for each sub-embedding.
-
-    `variations` [n, M] is 1 where an image was degraded so, `identities` [n], `images` [n, 3, H, W] 0..1,
-    `assigned` [M, K] the masks of the decorrelation losses. Half a second a view for n = 400, once
-    umap-learn has compiled itself (up to half a minute).
-    """
-    embedding, labels = embedding.detach(), variations.long()
-    parts = [embedding.flat, *embedding.features.unbind(1)]
-    planes, methods = zip(*(to_plane(part.numpy()) for part in parts), strict=True)
-    probes = [[linear_probe(part, row, identities, seed=0) for part in parts] for row in labels.T]
-    small = F.interpolate(images, (THUMB, THUMB), mode="bilinear", antialias=True)
-    return FeatureViews(
-        method=methods[0],
-        coordinates=np.stack(planes).astype(np.float32),
-        variations=labels.numpy().astype(np.uint8),
-        identities=identities.numpy(),
-        probes=np.array(probes, np.float32),
-        assigned=np.zeros((0, 0), np.uint8) if assigned is None else assigned.numpy().astype(np.uint8),
-        names=np.array(names),
-        sprite=sprite(small),
-        thumb=THUMB,
-    )
 
 
 def kinds(variations: np.ndarray) -> np.ndarray:

@@ -1,0 +1,49 @@
+"""New people to test on and to tune on: their numbers drawn by the split, then their pictures."""
+
+from dataclasses import replace
+
+import torch
+
+from salon.evaluation.people import (
+    TEST_IMAGES,
+    Benchmark,
+    Scenes,
+    drawn_pixels,
+    in_gallery,
+    of_pixels,
+    render_scenes,
+)
+from salon.faces.people import GENERATOR_VERSION, split_people
+from salon.faces.render import Views, sample_views
+from salon.faces.variations import MOST_YAW
+from salon.training.data import RENDERED, kept, to_either_side, turned_away
+
+VALIDATION_PEOPLE = 100
+
+
+def sample_scenes(split: str, people: int) -> Scenes:
+    """Draw a split's numbers: snapshots of each person with the usual hair and without glasses, yaw within 12 degrees;
+    the same turned by 30 to 65 degrees; the probes lit hard.
+    """
+    who, count, seed = split_people(split, people), people * TEST_IMAGES, 11 if split == "test" else 12
+    straight = sample_views(count, seed=seed, yaw=12.0, haircut=0.0, glasses=0.0)
+    turned = turned_away(straight, seed + 10, 0.4 * MOST_YAW, 65.0)
+    return Scenes(who, straight, turned, lit_from_the_side(straight[~in_gallery(count)], seed + 20))
+
+
+def lit_from_the_side(views: Views, seed: int, least: float = 60.0, most: float = 85.0) -> Views:
+    """The same views under one bare bulb, `least` to `most` degrees to either side, with little light around."""
+    azimuth, one = to_either_side(len(views), seed, least, most), torch.ones(len(views))
+    return replace(views, light_azimuth=azimuth, light_elevation=15 * one, ambient=0.1 * one, hardness=one)
+
+
+def render_benchmark(split: str, people: int, progress: bool = True) -> Benchmark:
+    """Draw the numbers of a split's test pictures, then the pictures."""
+    return render_scenes(sample_scenes(split, people), RENDERED, progress)
+
+
+def validation_benchmark(progress: bool = True) -> Benchmark:
+    """The people to tune on, rendered at the first call and kept in the cache."""
+    scenes = sample_scenes("validation", VALIDATION_PEOPLE)
+    name = f"validation-v{GENERATOR_VERSION}-{VALIDATION_PEOPLE}x{TEST_IMAGES}"
+    return of_pixels(kept(name, lambda: drawn_pixels(scenes, RENDERED, progress)), scenes)
