@@ -22,12 +22,7 @@ from salon.evaluation.benchmark import (
     remembering,
     scores_of,
 )
-from salon.evaluation.people import (
-    CONDITIONS,
-    UNSEEN,
-    Benchmark,
-    test_benchmark,
-)
+from salon.evaluation.people import CONDITIONS, UNSEEN, Benchmark, test_benchmark
 from salon.evaluation.results import FAR, SUFFIX, labelled, write_table
 from salon.model.network import Recogniser, embed
 from salon.training import checkpoints

@@ -1,6 +1,7 @@
 """Does training with hard augmented samples converge? CosFace with and without them, watched from scratch."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -31,9 +32,7 @@ ROWS: dict[str, Recipe] = {
 
 def recipe_of(row: str, seed: int) -> Recipe:
     """A: without variations; B: with them, at the same scale and at a small one; C: with a learned confidence."""
-    return recipe(
-        "start", **{name: x for name, x in vars(ROWS[row]).items() if name != "name"} | {"seed": seed}
-    )
+    return replace(ROWS[row], seed=seed)
 
 
 def training_accuracy(run: Run, pictures: Tensor, labels: Tensor) -> float:
@@ -45,14 +44,11 @@ def training_accuracy(run: Run, pictures: Tensor, labels: Tensor) -> float:
 
 def shown_pictures(made: Recipe, data: TrainSet) -> dict[str, tuple[Tensor, Tensor]]:
     """Training pictures and labels as they are, and with all variations drawn as in training."""
-    generator = torch.Generator().manual_seed(7)
-    as_they_are, with_variations = (
-        draw_batch(
-            recipe("start", **{"batch": SHOWN, "probability": share, "size": made.size}), data, generator
-        )[:2]
-        for share in (0.0, HARD["probability"])
-    )
-    return {"clean": as_they_are, "augmented": with_variations}
+    generator, found = torch.Generator().manual_seed(7), {}
+    for name, share in (("clean", 0.0), ("augmented", HARD["probability"])):
+        shown = recipe("start", batch=SHOWN, probability=share, size=made.size)
+        found[name] = draw_batch(shown, data, generator)[:2]
+    return found
 
 
 def watched(made: Recipe, data: TrainSet, benchmark: Benchmark) -> Iterator[dict]:

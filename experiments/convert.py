@@ -41,25 +41,19 @@ def _renamed(row: pd.Series) -> dict[str, str]:
     return dict(row) | changed | {"at": found[7] if found else "", "step": step}
 
 
-def tidy_facts(facts: dict) -> dict:
-    """What stands beside a table, its intervals under the names of today's configurations."""
-    if not isinstance(facts.get("people"), list):
-        return facts
-    return facts | {"people": [_by_suffix(**one) for one in facts["people"]]}
-
-
-def _by_suffix(configuration: str, minus: str | None, pa: bool, **rest: object) -> dict:
-    suffix = "+16" * pa
-    return {"configuration": configuration + suffix, "minus": minus and minus + suffix} | rest
-
-
 def convert(path: Path) -> bool:
     """Rewrite one table and what stands beside it; False where it is tidy already."""
     old = pd.read_csv(path, dtype=str, keep_default_na=False)
     if "pa" not in old:
         return False
     notes = path.with_suffix(".json")
-    facts = tidy_facts(json.loads(notes.read_text("utf-8")))
+    facts = json.loads(notes.read_text("utf-8"))
+    for one in facts["people"] if isinstance(facts.get("people"), list) else ():  # intervals over people
+        suffix = "+16" * one.pop("pa")
+        one |= {
+            "configuration": one["configuration"] + suffix,
+            "minus": one["minus"] and one["minus"] + suffix,
+        }
     write_whole(path, tidy(old).to_csv(index=False, lineterminator="\n").encode())
     write_whole(notes, (json.dumps(facts, indent=1, ensure_ascii=False) + "\n").encode())
     return True

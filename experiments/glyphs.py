@@ -36,9 +36,7 @@ from salon.words import SalonError
 # --- the characters
 
 INK = 64  # pixels of the longer side of a character's ink, before it is photographed
-ALIKE = (
-    0.78  # two characters whose ink correlates more than that, mean over fonts, are taken for one: so O and o
-)
+ALIKE = 0.78  # two characters whose ink correlates more, mean over fonts, are taken for one: so O and o
 DRAWING = range(0x2500, 0x25A0)  # box drawing and block elements: lines and bars, no characters
 SPLITS = {"train": 370, "validation": 90, "test": 170}  # characters of each
 
@@ -146,9 +144,7 @@ def homographies(turn: Tensor, tilt: Tensor, spin: Tensor, zoom: Tensor, shift: 
 
 def seen_through(homography: Tensor, images: Tensor, size: int) -> Tensor:
     """Images [n, H, W] through homographies [n, 3, 3], as [n, size, size] of their range; 0 beyond their edges."""
-    line = (
-        torch.arange(2 * size) + 0.5
-    ) / size - 1  # at twice the resolution, then two by two pixels are one
+    line = (torch.arange(2 * size) + 0.5) / size - 1  # at twice the resolution: two by two pixels are one
     v, u = torch.meshgrid(line, line, indexing="ij")
     points = torch.linalg.inv(homography) @ torch.stack([u, v, torch.ones_like(u)]).flatten(1)
     grid = (points[:, :2] / points[:, 2:].clamp_min(1e-3)).mT.unflatten(1, (2 * size, 2 * size))
@@ -190,10 +186,8 @@ def glyph_train_set(images: int = 8, size: int = SIZE) -> TrainSet:
 def glyph_benchmark(split: str, size: int = SIZE) -> Benchmark:
     """Four pictures of each character of a split, "validation" or "test", in four fonts."""
     ink, labels = in_some_fonts(split_inks(split)[1], TEST_IMAGES, seed=3)
-    straight, turned = (
-        from_bytes(x)[:, None].repeat(1, 3, 1, 1)
-        for x in photographed(ink, 4 + list(SPLITS).index(split), size)
-    )
+    both = photographed(ink, 4 + list(SPLITS).index(split), size)
+    straight, turned = (from_bytes(x)[:, None].repeat(1, 3, 1, 1) for x in both)
     return Benchmark(straight, turned, labels)
 
 
@@ -265,10 +259,8 @@ def _validated(data: TrainSet, validation: Benchmark, run: tuple[str, int, Setti
 
 def reproduce_glyphs() -> Path:
     """The rows A to E on printed characters never seen in training, tuned with as many tries each; three seeds."""
-    data, validation = (
-        glyph_train_set(SHAPE["images"], SHAPE["size"]),
-        glyph_benchmark("validation", SHAPE["size"]),
-    )
+    data = glyph_train_set(SHAPE["images"], SHAPE["size"])
+    validation = glyph_benchmark("validation", SHAPE["size"])
     tried, sums = tuned(SETTINGS, SETTINGS, TUNED_ON, partial(_validated, data, validation))
     chosen = {row: row_setting(row, tried) for row in "ABCDE"}
     test, rows = glyph_benchmark("test", SHAPE["size"]), []
@@ -277,17 +269,14 @@ def reproduce_glyphs() -> Path:
         found = evaluate_benchmark(model, test, CONDITIONS, ("cosine", "likelihood"))
         rows += labelled(found, row, "glyphs", seed)
     return write_table(
-        "glyphs", rows, "salon reproduce glyphs", characters=SPLITS, pictures_a_character=_pictures(),
+        "glyphs", rows, "salon reproduce glyphs", characters=SPLITS,
+        pictures_a_character={"train": SHAPE["images"], "validation": TEST_IMAGES, "test": TEST_IMAGES},
         fonts=[path.stem for path in fonts()], matplotlib=matplotlib.__version__, chosen=chosen,
         settings_on_validation=sums,
         chosen_by=f"clean + mixed TAR@FAR=1e-3 in percent, validation characters, seeds {TUNED_ON}",
         mirrored_minus_not=_mirrored(chosen["B"], data, validation), seconds_a_run=seconds_a_run(data, chosen),
         recipe=str(recipe("confidence", **SHAPE | {"people": SPLITS["train"]})), steps_of_A=FROM_SCRATCH,
     )  # fmt: skip
-
-
-def _pictures() -> dict[str, int]:
-    return {"train": SHAPE["images"], "validation": TEST_IMAGES, "test": TEST_IMAGES}
 
 
 def _mirrored(setting: Setting, data: TrainSet, validation: Benchmark) -> list[float]:

@@ -44,7 +44,7 @@ PER_IMAGE = ("smile", "mouth_open", "eyes_closed", "glasses")
 PER_PERSON = ("young", "beard")
 LEAST = {
     "eyes_closed": 0.75
-}  # the strength from which an attribute is there, if not 0.5: half closed is not closed
+}  # from which strength an attribute is there, if not 0.5: half closed is not closed
 MIDDLE_AGE = 49.0  # years: half of the rendered people are younger
 KINDS = {"per image": PER_IMAGE, "per person": PER_PERSON}
 ADVERSARY = {"adversary": 1.0, "no adversary": 0.0}

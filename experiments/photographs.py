@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from experiments.real_faces import att_pairs, faces_folder
+from experiments.real_faces import att_pairs, faces_folder, pair_rows, raw_pixel_scores
 from experiments.rows import Setting, Settings, clean_and_mixed, tuned
 from experiments.runs import trained
 from salon.evaluation.benchmark import evaluate_benchmark, remembering
-from salon.evaluation.pairs import MATCHING, distinct, pair_rows, raw_pixel_scores, verification
+from salon.evaluation.pairs import MATCHING, distinct, verification
 from salon.evaluation.people import CONDITIONS, TEST_IMAGES, Benchmark
 from salon.evaluation.results import labelled, write_table
 from salon.faces.collections import Pairs, read_pairs

@@ -10,14 +10,7 @@ import pytest
 import torch
 
 from experiments import ablation
-from experiments.ablation import (
-    CANDIDATES,
-    NEIGHBOURS,
-    ROWS,
-    SCALES,
-    row_recipe,
-    rows_at,
-)
+from experiments.ablation import CANDIDATES, NEIGHBOURS, ROWS, SCALES, row_recipe, rows_at
 from experiments.people import render_benchmark
 from experiments.rows import work
 from salon.evaluation import people

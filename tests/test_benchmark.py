@@ -15,14 +15,7 @@ from experiments.people import render_benchmark, sample_scenes
 from experiments.rows import tar
 from salon.evaluation import people
 from salon.evaluation.benchmark import POLICIES, evaluate_benchmark, measures
-from salon.evaluation.people import (
-    CONDITIONS,
-    KINDS,
-    TEST_STRENGTH,
-    UNSEEN,
-    Benchmark,
-    read_benchmark,
-)
+from salon.evaluation.people import CONDITIONS, KINDS, TEST_STRENGTH, UNSEEN, Benchmark, read_benchmark
 from salon.faces.people import split_people
 from salon.faces.pixels import digest
 from salon.faces.variations import degrade

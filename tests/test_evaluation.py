@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from experiments.real_faces import raw_pixel_scores
 from salon.evaluation import pairs as evaluation
-from salon.evaluation.pairs import evaluate_pairs, raw_pixel_scores, verification, write_scores
+from salon.evaluation.pairs import evaluate_pairs, verification, write_scores
 from salon.evaluation.protocols import equal_error_rate, tar_at_far, ten_fold_accuracy
 from salon.faces.collections import read_image, read_pairs, write_pairs
 from salon.model.embedding import InputSpec

@@ -120,9 +120,7 @@ def test_moles_and_asymmetry_tell_left_from_right():
 
 @pytest.fixture(scope="module")
 def benchmark():
-    return render_benchmark(
-        "test", 12, progress=False
-    )  # 12 people make the 500 impostors of FAR = 1e-3
+    return render_benchmark("test", 12, progress=False)  # 12 people make the 500 impostors of FAR = 1e-3
 
 
 def test_the_hits_of_all_people_are_the_benchmarks_rank_1(benchmark):

@@ -9,13 +9,7 @@ from PIL import Image
 
 from experiments import mining
 from experiments.celeba import ALIGNED, COLUMNS, read_celeba, template_box
-from experiments.mining import (
-    AttributeSet,
-    accuracies,
-    celeba_attributes,
-    identity_hits,
-    train_attributes,
-)
+from experiments.mining import AttributeSet, accuracies, celeba_attributes, identity_hits, train_attributes
 from salon.faces.people import split_people
 from salon.model.embedding import InputSpec
 from salon.model.mining import (

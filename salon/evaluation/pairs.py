@@ -7,16 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from salon.evaluation.protocols import equal_error_rate, tar_at_far, ten_fold_accuracy
-from salon.evaluation.results import row
 from salon.faces.collections import Pairs, read_images
 from salon.faces.insightface import read_insightface
-from salon.model.embedding import Embedding, InputSpec
+from salon.model.embedding import Embedding
 from salon.model.matching import cosine_pairs, likelihood_pairs
 from salon.model.network import Recogniser, embed
 from salon.training.checkpoints import write_whole
@@ -38,8 +36,8 @@ def evaluate_pairs(
     likelihood without fitted variances.
     """
     files, first, second = distinct(pairs)
-    batches = _batches(files, recogniser.spec.size, progress)
-    embedding = Embedding.cat([embed(recogniser, images) for images in batches])
+    parts = batches(files, recogniser.spec.size, progress)
+    embedding = Embedding.cat([embed(recogniser, images) for images in parts])
     scores = _matched(embedding[first], embedding[second], matching)
     measures = verification(scores, pairs.same, pairs.fold)
     return {**measures, "matching": matching, "images": len(files)}, scores
@@ -65,16 +63,6 @@ def _matched(first: Embedding, second: Embedding, matching: str) -> NDArray[np.f
     return MATCHING[matching](first, second).double().numpy()
 
 
-def raw_pixel_scores(pairs: Pairs, size: int = 64, progress: bool = False) -> NDArray[np.float64]:
-    """The yardstick: cosine [n] of the grey pixels at `size`, each image's mean and deviation removed."""
-    files, first, second = distinct(pairs)
-    prepare = InputSpec(size=size).prepare
-    pixels = torch.cat([prepare(images).flatten(1) for images in _batches(files, size, progress)])
-    pixels = F.normalize(pixels, dim=1)  # [images, size * size]
-    both = zip(first.tolist(), second.tolist(), strict=True)
-    return np.array([float(pixels[a] @ pixels[b]) for a, b in both])
-
-
 def verification(scores: NDArray, same: NDArray, fold: NDArray) -> dict:
     """LFW's accuracy and the ROC's usual points, as a flat dict of numbers that JSON can say.
 
@@ -93,16 +81,6 @@ def verification(scores: NDArray, same: NDArray, fold: NDArray) -> dict:
             measures["note"] = f"{len(impostor)} impostor pairs are too few for FAR = {far:g}"
     counts = {"genuine_pairs": len(genuine), "impostor_pairs": len(impostor), "folds": len(np.unique(fold))}
     return measures | counts
-
-
-def pair_rows(measured: dict, condition: str, matching: str = "cosine") -> list[dict]:
-    """The measures of `verification` as rows of a table, those that so few pairs allow."""
-    n = measured["genuine_pairs"] + measured["impostor_pairs"]
-    names: tuple[tuple[str, float | None], ...] = (("accuracy", None), ("accuracy_std", None), ("eer", None))
-    found = {(name, at): measured[name] for name, at in names}
-    found |= {("tar", far): measured[f"tar_at_far_{far:g}"] for far in FARS}
-    return [row(condition, metric, value, n, at, matching)
-            for (metric, at), value in found.items() if value is not None]  # fmt: skip
 
 
 def write_scores(path: str | Path, pairs: Pairs, scores: NDArray) -> None:
@@ -131,7 +109,7 @@ def distinct(pairs: Pairs) -> tuple[list[Path], Tensor, Tensor]:
     return list(row), first, second
 
 
-def _batches(files: list[Path], size: int, progress: bool) -> Iterator[Tensor]:
+def batches(files: list[Path], size: int, progress: bool) -> Iterator[Tensor]:
     """Images [B, 3, size, size], a part at a time: all of LFW at once would not fit into a small memory."""
     with tqdm(total=len(files), desc="faces", unit=" images", disable=not progress) as bar:
         for i in range(0, len(files), BATCH):
