@@ -1,7 +1,6 @@
 """The ablation: rows differ in what they say they do, an interrupted run goes on, the stored table is whole."""
 
 import json
-import operator
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -10,9 +9,8 @@ import pytest
 import torch
 
 from experiments import ablation
-from experiments.ablation import CANDIDATES, NEIGHBOURS, ROWS, SCALES, row_recipe, rows_at
+from experiments.ablation import CANDIDATES, ROWS, SCALES, row_recipe, rows_at
 from experiments.people import render_benchmark
-from experiments.rows import work
 from salon.evaluation import people
 from salon.evaluation.benchmark import evaluate_benchmark, evaluate_rejection, remembering
 from salon.evaluation.intervals import t_interval
@@ -43,21 +41,6 @@ def test_neighbouring_rows_differ_in_one_step_only(monkeypatch):
     same = row_recipe(SCALES["gpu"], "B2", 0, CHOSEN)  # CosFace with the scale and the margin of C
     assert (same.scale, same.scale * same.margin) == (CHOSEN["C"]["s0"], CHOSEN["C"]["margin"])
     assert row_recipe(SCALES["gpu"], "C0", 0, CHOSEN).s0 == 17.5
-
-
-def test_a_scale_has_the_same_rows_and_its_own_size():
-    gpu = row_recipe(SCALES["gpu"], "D", 1, CHOSEN | {"D": {"K": 16}})
-    assert (gpu.K, gpu.d, gpu.size, gpu.start, gpu.seed) == (16, 32, 112, "", 1)
-    assert ["start", *rows_at(SCALES["gpu"], 1.0)] == rows_at(
-        SCALES["lecture"], 1.0
-    )  # no clean start of its own
-
-
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_workers_keep_the_order_and_hand_on_what_goes_wrong(jobs):
-    assert work(operator.neg, [3, 1, 2], "numbers", jobs) == [-3, -1, -2]
-    with pytest.raises(TypeError):
-        work(operator.neg, [1, "x"], "numbers", jobs)
 
 
 @pytest.mark.slow
@@ -117,14 +100,6 @@ def test_a_slice_of_the_stored_ablation_is_measured_again(table):
     for row in evaluate_benchmark(model, people.test_benchmark(), ("clean", "mixed", "glasses")):
         stored = by_seed(full, "start", row["condition"], row["metric"], row["at"] or 0)[0]
         assert abs(stored / 100 - row["value"]) < 0.005
-
-
-def test_intervals_over_people_are_stored_for_every_row_and_neighbour():
-    found = read_provenance("ablation_lecture")["people"]
-    names = {(one["configuration"], one["minus"]) for one in found}
-    pairs = [(row, None) for row in rows_at(SCALES["lecture"], 1.0)] + list(NEIGHBOURS)
-    assert names == {*pairs, *((f"{one}+16", other and f"{other}+16") for one, other in pairs)}
-    assert all(one["low"] <= one["high"] for one in found)
 
 
 def test_differences_are_paired_by_seed():

@@ -22,7 +22,6 @@ from salon.faces.variations import degrade
 from salon.model.embedding import Embedding, InputSpec
 from salon.model.matching import fuse
 from salon.model.network import Recogniser
-from salon.training import data
 from salon.words import SalonError
 
 DRAWN, PEOPLE = 6, 24  # to look at; to measure with: 24 x 23 impostors are enough for FAR = 1e-3
@@ -152,13 +151,6 @@ def test_a_condition_spoils_every_probe_the_same_way_each_time(made, condition):
     assert changed.float().mean() > expected
 
 
-@pytest.mark.parametrize(
-    "condition", ["occlusion", "motion_blur", "noise", "exposure", "colour_cast", "mixed"]
-)
-def test_another_seed_draws_other_pictures(made, condition):
-    assert digest(made.images(condition, 1)) != digest(made.images(condition))
-
-
 def test_rendered_conditions_are_kept(made, monkeypatch):
     probes = made.probes("mask")
     monkeypatch.setattr(people, "seen_under", None)  # whoever calls it now fails
@@ -174,25 +166,6 @@ def test_the_fingerprints_stored_beside_the_sheets_hold_and_would_show_a_change(
     for name in people.DEGRADED:
         other = fingerprint(degrade(made.straight, name, TEST_STRENGTH[name] + 0.1, seed=1))
         assert (stored[name] - other).abs().max() > 0.01
-
-
-def test_pictures_without_numbers_say_what_they_miss():
-    bare = Benchmark(torch.rand(8, 3, 16, 16), torch.rand(8, 3, 16, 16), torch.arange(8) // 4)
-    for condition in ("lit", "mask"):
-        with pytest.raises(SalonError, match="numbers"):
-            bare.probes(condition)
-    with pytest.raises(SalonError, match="defocus"):
-        bare.images("fog")
-
-
-def test_media_are_both_probes_straight_and_turned(pictures):
-    media, labels = pictures.media()
-    assert media.shape == (4 * PEOPLE, 3, 32, 32) and (labels.bincount() == 4).all()
-    probe = ~pictures.gallery
-    originals = torch.cat([pictures.straight[probe], pictures.turned[probe]])
-    same = (media == originals).flatten(1).all(1)
-    assert 0.1 < same.float().mean() < 0.6  # a third is clean; 96 pictures: 3 sd are 0.15
-    assert torch.equal(pictures.media()[0], media) and not torch.equal(pictures.media(1)[0], media)
 
 
 def test_rank_1_is_what_a_loop_counts():
@@ -237,19 +210,3 @@ def test_policies_weigh_as_they_are_called():
             mine = labels == person
             expected = F.normalize((weights[policy][mine, :, None] * features[mine]).sum(0), dim=-1)
             assert torch.allclose(fused[person], expected, atol=1e-6)
-
-
-@pytest.mark.parametrize(("lang", "word"), [("en", "about"), ("zh", "约")])
-def test_whoever_waits_is_told_for_how_long(capsys, lang, word):
-    from salon.words import set_language
-
-    set_language(lang)
-    try:
-        made = data.train_set(3, 2, 32, yaw=10.0 if lang == "en" else 11.0)
-    finally:
-        set_language("en")
-    said = capsys.readouterr().out
-    assert "12" in said and word in said and "00:0" in said  # 3 people, 2 pictures, straight and turned
-    assert len(made) == 6 and made.straight.dtype == torch.uint8
-    data.train_set(3, 2, 32, yaw=10.0 if lang == "en" else 11.0)
-    assert capsys.readouterr().out == ""  # kept

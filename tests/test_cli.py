@@ -1,10 +1,8 @@
 """The commands as a user gives them: what they print, write and refuse, and with which exit status."""
 
 import csv
-import io
 import json
 import os
-import pickle
 import re
 import signal
 import subprocess
@@ -133,21 +131,6 @@ def test_unknown_names_are_answered_with_the_known_ones(capsys: Capture, tmp_pat
     assert "ablation" in refused(capsys, "reproduce", "table9")
     assert "lecture" in refused(capsys, "reproduce", "ablation", "--scale", "huge")
     assert "leave --scale" in refused(capsys, "reproduce", "fairness", "--scale", "gpu")
-
-
-def test_evaluate_reads_a_set_of_insightface(model: Path, tmp_path: Path, capsys: Capture) -> None:
-    images = [io.BytesIO() for _ in range(40)]
-    for i, file in enumerate(images):  # pairs of one flat colour are the same "person"
-        Image.new("RGB", (32, 32), (6 * i, 255 - 6 * (i - i % 2 if i % 4 < 2 else i), 9)).save(file, "PNG")
-    path = tmp_path / "set.bin"
-    path.write_bytes(pickle.dumps(([file.getvalue() for file in images], [i % 2 == 0 for i in range(20)])))
-    assert cli.main(["evaluate", str(model), "--pairs", str(path), "--json", str(tmp_path / "r.json")]) == 0
-    found = json.loads((tmp_path / "r.json").read_text())
-    assert found.keys() >= PROMISED and (found["genuine_pairs"], found["impostor_pairs"]) == (10, 10)
-    capsys.readouterr()
-    assert "without pairs" in refused(
-        capsys, "evaluate", model, "--pairs", path, "--scores", tmp_path / "s.csv"
-    )
 
 
 def test_train_on_photographs_says_so_on_the_card(faces: Path, tmp_path: Path) -> None:

@@ -131,15 +131,6 @@ def test_size_cuts_the_centred_square_and_does_not_stretch(tmp_path):
     assert (image[:, :, 1:-1] - 0.5).abs().max() < 0.05  # lines too fine to see are grey, not moiré
 
 
-def test_many_images_of_any_shape(tmp_path):
-    paths = [store(tmp_path / f"{n}.png", Image.fromarray(eight(RAMP[:, :n]))) for n in (16, 20)]
-    batch = read_images(paths, 16)
-    assert batch.shape == (2, 3, 16, 16)
-    assert torch.equal(batch[1], read_image(paths[1], 16))
-    with pytest.raises(SalonError, match="No image file"):
-        read_images([], 16)
-
-
 def test_what_is_no_image_is_refused(tmp_path):
     (tmp_path / "text.jpg").write_text("this is no photograph\n" * 20)
     (tmp_path / "empty.png").write_bytes(b"")
@@ -260,12 +251,6 @@ def test_numbers_mean_files_of_other_names_too(tmp_path):
 def test_a_bad_pairs_file_is_refused(tmp_path, faces, text, says):
     with pytest.raises(SalonError, match=says):
         read_pairs(pairs_file(tmp_path, text), faces)
-
-
-def test_a_pairs_file_that_is_no_text_is_refused(tmp_path, faces):
-    for path in (tmp_path / "none.txt", tmp_path, faces / "Bo" / "Bo_0001.jpg"):
-        with pytest.raises(SalonError, match="cannot be read as text"):
-            read_pairs(path, faces)
 
 
 def test_written_pairs_are_many_different_apart_and_the_same_for_a_seed(tmp_path):

@@ -218,14 +218,6 @@ def test_embedding_and_prototypes_are_7():
     assert e.confidences.shape == (B, K) and (e.confidences > 0).all()
 
 
-def test_equal_confidences_rank_identities_like_the_cosine():
-    """Of the concatenated vectors: all logits are s times that cosine."""
-    x = inputs()
-    e = Embedding(x.f, torch.full((B, K), 7.0).double())
-    cosine = F.cosine_similarity(e.flat[:, None], x.w.flatten(1), dim=-1)
-    near(losses.identification_logits(e, x.w), 7 * cosine, **EXACT)
-
-
 @pytest.mark.parametrize("parts", [1, K])
 def test_cosface_is_that_of_pytorch_metric_learning(parts):
     """Values and gradients in float32; with K > 1 on vectors of K unit parts, whose cosine is the mean."""

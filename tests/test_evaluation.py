@@ -77,16 +77,6 @@ def test_likelihood_needs_variances_and_a_name_must_be_known(recogniser, pairs):
         evaluate_pairs(recogniser, pairs, "euclid")
 
 
-def test_raw_pixels_do_not_mind_light_and_know_a_person(pairs):
-    scores = raw_pixel_scores(pairs, size=40)
-    a, b = (read_image(files[0])[0, 4:44] for files in (pairs.first, pairs.second))  # the centred square
-    assert scores[0] == pytest.approx(np.corrcoef(a.flatten(), b.flatten())[0, 1], abs=1e-5)
-    assert verification(scores, pairs.same, pairs.fold)["accuracy"] == 1
-    for file in {*pairs.first, *pairs.second}:
-        Image.open(file).point(lambda value: value // 2 + 20).save(file)
-    np.testing.assert_allclose(raw_pixel_scores(pairs, size=40), scores, atol=0.01)  # 7 bits are left
-
-
 def test_too_few_impostors_give_null_and_a_note():
     same, fold = np.arange(1000) % 2 == 0, np.arange(1000) // 100
     scores = np.random.default_rng(0).normal(same, 1)
@@ -105,11 +95,6 @@ def test_one_fold_is_cut_into_tenths_that_find_lfw_folds_again():
     fold = np.arange(600) // 60
     scores = np.random.default_rng(0).normal(same, 1)
     assert verification(scores, same, fold) == verification(scores, same, np.zeros(600, int))
-
-
-def test_one_kind_alone_is_refused():
-    with pytest.raises(SalonError, match="impostor scores has shape"):
-        verification(np.arange(20.0), np.ones(20, bool), np.arange(20) // 2)
 
 
 def test_scores_come_back_from_csv(tmp_path, pairs):

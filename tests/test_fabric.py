@@ -17,7 +17,6 @@ from conftest import ROOT, broken_off
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from salon import cli
 from salon.model.decorrelation import adversarial_loss, classification_loss, discriminator_loss
 from salon.model.network import Recogniser
 from salon.training import checkpoints, fabric
@@ -262,13 +261,6 @@ def test_a_batch_that_processes_cannot_divide_is_refused_before_they_start(monke
         train(recipe("tiny"), progress=False, fabric=three)
 
 
-def test_a_gpu_where_there_is_none(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    assert cli.main(["train", "tiny", "--device", "cuda", "--quiet", "--out", str(tmp_path / "x")]) == 2
-    assert "1 GPU came as the wish; this machine has 0" in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
-
-
 def test_a_notebook_has_one_process(monkeypatch):
     monkeypatch.setattr(sys, "ps1", "In : ", raising=False)
     with pytest.raises(SalonError, match="in a notebook"):
@@ -283,29 +275,11 @@ def test_torchrun_decides_how_many(monkeypatch):
     assert processes().world_size == 4 and not speaks()
 
 
-@pytest.mark.parametrize(("bf16", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
-def test_half_precision_is_for_gpus_that_have_it(monkeypatch, bf16, precision):
-    asked = {}
-    monkeypatch.setattr("lightning_fabric.Fabric", lambda **given: asked.update(given))
-    assert processes("cpu", precision="best") or asked["precision"] == "32-true"
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: bf16)
-    processes("best", precision="best")
-    assert asked["accelerator"] == "cuda" and asked["precision"] == precision
-
-
 def test_bfloat16_trains_and_leaves_weights_in_full_precision(tmp_path):
     run = train(PLAIN, tmp_path, progress=False, data=pictures(), variances=False,
                 fabric=processes(precision="bf16-mixed"))  # fmt: skip
     assert run.history[-1]["loss"] < run.history[0]["loss"]
     assert {x.dtype for x in run.recogniser.parameters()} == {torch.float32}
-
-
-def test_one_process_is_quiet(capfd):
-    train(replace(PLAIN, steps=1), progress=False, data=pictures(), variances=False)
-    said, noise = capfd.readouterr()
-    assert noise == "" and all("Sub-embedding" in line for line in said.splitlines())  # what `watch` may say
 
 
 # --- what is told
@@ -320,11 +294,6 @@ def test_a_resumed_run_tells_each_step_once(tmp_path, capsys):
     assert [line["step"] for line in told if line["metric"] == "loss"] == list(range(STEPS))
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
     assert printed == [line for line in told if line["step"] >= STOP]
-
-
-def test_a_number_that_json_lacks_is_left_out():
-    told = metrics.lines({"step": 1, "loss": 2.5, "impostor_cosine": float("nan")})
-    assert told == ['{"metric": "loss", "value": 2.5, "step": 1}']
 
 
 def test_tensorboard_is_written_where_it_is_installed_and_asked_for_where_not(tmp_path, monkeypatch):

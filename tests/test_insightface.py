@@ -66,23 +66,6 @@ def test_a_file_of_python_2_is_read(tmp_path):
     expect_the_pairs(tmp_path / "old.bin")
 
 
-def test_older_names_of_numpy_mean_the_same(tmp_path):
-    arrays = pickle.dumps(([np.frombuffer(i, np.uint8) for i in IMAGES], SAME), 3)
-    other = arrays.replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
-    if other == arrays:
-        other = arrays.replace(b"numpy.core.multiarray", b"numpy._core.multiarray")
-    (tmp_path / "set.bin").write_bytes(other)
-    assert other != arrays
-    expect_the_pairs(tmp_path / "set.bin")
-
-
-def test_grey_and_jpeg_become_rgb(tmp_path):
-    file = write(tmp_path / "set.bin", [encoded(51, mode="L"), encoded((250, 10, 10), kind="JPEG")], [False])
-    images, _ = read_insightface(file)
-    assert images[0].unique().tolist() == [pytest.approx(0.2)]
-    assert images[1, 0].mean() > 0.9 > 0.2 > images[1, 1:].max()  # red stays the first channel
-
-
 def test_a_real_set_is_read(real_faces):
     file = real_faces / "insightface_bin" / "small_lfw.bin"
     images, same = read_insightface(file)

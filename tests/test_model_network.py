@@ -76,13 +76,6 @@ def test_each_image_loses_its_own_light():
     assert flat.abs().max() < 0.02
 
 
-def test_shrinking_does_not_alias():
-    """Stripes finer than the small image's pixels turn grey instead of into coarser stripes."""
-    stripes = (torch.arange(64) % 3 == 0).float().expand(1, 3, 64, 64)
-    x = InputSpec(size=16, normalise="fixed", mean=0.0, scale=1.0).prepare(stripes)
-    near(x[..., 2:-2], torch.full_like(x[..., 2:-2], 1 / 3), rtol=0, atol=0.1)
-
-
 @pytest.mark.parametrize("changes", [{}, {"colour": "rgb", "normalise": "fixed", "border": 4}])
 def test_one_channel_is_three_equal_ones(changes):
     spec, grey = InputSpec(size=32, **changes), torch.rand(3, 1, 40, 40)
@@ -112,16 +105,6 @@ def test_lecture_net_is_small_and_its_embedding_well_formed():
     assert shapes(e) == [(3, 8, 16), (3, 8), None]
     near(e.features.norm(dim=-1), torch.ones(3, 8))
     near(e.confidences, torch.full((3, 8), 20.0))
-
-
-@pytest.mark.parametrize(
-    ("size", "colour", "backbone"),
-    [(64, "grey", "small"), (112, "rgb", "small"), (50, "grey", "resnet18"), (32, "rgb", "resnet18")],
-)
-def test_other_sizes_colours_and_backbones(size, colour, backbone):
-    recogniser = Recogniser(InputSpec(size, colour=colour), 2, 4, backbone, width=0.5).eval()
-    with torch.no_grad():
-        assert shapes(recogniser(torch.rand(2, 3, 48, 48)))[0] == (2, 2, 4)
 
 
 def test_unknown_backbone_gets_a_sentence():
@@ -168,11 +151,6 @@ def test_frozen_confidence_is_constant_saved_and_undone():
         for change in (recogniser.freeze_confidence, recogniser.set_confidence):
             with pytest.raises(SalonError, match="expected a finite number above 0"):
                 change(wrong)
-
-
-def test_double_precision_reaches_the_embedding():
-    e = tiny().double()(torch.rand(2, 3, 16, 16))
-    assert e.features.dtype == e.confidences.dtype == torch.float64
 
 
 def test_batches_make_no_difference_and_modes_come_back():

@@ -24,7 +24,7 @@ from authoring import bundle, script
 from authoring.job import _Losses
 from salon import paths
 from salon.figures.umap import FeatureViews
-from salon.lecture import doctor, lab, platforms, setup
+from salon.lecture import lab, platforms, setup
 from salon.lecture.platforms import HELD, SERVER, Place
 from salon.widgets import host
 from salon.widgets.explorer import ConfidenceExplorer
@@ -178,19 +178,6 @@ def test_the_variables_overrule_and_are_checked(monkeypatch: Patch) -> None:
     monkeypatch.setenv("SALON_WIDGETS", "flash")
     with pytest.raises(SalonError, match=r"'flash'; expected one of widget, page"):
         platforms.way("python")
-
-
-def test_faces_are_found_below_datasets(monkeypatch: Patch) -> None:
-    here = mo(monkeypatch)
-    with pytest.raises(SalonError, match="none"):
-        platforms.own_faces()
-    for folder in ("abc-mine/faces/ann", "abc-mine/faces/bob", "def-other/cy", "def-other/di"):
-        path = here / "datasets" / folder
-        path.mkdir(parents=True)
-        (path / "1.jpg").touch()
-    with pytest.raises(SalonError, match="abc-mine/faces"):
-        platforms.own_faces()
-    assert platforms.own_faces("mine") == here / "datasets" / "abc-mine" / "faces"
 
 
 # ---- packages
@@ -458,14 +445,3 @@ def test_the_lab_opens_in_either_language(monkeypatch: Patch, tmp_path: Path) ->
     monkeypatch.setattr(lab, "originals", lambda: tmp_path)
     with pytest.raises(SalonError, match="git checkout -- notebooks"):
         lab.open_lab(tmp_path / "mine", lang="zh")
-
-
-def test_the_doctor_names_the_platform(monkeypatch: Patch) -> None:
-    (finding,) = doctor.examine({"platform": doctor.CHECKS["platform"]})
-    assert finding.verdict == "OK" and "Python" in finding.message
-    monkeypatch.setenv("SALON_PLATFORM", "colab")
-    monkeypatch.setitem(sys.modules, "jupyterlab", None)
-    checks = {"lab": doctor.check_lab}
-    assert doctor.examine(checks)[0].verdict == "NOTE"  # Colab has its own page
-    monkeypatch.setenv("SALON_PLATFORM", "jupyter")
-    assert doctor.examine(checks)[0].verdict == "MEND"

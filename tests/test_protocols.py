@@ -93,19 +93,6 @@ def test_equal_error_rate_is_the_crossing():
         assert equal_error_rate(genuine, impostor) == pytest.approx(float(exact_crossing(genuine, impostor)))
 
 
-def test_equal_error_rate_does_not_mind_a_rising_change_of_scale():
-    chance = np.random.default_rng(2)
-    genuine, impostor = chance.normal(1, 1, 50), chance.normal(0, 1, 70)
-    assert equal_error_rate(genuine, impostor) == equal_error_rate(np.exp(genuine), np.exp(impostor))
-    assert equal_error_rate(genuine + 100, impostor) == 0
-    assert equal_error_rate(genuine - 100, impostor) == 1
-
-
-def test_the_reference_is_the_one_that_was_handed_out(real_faces):
-    copy = Path(__file__).parent / "data" / "reference_scores.json"
-    assert copy.read_bytes() == (real_faces / "scores" / "reference_scores.json").read_bytes()
-
-
 def lowest_crossing_of_chords(genuine, impostor):
     """The equal error rate of the ROC's convex hull."""
     far, tar, _ = roc(genuine, impostor)
@@ -200,17 +187,6 @@ def test_tpir_is_the_best_cut_that_lets_few_enough_non_mated_probes_pass():
                 if round(alarms * non_mated) <= allowed:
                     rates.append(hits)
             assert tpir_at_fpir(scores, labels, gallery, min(fpir, 1), k=2) == (max(rates), non_mated)
-
-
-def test_tpir_at_any_rank_agrees_with_scikit_learn():
-    chance = np.random.default_rng(8)
-    scores, labels = chance.normal(size=(400, 20)), np.arange(400) % 40  # 20 to 39 are not enrolled
-    mated = labels < 20
-    best = np.where(mated, scores[np.arange(400), labels % 20], scores.max(1))
-    fpr, tpr, _ = roc_curve(mated, best, drop_intermediate=False)
-    for fpir in (0.01, 0.1, 0.29):  # 0.29 of 200 is 57.99999999999999
-        expected = tpr[fpr <= fpir + 1e-9].max()
-        assert tpir_at_fpir(scores, labels, np.arange(20), fpir, k=20) == (pytest.approx(expected), 200)
 
 
 def rendered_like(people, images, seed, noise=0.6):
@@ -320,12 +296,6 @@ def test_rejecting_by_a_constant_or_by_chance_does_not_help():
     assert error[1] == pytest.approx(error[0], abs=0.05)  # 2450 genuine pairs: 3 deviations are 0.03
 
 
-def test_ties_of_quality_stay_or_go_together():
-    scores, same, quality = [0.9, 0.8, 0.2, 0.1, 0.3], [1, 1, 1, 0, 0], [[2, 2, 1, 1, 3]]
-    rejected, _, impostors = error_versus_reject(scores, same, quality, [0, 0.2, 0.4, 0.6], 1)
-    assert rejected.tolist() == [0, 0, 0.4, 0.4] and impostors.tolist() == [2, 2, 1, 1]
-
-
 def bootstrap_by_hand(scores, probes, gallery, far, resamples, seed):
     """TAR@FAR of a literal list of drawn people, by loops over the people in it."""
     people = np.unique(np.append(probes, gallery))
@@ -350,14 +320,6 @@ def test_bootstrap_over_people_is_a_literal_drawing(decimals):
         bootstrap_tar_at_far(scores, probes, gallery, 0.05, 15, seed=3), literal, rtol=1e-12
     )
     assert len(set(literal)) > 5
-
-
-@pytest.mark.parametrize("far", [0.01, 0.5, 1])
-def test_fast_bootstrap_takes_ever_more_impostors_until_they_suffice(far):
-    people = np.repeat(np.arange(8), 20)  # all high impostors are of one person
-    scores = np.random.default_rng(12).normal(size=(160, 160)) + 5 * (people[:, None] == 0)
-    fast = bootstrap_tar_at_far(scores, people, people, far, 10)
-    np.testing.assert_allclose(fast, bootstrap_by_hand(scores, people, people, far, 10, seed=0), rtol=1e-12)
 
 
 def test_bootstrap_intervals_pair_two_models():
@@ -402,13 +364,6 @@ def test_ten_folds_by_hand():
     assert deviation == pytest.approx(np.std(accuracies), abs=0.005)
     assert ten_fold_accuracy(same.astype(float), same, fold) == (1, 0)
     assert ten_fold_accuracy(~same * 1.0, same, fold) == (0.5, 0)  # a threshold cannot turn the order round
-
-
-def test_the_tested_fold_has_no_say_in_its_threshold():
-    chance = np.random.default_rng(5)
-    same, fold = np.arange(200) % 2 == 0, np.arange(200) // 20
-    mean, _ = ten_fold_accuracy(chance.normal(size=200), same, fold)
-    assert mean < 0.56  # chance scores: the threshold best on these 200 pairs would promise more
 
 
 ONE, TABLE, TWO = ([[0.1, 0.2]], ["a"], ["a", "c"]), [[0.9, 0.2], [0.1, 0.8]], [[1, 0], [0, 1]]

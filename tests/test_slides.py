@@ -12,11 +12,10 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
-from matplotlib.text import Text
 
 from authoring import slide_checks, slide_look, slides
 from authoring.__main__ import main as authoring_main
-from authoring.slide_figures import FIGURES, LEAST, draw
+from authoring.slide_figures import FIGURES, LEAST
 from authoring.slide_look import go_to, look_through, open_deck, overflows
 from authoring.slide_numbers import fill
 from authoring.slides import LIVE, prepare, read, spoken_minutes
@@ -38,24 +37,8 @@ def test_there_is_nothing_to_complain_about() -> None:
     assert (done.stdout, done.returncode) == ("0 complaints about the deck\n", 0), done.stderr
 
 
-def test_the_lock_names_no_host_and_the_node_that_is_asked_for() -> None:
-    lock, package = (ROOT / "slides" / name for name in ("package-lock.json", "package.json"))
-    assert not re.search(r"://|resolved|registry", lock.read_text("utf-8"))
-    assert json.loads(package.read_text("utf-8"))["engines"]["node"] == f">={slides.NODE}"
-
-
 def test_every_figure_of_a_slide_can_be_drawn_and_no_other_is_kept() -> None:
     assert {Path(name).stem for name in slides.figure_names()} == set(FIGURES)
-
-
-@pytest.mark.parametrize("name", ["angle", "masks", "rivals", "trade_off"])
-def test_letters_in_figures_are_large_enough(name: str) -> None:
-    figure = draw(name)
-    assert tuple(figure.get_size_inches()) == FIGURES[name][1:]
-    sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text()]
-    assert len(sizes) > 5 and min(sizes) >= LEAST
-    with pytest.raises(SalonError, match=r"'no_such'; expected one of cover"):
-        draw("no_such")
 
 
 # --- numbers
@@ -181,11 +164,6 @@ def test_what_was_built_from_other_sources_or_is_too_large_is_noticed(copy: Path
     assert large == "salon.en.html has 3000001 bytes, more than 3000000"
     assert "salon.zh.md" in stale and "theme.css" in stale and "salon.en.md" not in stale
     assert stale.endswith("build it again: make slides")
-
-
-def test_reading_aloud_takes_its_time() -> None:
-    assert spoken_minutes("One two three – four. " * 65, "en") == 2
-    assert spoken_minutes("置信度 s 是 20。" * 50, "zh") == pytest.approx(50 * 6 / 220)
 
 
 @languages

@@ -13,13 +13,10 @@ import pytest
 import torch
 from conftest import broken_off
 
-from experiments.probes import linear_probe
-from salon.evaluation.people import Benchmark
-from salon.faces.pixels import digest
 from salon.training import checkpoints
 from salon.training import loop as training
 from salon.training.data import TrainSet, train_set
-from salon.training.loop import crop, draw_batch, fit, learning_rate, train, train_data, train_step, watch
+from salon.training.loop import crop, draw_batch, fit, train, train_data, train_step, watch
 from salon.training.recipes import PAPER, RECIPES, Recipe, recipe
 from salon.training.run import begin, recipe_fingerprint
 from salon.words import SalonError
@@ -130,11 +127,6 @@ def test_the_confidence_is_held_and_then_let_go(data):
     assert means[:5] == [20.0] * 5 and means[-1] != 20.0
 
 
-def test_the_learning_rate_warms_up_and_ends_near_zero():
-    rates = [learning_rate(s, 200) for s in range(200)]
-    assert rates[0] < 0.2 and max(rates) > 0.95 and rates[-1] < 1e-3
-
-
 @pytest.mark.parametrize(
     ("name", "changes", "says"),
     [("lectur", {}, "lecture"), ("tiny", {"stepz": 3}, "stepz"), ("tiny", {"loss": "arcface"}, "cosface")],
@@ -142,33 +134,6 @@ def test_the_learning_rate_warms_up_and_ends_near_zero():
 def test_unknown_recipes_fields_and_losses_are_named(name, changes, says):
     with pytest.raises(SalonError, match=says):
         begin(recipe(name, **changes))
-
-
-def test_the_lecture_stays_under_a_million_parameters():
-    assert sum(p.numel() for p in begin(RECIPES["lecture"]).recogniser.parameters()) <= 1_000_000
-
-
-def test_a_broken_cache_is_made_again(cache, data):
-    (file,) = cache.glob("train-*12x4*.safetensors")
-    file.write_bytes(file.read_bytes()[:100])
-    assert torch.equal(draw().straight, data.straight)
-
-
-def test_a_probe_finds_what_is_there_and_nothing_else(g):
-    people, labels = torch.arange(60).repeat_interleave(10), (torch.rand(600, generator=g) < 0.5).float()
-    noise = torch.randn(600, 5, generator=g)
-    there = noise + 3 * labels[:, None] * torch.eye(5)[2]
-    assert linear_probe(there, labels, people) > 0.85
-    assert abs(linear_probe(noise, labels, people) - 0.5) < 0.1  # 300 test pictures: 3 sd are 0.09
-
-
-def test_the_mixed_set_is_the_same_pixels_each_time(g):
-    straight, turned = torch.rand(2, 16, 3, 32, 32, generator=g)
-    bench = Benchmark(straight, turned, torch.arange(2).repeat_interleave(8))
-    one, again, other = (digest(bench.images("mixed", seed=seed)) for seed in (0, 0, 1))
-    assert one == again != other
-    which, _ = bench.mixture()
-    assert torch.equal(bench.images("mixed")[which == 0], straight[which == 0])
 
 
 # --- what goes wrong, and what is done about it

@@ -54,13 +54,6 @@ def test_each_picture_has_its_own_strength_and_is_the_same_in_a_batch(pictures, 
         assert any(not torch.allclose(other, together, atol=0.02) for other in others)
 
 
-def test_without_a_seed_torchs_own_decides_and_is_left_seeded(pictures):
-    torch.manual_seed(3)
-    first, after = degrade(pictures, "occlusion", 0.5), torch.rand(1)
-    torch.manual_seed(3)
-    assert torch.equal(degrade(pictures, "occlusion", 0.5), first) and torch.equal(torch.rand(1), after)
-
-
 def test_occlusion_blacks_out_that_many_blocks():
     strengths = torch.tensor([0.25, 0.5, 1.0])
     covered = 1 - degrade(torch.ones(3, 3, 49, 49), "occlusion", strengths, seed=0).mean((1, 2, 3))
@@ -187,18 +180,6 @@ def test_camera_makes_each_picture_different_and_leaves_the_face(pictures):
     likeness = torch.maximum(shape(seen) @ shape(grey).T, shape(seen.flip(-1)) @ shape(grey).T)
     right = likeness.argmax(1) == torch.arange(4).repeat_interleave(50)
     assert right.float().mean() > 0.5  # by raw pixels; by chance 0.25
-
-
-def test_the_cosine_transform_is_orthonormal_and_rounding_it_finely_changes_nothing():
-    basis = variations._cosines()
-    assert torch.allclose(basis @ basis.T, torch.eye(64), atol=1e-5)
-    assert torch.allclose(basis[0], torch.full((64,), 1 / 8), atol=1e-6)  # the lowest is the mean
-    images = torch.rand(3, 2, 20, 24)
-    out = variations._quantised(images, torch.Generator().manual_seed(0))
-    blocks = F.unfold((out - images)[:, :1, :16], 8, stride=8)
-    # An orthonormal basis keeps lengths: each of the 64 coefficients moved by at most half its step.
-    most = (0.5 * 0.08 * variations._coarseness()).square().sum().sqrt()
-    assert 0 < blocks.norm(dim=1).max() < most
 
 
 def test_recalled_variations_blur_and_cover_as_they_say():

@@ -16,7 +16,7 @@ from authoring.views import feature_views, to_plane
 from salon.faces.people import sample_people
 from salon.faces.pixels import sprite
 from salon.figures.explorer import LIMITS, ConfidenceTable, confidences, explorer_figure
-from salon.figures.umap import FeatureViews, kinds, umap_figure
+from salon.figures.umap import FeatureViews, umap_figure
 from salon.model.embedding import Embedding
 from salon.model.network import Recogniser
 from salon.widgets.explorer import ConfidenceExplorer, explorer_page
@@ -102,21 +102,6 @@ def test_the_plane_falls_back_to_pca(no_umap):
     assert method == "PCA" and plane.min() == 0 and plane.max() == 1
     steps = np.diff(plane[:, 0])
     assert (steps > 0).all() or (steps < 0).all()  # the first component is the line
-
-
-@pytest.mark.slow
-def test_umap_keeps_two_groups_apart_and_repeats_itself():
-    pytest.importorskip("umap", exc_type=ImportError)
-    groups = np.repeat(np.eye(2, 8), 40, axis=0) + 0.05 * np.random.rand(80, 8)
-    plane, method = to_plane(groups, seed=1)
-    assert method == "UMAP" and plane.shape == (80, 2) and plane.min() == 0 and plane.max() == 1
-    inside = max(np.linalg.norm(part - part.mean(0), axis=1).max() for part in (plane[:40], plane[40:]))
-    assert np.linalg.norm(plane[:40].mean(0) - plane[40:].mean(0)) > 1.5 * inside
-    assert np.array_equal(to_plane(groups, seed=1)[0], plane)
-
-
-def test_kinds_name_none_one_or_several():
-    assert kinds(np.array([[0, 0, 0], [1, 0, 0], [0, 0, 1], [1, 0, 1]])).tolist() == [0, 1, 3, 4]
 
 
 # ---- a kernel answers
