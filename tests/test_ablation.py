@@ -69,7 +69,8 @@ def test_an_interrupted_ablation_goes_on_where_it_was(tmp_path, monkeypatch):
     path = ablation.reproduce_ablation("tiny", jobs=1)
     assert len(before) == 11 and not set(before) & set(made)
     table, facts = pd.read_csv(path), json.loads(path.with_suffix(".json").read_text("utf-8"))
-    assert set(table.configuration) == set(rows_at(SCALES["tiny"], 1.0))
+    rows = rows_at(SCALES["tiny"], 1.0)
+    assert set(table.configuration) == {row + suffix for row in rows for suffix in ("", "+16")}
     assert (path.parent / "ablation_tiny_weak.csv").exists()
     assert facts["chosen"].keys() == CANDIDATES.keys() and facts["command"].endswith("--scale tiny")
     assert not table.duplicated(["experiment", "configuration", "seed", "condition", "metric", "at"]).any()
