@@ -110,9 +110,7 @@ def parser() -> argparse.ArgumentParser:
 
     command = add(commands, script)
     command.add_argument("notebook", help="its beginning: 03, zh/03")
-    command.add_argument(
-        "--out", type=Path, metavar="OUT.py", help="default: in the current folder, by its name"
-    )
+    command.add_argument("--out", type=Path, metavar="OUT.py", help="default: in the current folder, by its name")
 
     command = add(commands, notebooks)
     command.add_argument("what", choices=("build", "run", "check", "class", "instructor"))

@@ -10,13 +10,7 @@ from typing import Any
 LIMIT = 25  # lines of a code cell; the norm is 12
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # Minutes of the core path: the notebooks, and a break after part 2. Two hours in all.
-CORE_MINUTES = {
-    "00_start_here": 7,
-    "01_background": 23,
-    "02_algorithm": 32,
-    "03_experiments": 30,
-    "04_discussion": 20,
-}
+CORE_MINUTES = {"00_start_here": 7, "01_background": 23, "02_algorithm": 32, "03_experiments": 30, "04_discussion": 20}
 BREAK_MINUTES = 8
 KEPT = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -25,9 +19,7 @@ KEPT = {
 TAGS = {"nbval-ignore-output"}  # each cell that has one says why: `# not compared: …`
 FIRST = re.compile(r'from salon import lecture\nlecture\.setup\("(en|zh)"\)')
 # Texts that differ between machines or runs, or that only a forgotten variable at a cell's end leaves.
-_UNWANTED = re.compile(
-    r"0x[0-9a-f]{6,}|/(?:home|root|tmp|Users)/|https?://|tensor\(|<(?:Axes|Figure)|Warning:"
-)
+_UNWANTED = re.compile(r"0x[0-9a-f]{6,}|/(?:home|root|tmp|Users)/|https?://|tensor\(|<(?:Axes|Figure)|Warning:")
 _MINUTES = re.compile(r"(\d+) ?(?:min|分钟)")
 _EXTRA = re.compile(r"extra|选读")
 _FOLDED = re.compile(r"<details>.*?</details>", re.DOTALL)
@@ -93,10 +85,7 @@ def core_minutes(notebook: Any) -> int:
 def shown(cell: Any) -> str:
     """All text that a code cell shows."""
     outputs = cell.get("outputs", ())
-    texts = [
-        [o.get("text", ""), *(v for k, v in o.get("data", {}).items() if k.startswith("text/"))]
-        for o in outputs
-    ]
+    texts = [[o.get("text", ""), *(v for k, v in o.get("data", {}).items() if k.startswith("text/"))] for o in outputs]
     return "".join(text for found in texts for text in found)
 
 

@@ -56,10 +56,7 @@ def run(path: Path) -> Cost:
 
     notebook, start = nbformat.read(path, as_version=4), time.perf_counter()
     client = NotebookClient(
-        notebook,
-        timeout=SECONDS,
-        resources={"metadata": {"path": str(path.parent)}},
-        store_widget_state=False,
+        notebook, timeout=SECONDS, resources={"metadata": {"path": str(path.parent)}}, store_widget_state=False
     )
     try:
         client.execute(env=os.environ | {"OMP_NUM_THREADS": "1"})
@@ -112,11 +109,7 @@ def _joined(outputs: list) -> list:
     """What is printed comes in as many pieces as the moment makes of it: one a stream is kept."""
     joined: list = []
     for output in outputs:
-        if (
-            joined
-            and output.output_type == "stream" == joined[-1].output_type
-            and output.name == joined[-1].name
-        ):
+        if joined and output.output_type == "stream" == joined[-1].output_type and output.name == joined[-1].name:
             joined[-1].text += output.text
         else:
             joined.append(output)

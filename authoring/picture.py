@@ -18,9 +18,7 @@ def people_and_variations(count: int = 4, seed: int = 12, size: int = 112) -> np
     """A sheet [H, W, 3] of `count` people in rows, under `COLUMNS`."""
     people = sample_people(count, seed)
     backgrounds = torch.arange(count) + 5.0
-    plain, turned = (
-        render(people, frontal_views(count, yaw=yaw, background=backgrounds), size) for yaw in (0.0, 50.0)
-    )
+    plain, turned = (render(people, frontal_views(count, yaw=yaw, background=backgrounds), size) for yaw in (0.0, 50.0))
     spoilt = [degrade(plain, "low_resolution", 0.6, seed=0), degrade(plain, "occlusion", 0.45, seed=1)]
     tiles = torch.stack([plain, turned, *spoilt], 1).flatten(0, 1)
     return lay_out(tiles, len(COLUMNS), gap=3, fill=1.0).permute(1, 2, 0).numpy()
@@ -33,9 +31,7 @@ def readme_figure(table: pd.DataFrame) -> Figure:
     sheet = people_and_variations()
     left.imshow(sheet)
     left.set(
-        yticks=[],
-        xticks=[sheet.shape[1] * (i + 0.5) / len(COLUMNS) for i in range(len(COLUMNS))],
-        xticklabels=COLUMNS,
+        yticks=[], xticks=[sheet.shape[1] * (i + 0.5) / len(COLUMNS) for i in range(len(COLUMNS))], xticklabels=COLUMNS
     )
     left.tick_params(length=0)
     left.spines[:].set_visible(False)

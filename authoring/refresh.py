@@ -37,9 +37,7 @@ def real_faces() -> None:
         reproduce_lfw()
         reproduce_gap()
     else:
-        print(
-            "SALON_REAL_FACES is not set: the stored tables of real faces stay, though they are of old models."
-        )
+        print("SALON_REAL_FACES is not set: the stored tables of real faces stay, though they are of old models.")
 
 
 def run_notebooks() -> None:

@@ -39,11 +39,7 @@ def _shown(source: str) -> str:
     """A cell's source whose last line, if it is a value that a notebook would show, hands it to `part.show`."""
     last = ast.parse(source).body[-1]
     lines = source.rstrip().split("\n")
-    if (
-        not isinstance(last, ast.Expr)
-        or _SAYS_ITSELF.match(lines[last.lineno - 1])
-        or lines[-1].endswith(";")
-    ):
+    if not isinstance(last, ast.Expr) or _SAYS_ITSELF.match(lines[last.lineno - 1]) or lines[-1].endswith(";"):
         return source.rstrip()
     value = "\n".join(lines[last.lineno - 1 : last.end_lineno])
     return "\n".join([*lines[: last.lineno - 1], f"part.show({value})"])

@@ -46,11 +46,7 @@ def _shared(one: Slide, other: Slide) -> Iterator[tuple[str, object, object]]:
     for name in ("talk", "demo", "questions", "pause", "late", "cell", "formulas"):
         yield name, getattr(one, name), getattr(other, name)
     yield "figures", [name for _, name in one.figures], [name for _, name in other.figures]
-    yield (
-        "numbers",
-        PLACEHOLDER.findall(one.shown + one.notes),
-        PLACEHOLDER.findall(other.shown + other.notes),
-    )
+    yield ("numbers", PLACEHOLDER.findall(one.shown + one.notes), PLACEHOLDER.findall(other.shown + other.notes))
     yield "what waits for a guess", bool(one.answer), bool(other.answer)
 
 
@@ -110,10 +106,7 @@ def by_part(deck: Deck) -> Counter[str]:
 def run_sheet(lang: str) -> list[int]:
     """The minutes of each row of a run sheet's timetable, without the sum; a row that does not add up raises."""
     text = folder().joinpath(f"runsheet.{lang}.md").read_text("utf-8")
-    rows = [
-        [int(n) for n in row]
-        for row in re.findall(r"^\|[^|*]+\|[^|]+" + r"\| *(\d+) *" * 5 + r"\|$", text, re.M)
-    ]
+    rows = [[int(n) for n in row] for row in re.findall(r"^\|[^|*]+\|[^|]+" + r"\| *(\d+) *" * 5 + r"\|$", text, re.M)]
     if wrong := [row for row in rows if sum(row[:4]) != row[4]]:
         raise SalonError(f"runsheet.{lang}.md: the row {wrong[0]} does not add up; mend its minutes.")
     return [row[4] for row in rows]

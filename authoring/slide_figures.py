@@ -45,12 +45,7 @@ def draw(name: str) -> Figure:
     if name not in FIGURES:
         raise SalonError(f"A slide asks for the figure {name!r}; expected one of {', '.join(FIGURES)}.")
     make, width, height = FIGURES[name]
-    sizes: Any = {
-        "font.size": LEAST,
-        "axes.titlesize": "medium",
-        "lines.linewidth": 2.5,
-        "lines.markersize": 9,
-    }
+    sizes: Any = {"font.size": LEAST, "axes.titlesize": "medium", "lines.linewidth": 2.5, "lines.markersize": 9}
     with mpl.rc_context(sizes):
         figure = make()
         figure.set_size_inches(width, height)
@@ -137,9 +132,7 @@ def live() -> Figure:
     return _room_for_words(condition_figure(pd.DataFrame(rows), {name: name for name in recipes}))
 
 
-def _room_for_words(
-    figure: Figure, columns: int = 4, axis: int = 0, place: Any = "outside upper center"
-) -> Figure:
+def _room_for_words(figure: Figure, columns: int = 4, axis: int = 0, place: Any = "outside upper center") -> Figure:
     """The legend of one of the axes outside all of them, where it hides nothing."""
     handles, legend = figure.axes[axis].get_legend_handles_labels(), figure.axes[axis].get_legend()
     if legend is not None:

@@ -43,9 +43,7 @@ def value(asked: str) -> str:
     """The number that a placeholder asks for, as text; raises `SalonError` where no stored row is meant."""
     found = _NUMBER.fullmatch(asked)
     if found is None:
-        raise SalonError(
-            "it has no known form; expected `table: row, condition` or `table: row - other, condition`."
-        )
+        raise SalonError("it has no known form; expected `table: row, condition` or `table: row - other, condition`.")
     told = _measured(found)
     if isinstance(told, float):
         return f"{told:.1f}"

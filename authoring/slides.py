@@ -96,9 +96,7 @@ def folder() -> Path:
     """The folder `slides/` of the checkout; raises `SalonError` where the package came without it."""
     path = data_root().parent / "slides"
     if not path.joinpath("theme.css").exists():
-        raise SalonError(
-            f"{path} is no folder with a deck; expected a checkout. Clone the repository, build there."
-        )
+        raise SalonError(f"{path} is no folder with a deck; expected a checkout. Clone the repository, build there.")
     return path
 
 
@@ -106,9 +104,7 @@ def read(lang: str) -> tuple[str, list[Slide]]:
     """Marp's settings and the slides of one language; raises `SalonError` for a slide without marks or notes."""
     path = folder() / f"salon.{lang}.md"
     settings, _, rest = path.read_text("utf-8").removeprefix("---\n").partition("\n---\n\n")
-    return settings, [
-        _slide(part, f"{path.name}, slide {n}") for n, part in enumerate(rest.split(_BETWEEN), 1)
-    ]
+    return settings, [_slide(part, f"{path.name}, slide {n}") for n, part in enumerate(rest.split(_BETWEEN), 1)]
 
 
 def _slide(text: str, where: str) -> Slide:
@@ -150,11 +146,7 @@ def prepare(lang: str, pictures: dict[str, str], live: str = "") -> str:
         notes = f"{_marks_in_words(slide, lang, numbers)}\n\n{fill(slide.notes, slide.id)}"
         head = [*slide.directives, f' _footer: "{slide.cell}" ']
         ready.append("\n".join([*(f"<!--{one}-->" for one in head), "", shown, "", f"<!--\n{notes}\n-->"]))
-    return (
-        f"---\n{settings}\ntitle: {json.dumps(title, ensure_ascii=False)}\n---\n\n"
-        + _BETWEEN.join(ready)
-        + "\n"
-    )
+    return f"---\n{settings}\ntitle: {json.dumps(title, ensure_ascii=False)}\n---\n\n" + _BETWEEN.join(ready) + "\n"
 
 
 def _guess_first(slide: Slide) -> str:
@@ -221,9 +213,7 @@ def build() -> list[Path]:
     for lang in LANGUAGES:
         moving = prepare(lang, pictures, live_page(lang))
         written.append(_marp(marp, browser, moving, f"salon.{lang}.html", "--html"))
-        written.append(
-            _marp(marp, browser, prepare(lang, pictures), f"salon.{lang}.pdf", "--pdf", "--pdf-outlines")
-        )
+        written.append(_marp(marp, browser, prepare(lang, pictures), f"salon.{lang}.pdf", "--pdf", "--pdf-outlines"))
     write_whole(folder() / "dist" / "sources.json", (json.dumps(sources(), indent=1) + "\n").encode())
     return written
 
@@ -231,9 +221,7 @@ def build() -> list[Path]:
 def find_marp() -> list[str]:
     """How Marp is called; raises `SalonError` for a missing or old Node and for a missing Marp."""
     node = shutil.which("node")
-    said = (
-        subprocess.run([node, "--version"], capture_output=True, text=True).stdout.strip() if node else "none"
-    )
+    said = subprocess.run([node, "--version"], capture_output=True, text=True).stdout.strip() if node else "none"
     number = re.match(r"v(\d+)", said)
     if node is None or number is None or int(number[1]) < NODE:
         raise SalonError(
@@ -243,9 +231,7 @@ def find_marp() -> list[str]:
         )
     script = folder() / "node_modules" / "@marp-team" / "marp-cli" / "marp-cli.js"
     if not script.exists():
-        raise SalonError(
-            f"Marp is missing from {folder() / 'node_modules'}. Install it: npm ci --prefix slides"
-        )
+        raise SalonError(f"Marp is missing from {folder() / 'node_modules'}. Install it: npm ci --prefix slides")
     return [node, str(script)]
 
 

@@ -8,13 +8,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from experiments.people import render_benchmark
-from salon.evaluation.people import (
-    DEGRADED,
-    KINDS,
-    TEST_PEOPLE,
-    Benchmark,
-    known,
-)
+from salon.evaluation.people import DEGRADED, KINDS, TEST_PEOPLE, Benchmark, known
 from salon.faces.people import GENERATOR_VERSION
 from salon.faces.pixels import digest, to_webp
 from salon.training.checkpoints import write_whole

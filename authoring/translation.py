@@ -17,11 +17,7 @@ from salon.lecture.lab import originals
 
 LANGUAGE = "zh"
 SETUP = ('lecture.setup("en")', f'lecture.setup("{LANGUAGE}")')
-_HEADER = {
-    "Language": LANGUAGE,
-    "Content-Type": "text/plain; charset=utf-8",
-    "Content-Transfer-Encoding": "8bit",
-}
+_HEADER = {"Language": LANGUAGE, "Content-Type": "text/plain; charset=utf-8", "Content-Transfer-Encoding": "8bit"}
 
 
 def catalogue_path() -> Path:

@@ -175,11 +175,7 @@ def _clean_and_mixed(scale: Scale, run: tuple[str, int, Settings]) -> float:
 def train_rows(scale: Scale, strength: float, chosen: Settings, jobs: int) -> dict[Cell, Recipe]:
     """Train every row of every seed that the tuning did not; C first, at whose mean C0 is frozen."""
     for rows in (["C"], rows_at(scale, strength)):
-        made = {
-            (row, seed): row_recipe(scale, row, seed, chosen, strength)
-            for row in rows
-            for seed in scale.seeds
-        }
+        made = {(row, seed): row_recipe(scale, row, seed, chosen, strength) for row in rows for seed in scale.seeds}
         train = partial(train_run, variances=strength == 1)
         work(train, dict.fromkeys(made.values()), f"training, strength {strength:g}", jobs)
     return made
@@ -236,12 +232,7 @@ def reproduce_ablation(size: str = "lecture", jobs: int = 2) -> Path:
     """
     scale = SCALES[size]
     chosen, seen = tune(scale, jobs)
-    notes = {
-        "chosen": chosen,
-        "tried_on_validation": seen,
-        "criterion": CRITERION,
-        "tuned_on": scale.tuned_on,
-    }
+    notes = {"chosen": chosen, "tried_on_validation": seen, "criterion": CRITERION, "tuned_on": scale.tuned_on}
     paths = [_table(scale, strength, chosen, notes, jobs) for strength in scale.strengths]
     return paths[0]
 
@@ -256,9 +247,7 @@ def _table(scale: Scale, strength: float, chosen: Settings, notes: dict, jobs: i
     rows = [one for (row, seed), made in recipes.items()
             for one in labelled(found[made][0], row, experiment, seed)]  # fmt: skip
     start = "the clean start of the seed"  # and not a path
-    printed = {
-        row: str(replace(recipes[row, scale.seeds[0]], start=start)) for row in rows_at(scale, strength)
-    }
+    printed = {row: str(replace(recipes[row, scale.seeds[0]], start=start)) for row in rows_at(scale, strength)}
     return write_table(
         f"ablation_{scale.name}{'' if strength == 1 else '_weak'}", rows,
         f"salon reproduce ablation --scale {scale.name}", **notes, seeds=scale.seeds, strength=strength,

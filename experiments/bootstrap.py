@@ -9,9 +9,7 @@ from salon.words import SalonError
 Whole = NDArray[np.int64]
 
 
-def bootstrap_interval(
-    values: ArrayLike, resamples: int = 1000, seed: int = 0, level: float = 0.95
-) -> Interval:
+def bootstrap_interval(values: ArrayLike, resamples: int = 1000, seed: int = 0, level: float = 0.95) -> Interval:
     """Mean of values (one a person) and the percentiles of that mean over people drawn anew with replacement.
 
     Raises `SalonError` for no value or NaN.

@@ -45,9 +45,7 @@ def read_celeba(
     table = _lists(root)
     chosen = table[table.part == SPLITS[split]].sort_index()
     if chosen.empty:
-        raise SalonError(
-            f"{root} lists nobody of the split {split!r}; expected some. Check list_eval_partition.txt."
-        )
+        raise SalonError(f"{root} lists nobody of the split {split!r}; expected some. Check list_eval_partition.txt.")
     known = np.unique(chosen.who)[:people]
     chosen = chosen[chosen.who.isin(known)]
     bar = tqdm(chosen.index, "read", disable=not progress)
@@ -83,24 +81,16 @@ def _framed(path: Path, size: int) -> Tensor:
 def _lists(root: Path) -> pd.DataFrame:
     """For each picture its part, its identity, and 0 or 1 for each of `COLUMNS`."""
     numbers = {"header": None, "names": ["picture", "number"], "dtype": {"number": int}}
-    part, who = (
-        _list(root / f"{name}.txt", **numbers) for name in ("list_eval_partition", "identity_CelebA")
-    )
+    part, who = (_list(root / f"{name}.txt", **numbers) for name in ("list_eval_partition", "identity_CelebA"))
     marks = _list(root / "list_attr_celeba.txt", skiprows=1)  # the first line is a count
     odd = part.index.symmetric_difference(who.index).union(part.index.symmetric_difference(marks.index))
     missing = [name for name in COLUMNS.values() if name not in marks]
     if missing:
-        raise SalonError(
-            f"list_attr_celeba.txt does not name {', '.join(missing)}; expected CelebA's 40 names."
-        )
+        raise SalonError(f"list_attr_celeba.txt does not name {', '.join(missing)}; expected CelebA's 40 names.")
     if len(odd):
-        raise SalonError(
-            f"{odd[0]} is in some lists of {root} only; expected all three. Get CelebA's files anew."
-        )
+        raise SalonError(f"{odd[0]} is in some lists of {root} only; expected all three. Get CelebA's files anew.")
     if not marks.isin((-1, 1)).all(axis=None):
-        raise SalonError(
-            f"list_attr_celeba.txt in {root} has other marks; expected -1 or 1. Get the file anew."
-        )
+        raise SalonError(f"list_attr_celeba.txt in {root} has other marks; expected -1 or 1. Get the file anew.")
     ours = {name: (marks[theirs] == 1) != (name in NEGATED) for name, theirs in COLUMNS.items()}
     return pd.DataFrame({"part": part.number, "who": who.number, **ours})
 
@@ -110,6 +100,4 @@ def _list(path: Path, **how: Any) -> pd.DataFrame:
     try:
         return pd.read_csv(path, sep=r"\s+", index_col=0, **how)
     except (OSError, ValueError) as error:
-        raise SalonError(
-            f"{path} cannot be read ({error}); expected CelebA's list. Check the folder."
-        ) from error
+        raise SalonError(f"{path} cannot be read ({error}); expected CelebA's list. Check the folder.") from error

@@ -50,10 +50,7 @@ def convert(path: Path) -> bool:
     facts = json.loads(notes.read_text("utf-8"))
     for one in facts["people"] if isinstance(facts.get("people"), list) else ():  # intervals over people
         suffix = "+16" * one.pop("pa")
-        one |= {
-            "configuration": one["configuration"] + suffix,
-            "minus": one["minus"] and one["minus"] + suffix,
-        }
+        one |= {"configuration": one["configuration"] + suffix, "minus": one["minus"] and one["minus"] + suffix}
     write_whole(path, tidy(old).to_csv(index=False, lineterminator="\n").encode())
     write_whole(notes, (json.dumps(facts, indent=1, ensure_ascii=False) + "\n").encode())
     return True

@@ -94,9 +94,7 @@ def faces_without(left_out: str, made: Recipe, progress: bool = True) -> TrainSe
         return {"pictures": render_grey(*LEFT_OUT[left_out](people, views), made.size, progress)}
 
     pictures = kept(name, draw)["pictures"]
-    return TrainSet(
-        pictures, pictures, labels
-    )  # the recipe asks for no variation: nobody is seen turned away
+    return TrainSet(pictures, pictures, labels)  # the recipe asks for no variation: nobody is seen turned away
 
 
 def train_without(left_out: str, seed: int, name: str = "gap") -> Recogniser:
@@ -115,10 +113,7 @@ def pair_measures(recogniser: Recogniser, pairs: Pairs) -> dict[str, float]:
 def reproduce_gap() -> Path:
     """Rendered faces without one ingredient: what each is worth on LFW's development pairs and AT&T, three seeds."""
     faces = faces_folder()
-    collections = {
-        "LFW-a development": ("validation", development_pairs(faces)),
-        "AT&T": ("test", att_pairs(faces)),
-    }
+    collections = {"LFW-a development": ("validation", development_pairs(faces)), "AT&T": ("test", att_pairs(faces))}
     rows = []
     for left_out, seed in product(LEFT_OUT, SEEDS):
         model = train_without(left_out, seed)

@@ -162,8 +162,7 @@ def sides(seed: int, count: int = MIRRORED_PEOPLE) -> dict[str, Tensor]:
 
 def _side_rows(seed: int) -> list[dict]:
     return [
-        row(name, "left_right_difference", values.mean().item(), len(values))
-        for name, values in sides(seed).items()
+        row(name, "left_right_difference", values.mean().item(), len(values)) for name, values in sides(seed).items()
     ]
 
 
@@ -188,9 +187,7 @@ def reproduce_fairness() -> Path:
     """Rank-1 of the lecture's model by thirds of skin tone and of age, with intervals over people."""
     model, card = checkpoints.load(data_path("models", "lecture.safetensors"))
     benchmark, people = test_benchmark(), split_people("test", TEST_PEOPLE)
-    groups = {
-        f"skin tone: {name}": who for name, who in thirds(people.tone, ("light", "medium", "dark")).items()
-    }
+    groups = {f"skin tone: {name}": who for name, who in thirds(people.tone, ("light", "medium", "dark")).items()}
     groups |= {f"age: {name}": who for name, who in thirds(people.years, ("young", "middle", "old")).items()}
     rows = []
     for condition in ("clean", "pose", "mixed"):

@@ -77,15 +77,12 @@ def ijbs_open(
             f"{list(table.shape)}; expected two galleries and a mark for each entry. Mark which gallery it is of."
         )
     rates, non_mated = zip(
-        *(tpir_at_fpir(table[:, which == g], probe_ids, enrolled[which == g], fpir) for g in names),
-        strict=True,
+        *(tpir_at_fpir(table[:, which == g], probe_ids, enrolled[which == g], fpir) for g in names), strict=True
     )
     return float(np.mean(rates)), list(non_mated)
 
 
-def megaface_rank_1(
-    scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike
-) -> tuple[float, int, int]:
+def megaface_rank_1(scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike) -> tuple[float, int, int]:
     """MegaFace's rank-1 with distractors: (share of hits, number of trials, number of distractors).
 
     Each mated pair is a trial: the probe against a gallery of this one enrolled image of its person and all

@@ -42,9 +42,7 @@ from salon.words import SalonError
 
 PER_IMAGE = ("smile", "mouth_open", "eyes_closed", "glasses")
 PER_PERSON = ("young", "beard")
-LEAST = {
-    "eyes_closed": 0.75
-}  # from which strength an attribute is there, if not 0.5: half closed is not closed
+LEAST = {"eyes_closed": 0.75}  # from which strength an attribute is there, if not 0.5: half closed is not closed
 MIDDLE_AGE = 49.0  # years: half of the rendered people are younger
 KINDS = {"per image": PER_IMAGE, "per person": PER_PERSON}
 ADVERSARY = {"adversary": 1.0, "no adversary": 0.0}
@@ -76,9 +74,7 @@ class AttributeSet:
         """The same pictures with the labels of these attributes alone."""
         unknown = [name for name in names if name not in self.names]
         if unknown or not names:
-            raise SalonError(
-                f"The attributes {list(names)} were asked for; expected some of {', '.join(self.names)}."
-            )
+            raise SalonError(f"The attributes {list(names)} were asked for; expected some of {', '.join(self.names)}.")
         columns = [self.names.index(name) for name in names]
         return replace(self, labels=self.labels[:, columns], names=tuple(names))
 
@@ -175,9 +171,7 @@ def _half_mirrored(images: Tensor) -> Tensor:
 
 def _descend(optimiser: torch.optim.Optimizer, loss: Tensor, step: int) -> None:
     if not torch.isfinite(loss):
-        raise SalonError(
-            f"The loss became {loss.item()} at step {step}; lower lr or weight of train_attributes."
-        )
+        raise SalonError(f"The loss became {loss.item()} at step {step}; lower lr or weight of train_attributes.")
     optimiser.zero_grad()
     loss.backward()
     optimiser.step()
@@ -205,22 +199,16 @@ def accuracies(model: AttributeModel, data: AttributeSet) -> dict[str, float]:
     """Balanced accuracy, 0..1 (chance 1/2), of each attribute on pictures of people whom the model never saw."""
     guessed = (mined_labels(model, data.pictures) > 0.5).numpy()
     truth = data.labels.numpy() > 0.5
-    return {
-        name: float(balanced_accuracy_score(truth[:, t], guessed[:, t])) for t, name in enumerate(data.names)
-    }
+    return {name: float(balanced_accuracy_score(truth[:, t], guessed[:, t])) for t, name in enumerate(data.names)}
 
 
-def identity_hits(
-    features: Tensor, identities: Tensor, probe: str = "logistic", seed: int = 0
-) -> NDArray[np.float64]:
+def identity_hits(features: Tensor, identities: Tensor, probe: str = "logistic", seed: int = 0) -> NDArray[np.float64]:
     """For each person the share [N] of pictures that a fresh probe, from features [n, d], gives to the right person.
 
     Three folds of the pictures: each is guessed by a probe that saw the others. `probe` is one of `PROBES`.
     """
     x, y = features.numpy(), identities.numpy()
-    guessed = cross_val_predict(
-        PROBES[probe](seed), x, y, cv=StratifiedKFold(3, shuffle=True, random_state=seed)
-    )
+    guessed = cross_val_predict(PROBES[probe](seed), x, y, cv=StratifiedKFold(3, shuffle=True, random_state=seed))
     return np.bincount(y, guessed == y) / np.bincount(y)
 
 
@@ -248,10 +236,7 @@ def measured(seed: int, names: Sequence[str], weight: float) -> tuple[list[dict]
     found += [("identity_logistic", "backbone", float(control.mean()))]
     excess = {}
     for probe in PROBES:
-        hits = {
-            what: identity_hits(x, data.identities, probe, seed)
-            for what, x in (("h", h), ("labels", data.labels))
-        }
+        hits = {what: identity_hits(x, data.identities, probe, seed) for what, x in (("h", h), ("labels", data.labels))}
         excess[probe] = hits["h"] - hits["labels"]
         found += [(f"identity_{probe}", what, float(x.mean())) for what, x in hits.items()]
         found += [(f"identity_{probe}", "excess", float(excess[probe].mean()))]

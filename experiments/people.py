@@ -4,15 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from salon.evaluation.people import (
-    TEST_IMAGES,
-    Benchmark,
-    Scenes,
-    drawn_pixels,
-    in_gallery,
-    of_pixels,
-    render_scenes,
-)
+from salon.evaluation.people import TEST_IMAGES, Benchmark, Scenes, drawn_pixels, in_gallery, of_pixels, render_scenes
 from salon.faces.people import GENERATOR_VERSION, split_people
 from salon.faces.render import Views, sample_views
 from salon.faces.variations import MOST_YAW

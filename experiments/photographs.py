@@ -23,16 +23,7 @@ from salon.faces.pixels import digest, from_bytes
 from salon.model.network import Recogniser, embed
 from salon.training import checkpoints
 from salon.training.data import RENDERED, TrainSet
-from salon.training.folders import (
-    LEAST,
-    MOST,
-    drawn_files,
-    folder_set,
-    for_people,
-    read_grey,
-    split_names,
-    turn_grey,
-)
+from salon.training.folders import LEAST, MOST, drawn_files, folder_set, for_people, read_grey, split_names, turn_grey
 from salon.training.recipes import Recipe, recipe
 from salon.training.run import recipe_fingerprint
 
@@ -122,9 +113,7 @@ def row_recipe(row: str, seed: int, chosen: Settings, start: str) -> Recipe:
     return recipe("confidence", **given | {"K": 8, "d": d // 8} | chosen["C"] | chosen["E"])
 
 
-def _model(
-    data: TrainSet, row: str, seed: int, chosen: Settings, variances: bool = False
-) -> tuple[Recogniser, Path]:
+def _model(data: TrainSet, row: str, seed: int, chosen: Settings, variances: bool = False) -> tuple[Recogniser, Path]:
     """The model of a row and its file, trained once."""
     start = "" if row == "A" else str(_model(data, "A", seed, chosen, True)[1])
     made = for_people(row_recipe(row, seed, chosen, start), data)

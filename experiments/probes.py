@@ -38,9 +38,7 @@ def probe_all(embedding: Embedding, variations: Tensor, people: Tensor, seed: in
     ])  # fmt: skip
 
 
-def varied_embedding(
-    recogniser: Recogniser, benchmark: Benchmark, seed: int = 0
-) -> tuple[Embedding, Tensor, Tensor]:
+def varied_embedding(recogniser: Recogniser, benchmark: Benchmark, seed: int = 0) -> tuple[Embedding, Tensor, Tensor]:
     """Test pictures augmented as in training but half of the time, embedded; their labels [n, 3] and pictures."""
     g = torch.Generator().manual_seed(seed)
     images, labels = augment(benchmark.straight, benchmark.turned, g, probability=0.5, strength=0.8)

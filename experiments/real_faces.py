@@ -24,22 +24,15 @@ def faces_folder() -> Path:
     """The folder that SALON_REAL_FACES names; raises `SalonError` where it is not set."""
     faces = os.environ.get("SALON_REAL_FACES")
     if not faces:
-        raise SalonError(
-            "SALON_REAL_FACES is not set; set it to a folder with lfw_a, lfw_protocol and att_faces."
-        )
+        raise SalonError("SALON_REAL_FACES is not set; set it to a folder with lfw_a, lfw_protocol and att_faces.")
     return Path(faces)
 
 
 def development_pairs(faces: Path) -> Pairs:
     """LFW's View 1 to tune on, as two folds: pairsDevTrain and pairsDevTest, each judged by the other's threshold."""
-    both = [
-        read_pairs(faces / "lfw_protocol" / f"pairsDev{part}.txt", faces / "lfw_a")
-        for part in ("Train", "Test")
-    ]
+    both = [read_pairs(faces / "lfw_protocol" / f"pairsDev{part}.txt", faces / "lfw_a") for part in ("Train", "Test")]
     fold = np.repeat([0, 1], [len(pairs) for pairs in both])
-    first, second = (
-        [file for pairs in both for file in getattr(pairs, kind)] for kind in ("first", "second")
-    )
+    first, second = ([file for pairs in both for file in getattr(pairs, kind)] for kind in ("first", "second"))
     return Pairs(first, second, np.concatenate([pairs.same for pairs in both]), fold)
 
 
@@ -78,10 +71,7 @@ def pair_rows(measured: dict, condition: str, matching: str = "cosine") -> list[
 def reproduce_real_faces() -> Path:
     """The reported models and raw pixels on LFW-a (ten folds; development pairs) and AT&T; numbers only."""
     faces = faces_folder()
-    models = {
-        name: checkpoints.load(data_path("models", f"{file}.safetensors"))[0]
-        for name, file in REPORTED.items()
-    }
+    models = {name: checkpoints.load(data_path("models", f"{file}.safetensors"))[0] for name, file in REPORTED.items()}
     rows = []
     for condition, split, pairs in _collections(faces):
         for name, model in models.items():

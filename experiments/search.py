@@ -104,15 +104,11 @@ def likelihood_tiles(a: Embedding, b: Embedding, compile: bool = False) -> Tenso
     for r, f, u in _tiles(a, height, unit, False, compile):
         for c, g, v in columns:
             block = scores[r, c]
-            block.copy_(
-                score(f, g, u[:, :, None], v[:, None], a.d, pairings)[: block.shape[0], : block.shape[1]]
-            )
+            block.copy_(score(f, g, u[:, :, None], v[:, None], a.d, pairings)[: block.shape[0], : block.shape[1]])
     return scores.sub_(a.K * a.d / 2 * unit.log())
 
 
-def _tiles(
-    e: Embedding, size: int, unit: Tensor, columns: bool, pad: bool
-) -> Iterator[tuple[slice, Tensor, Tensor]]:
+def _tiles(e: Embedding, size: int, unit: Tensor, columns: bool, pad: bool) -> Iterator[tuple[slice, Tensor, Tensor]]:
     """Rows of each tile, features [K', size, d + 2] and variances [K', size], measured so that `unit` is variance 1.
 
     Two more numbers make the product of a row's and a column's features ‖f - g‖²/2. K' is the next power of 2:
@@ -184,7 +180,5 @@ def _expect_labels(a: Embedding, b: Embedding, labels_a: Tensor, labels_b: Tenso
 def _finite(block: Tensor) -> Tensor:
     """`block` itself: a NaN would be no number's better, and so raise every rank."""
     if not block.sum().isfinite():
-        raise SalonError(
-            "Scores are NaN or infinite; expected numbers. Look for features that are not finite."
-        )
+        raise SalonError("Scores are NaN or infinite; expected numbers. Look for features that are not finite.")
     return block

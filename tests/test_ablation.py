@@ -122,9 +122,7 @@ def test_rejecting_by_chance_is_not_rejecting_by_quality():
     pictures = remembering(render_benchmark("test", 48, False))
     rows = evaluate_rejection(model, pictures)
     found = {(row["metric"], row["at"]): row["value"] for row in rows}
-    (plain, *_) = (
-        row["value"] for row in evaluate_benchmark(model, pictures, ("mixed",))
-    )  # TAR stands first
+    (plain, *_) = (row["value"] for row in evaluate_benchmark(model, pictures, ("mixed",)))  # TAR stands first
     assert found["error_by_norm", 0] == pytest.approx(1 - plain)
     assert len({found["error_by_confidence", share] for share in (0, 0.2, 0.4, 0.6)}) == 1
     counts = [row["n"] for row in rows if row["metric"].endswith("by_chance")]
@@ -141,9 +139,7 @@ def test_the_words_about_the_ablation_are_what_the_table_says(table):
         assert 1.5 < difference(table, "E+16", "B+16", condition)[0] < 2.5
     low, mixed = (difference(table, "E-λ2", "D", c)[0] for c in ("low_resolution", "mixed"))
     assert -11 < low < -9 and low - 4 < mixed < low - 1
-    matching = {
-        (row, c): difference(table, f"{row}+16", row, c)[0] for row in "BE" for c in ("mixed", "templates")
-    }
+    matching = {(row, c): difference(table, f"{row}+16", row, c)[0] for row in "BE" for c in ("mixed", "templates")}
     assert 0.4 < matching["B", "mixed"] / matching["E", "mixed"] < 0.6  # "half as much"
     assert 0.8 < matching["B", "templates"] / matching["E", "templates"] < 1  # "nearly as much"
     gain = [difference(table, "B", "A", c)[0] for c in ("low_resolution", "defocus", "pose")]

@@ -138,11 +138,7 @@ def test_train_on_photographs_says_so_on_the_card(faces: Path, tmp_path: Path) -
     options = ["--faces", str(faces), "--out", str(out), "--steps", "2", "--quiet"]
     assert cli.main(["train", "tiny", *options]) == 0
     card = checkpoints.read_card(out / "model.safetensors")
-    assert (
-        "rendered" not in card["trained_on"]
-        and card["licence"] != "CC BY 4.0"
-        and card["recipe"]["people"] == 6
-    )
+    assert "rendered" not in card["trained_on"] and card["licence"] != "CC BY 4.0" and card["recipe"]["people"] == 6
 
 
 @pytest.mark.parametrize("command", ["reproduce", "bench"])

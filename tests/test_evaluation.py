@@ -37,9 +37,7 @@ def pairs(tmp_path):
     return read_pairs(tmp_path / "pairs.txt", tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("matching", "by_hand"), [("cosine", cosine_pairs), ("likelihood", likelihood_pairs)]
-)
+@pytest.mark.parametrize(("matching", "by_hand"), [("cosine", cosine_pairs), ("likelihood", likelihood_pairs)])
 def test_scores_are_those_of_each_pair_alone(recogniser, pairs, matching, by_hand):
     recogniser.variances_fitted.fill_(True)
     measures, scores = evaluate_pairs(recogniser, pairs, matching)
@@ -49,9 +47,7 @@ def test_scores_are_those_of_each_pair_alone(recogniser, pairs, matching, by_han
         assert scores[i] == pytest.approx(by_hand(a, b).item(), rel=1e-4, abs=1e-5)
     genuine, impostor = scores[pairs.same], scores[~pairs.same]
     assert measures == json.loads(json.dumps(measures))
-    assert (measures["accuracy"], measures["accuracy_std"]) == ten_fold_accuracy(
-        scores, pairs.same, pairs.fold
-    )
+    assert (measures["accuracy"], measures["accuracy_std"]) == ten_fold_accuracy(scores, pairs.same, pairs.fold)
     assert measures["eer"] == equal_error_rate(genuine, impostor)
     assert measures["genuine_pairs"] == measures["impostor_pairs"] == len(pairs) / 2 == 36
     assert measures["images"] == len({*pairs.first, *pairs.second}) and measures["matching"] == matching
@@ -60,9 +56,7 @@ def test_scores_are_those_of_each_pair_alone(recogniser, pairs, matching, by_han
 
 def test_each_image_is_read_once(recogniser, pairs, monkeypatch):
     read, seen = evaluation.read_images, []
-    monkeypatch.setattr(
-        evaluation, "read_images", lambda files, size: [seen.extend(files), read(files, size)][1]
-    )
+    monkeypatch.setattr(evaluation, "read_images", lambda files, size: [seen.extend(files), read(files, size)][1])
     monkeypatch.setattr(evaluation, "BATCH", 7)
     _, in_parts = evaluate_pairs(recogniser, pairs)
     assert len(seen) == len(set(seen)) == len({*pairs.first, *pairs.second})
@@ -82,16 +76,12 @@ def test_too_few_impostors_give_null_and_a_note():
     scores = np.random.default_rng(0).normal(same, 1)
     measures = verification(scores, same, fold)
     assert measures["tar_at_far_0.01"] == tar_at_far(scores[same], scores[~same], 0.01)
-    assert measures["tar_at_far_0.001"] is None and measures["note"].startswith(
-        "500 impostor pairs are too few"
-    )
+    assert measures["tar_at_far_0.001"] is None and measures["note"].startswith("500 impostor pairs are too few")
     assert "note" not in verification(np.tile(scores, 2), np.tile(same, 2), np.tile(fold, 2))
 
 
 def test_one_fold_is_cut_into_tenths_that_find_lfw_folds_again():
-    same = np.tile(
-        np.repeat([True, False], 30), 10
-    )  # LFW's order: each fold its genuine, then its impostor pairs
+    same = np.tile(np.repeat([True, False], 30), 10)  # LFW's order: each fold its genuine, then its impostor pairs
     fold = np.arange(600) // 60
     scores = np.random.default_rng(0).normal(same, 1)
     assert verification(scores, same, fold) == verification(scores, same, np.zeros(600, int))

@@ -216,9 +216,7 @@ def test_a_changed_argument_is_told_although_the_numbers_are_right() -> None:
         impostor.copy_(impostor.sort(dim=1).values)
         return result
 
-    assert check.verdict("accept_rates", sorted_in_place) == line(
-        "accept_rates", "changed", argument="impostor"
-    )
+    assert check.verdict("accept_rates", sorted_in_place) == line("accept_rates", "changed", argument="impostor")
 
 
 def test_what_fails_only_at_the_edge_is_told_as_that() -> None:
@@ -233,9 +231,7 @@ def test_what_fails_only_at_the_edge_is_told_as_that() -> None:
         refused = (mean <= mean.kthvalue(n).values).float()  # there is no 0-th value
         return torch.stack([refused[groups == g].mean() for g in range(int(groups.max()) + 1)])
 
-    assert check.verdict("refusals", by_threshold) == line(
-        "refusals", "edge", text=say("check.refusals.nobody")
-    )
+    assert check.verdict("refusals", by_threshold) == line("refusals", "edge", text=say("check.refusals.nobody"))
 
 
 # Other ways to the same end are right, and they are what the package computes.
@@ -326,9 +322,7 @@ def test_a_changed_cell_is_named_and_written_anew() -> None:
     assert attempt.execution_count is None and not exercises.refresh(notebook)
     assert [cell.source for cell in notebook.cells] == [cell.source for cell in read(path).cells]
     notebook.cells.remove(attempt)
-    assert list(exercises.exercise_complaints(notebook, path)) == [
-        "the exercise cell exercise-pull-try is missing"
-    ]
+    assert list(exercises.exercise_complaints(notebook, path)) == ["the exercise cell exercise-pull-try is missing"]
     assert list(exercises.exercise_complaints(new_notebook(), Path("other.ipynb"))) == []
 
 

@@ -21,9 +21,7 @@ def test_probes_are_told_apart_by_who_owns_a_sub_embedding(monkeypatch):
     people = torch.arange(40).repeat_interleave(4)
     variations = (torch.rand(160, 3, generator=g) < 0.5).float()
     numbers = torch.randn(160, 4, 6, generator=g)
-    numbers[:, 0, 0] += (
-        8 * variations[:, 0]
-    )  # 1 and 2 are shared: the first and the last variation have one each
+    numbers[:, 0, 0] += 8 * variations[:, 0]  # 1 and 2 are shared: the first and the last variation have one each
     numbers[:, 3, 0] += 8 * variations[:, 2]
     embedding = Embedding(F.normalize(numbers, dim=-1), torch.ones(160, 4))
     images = torch.rand(160, 3, 16, 16, generator=g)
@@ -34,9 +32,7 @@ def test_probes_are_told_apart_by_who_owns_a_sub_embedding(monkeypatch):
     assert found["low_resolution", "probe_alone"] > 0.95 and found["pose", "probe_alone"] > 0.95
     assert ("occlusion", "probe_alone") not in found  # both of its own belong to others too
     unknown = [value for key, value in found.items() if key[1] in ("probe_shared", "probe_unassigned")]
-    assert (
-        len(unknown) == 6 and max(abs(value - 0.5) for value in unknown) < 0.15
-    )  # chance, of 80 test pictures
+    assert len(unknown) == 6 and max(abs(value - 0.5) for value in unknown) < 0.15  # chance, of 80 test pictures
     own = (found["pose", "probe_alone"] + found["pose", "probe_shared"]) / 2
     assert found["pose", "probe_assigned"] == pytest.approx(own, abs=1e-3)
 

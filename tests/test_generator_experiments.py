@@ -40,9 +40,7 @@ def test_the_interval_over_seeds_is_scipys():
 def test_the_bootstrap_is_scipys_and_the_normal_law():
     values = np.random.default_rng(1).integers(0, 3, 150) / 2  # people with two probes each
     mean, low, high = bootstrap_interval(values, resamples=4000)
-    theirs = stats.bootstrap(
-        (values,), np.mean, n_resamples=4000, method="percentile", rng=2
-    ).confidence_interval
+    theirs = stats.bootstrap((values,), np.mean, n_resamples=4000, method="percentile", rng=2).confidence_interval
     half = 1.96 * values.std() / np.sqrt(len(values))
     # quantiles of 4,000 draws scatter by 4 % of the half-width: three times that, on either side
     assert (low, high) == pytest.approx((theirs.low, theirs.high), abs=0.12 * half)
@@ -54,9 +52,7 @@ def test_the_bootstrap_is_scipys_and_the_normal_law():
 def test_the_permutation_p_is_scikit_learns():
     x, y = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 3
     for features in (x, x + 0.4 * y[:, None]):
-        score, permuted, p = permutation_test_score(
-            GaussianNB(), features, y, n_permutations=50, random_state=0
-        )
+        score, permuted, p = permutation_test_score(GaussianNB(), features, y, n_permutations=50, random_state=0)
         assert permutation_p(score, permuted) == pytest.approx(p)
     assert permutation_p(1.0, np.zeros(99)) == 0.01 and permutation_p(0.0, np.zeros(99)) == 1
 
@@ -85,10 +81,7 @@ def test_the_background_is_the_same_whoever_stands_before_it():
 
 def test_the_backgrounds_colours_do_not_tell_where_it_shows():
     g = torch.Generator().manual_seed(0)
-    pictures, cover = (
-        torch.rand(3, 3, 16, 16, generator=g),
-        (torch.rand(3, 16, 16, generator=g) < 0.5).float(),
-    )
+    pictures, cover = (torch.rand(3, 3, 16, 16, generator=g), (torch.rand(3, 16, 16, generator=g) < 0.5).float())
     cover[2] = 0.3  # nobody's background shows
     colours, seen = generator.background_colours(pictures, cover)
     order = torch.randperm(256, generator=g)
@@ -137,9 +130,7 @@ def test_the_tables_hold_what_they_promise(benchmark, tmp_path, monkeypatch):
     for name, value in few.items():
         monkeypatch.setattr(generator, name, value)
     monkeypatch.setattr(generator.checkpoints, "load", lambda _: (model, {"seed": 7}))
-    table, fair = (
-        pd.read_csv(make()) for make in (generator.reproduce_generator, generator.reproduce_fairness)
-    )
+    table, fair = (pd.read_csv(make()) for make in (generator.reproduce_generator, generator.reproduce_fairness))
     assert all(t.value.between(0, 1).all() and (t.n > 0).all() for t in (table, fair))
     kinds = table.groupby("configuration").apply(lambda t: set(t.condition), include_groups=False)
     assert kinds["clean-trained"] == set(generator.DIFFICULTY)
@@ -165,9 +156,7 @@ def test_an_ingredient_is_left_out_alone(left_out):
     changed_people, changed_views = gap.LEFT_OUT[left_out](people, views)
     changed = {n for n in TRAITS if not torch.equal(people.trait(n), changed_people.trait(n))}
     changed |= {
-        f.name
-        for f in fields(views)
-        if not torch.equal(getattr(views, f.name), getattr(changed_views, f.name))
+        f.name for f in fields(views) if not torch.equal(getattr(views, f.name), getattr(changed_views, f.name))
     }
     assert changed == CHANGES[left_out]
     assert all(changed_people.trait(n).unique().numel() == 1 for n in changed & set(TRAITS))

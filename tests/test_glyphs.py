@@ -61,10 +61,7 @@ def test_the_homography_is_a_pinhole_camera():
             x = scale * (math.cos(c) * u - math.sin(c) * v) + float(shift[n, 0])
             y = scale * (math.sin(c) * u + math.cos(c) * v) + float(shift[n, 1])
             x, z = x * math.cos(a), -x * math.sin(a)  # about the vertical axis
-            y, z = (
-                y * math.cos(b) - z * math.sin(b),
-                y * math.sin(b) + z * math.cos(b),
-            )  # about the horizontal one
+            y, z = (y * math.cos(b) - z * math.sin(b), y * math.sin(b) + z * math.cos(b))  # about the horizontal one
             wanted = torch.tensor([x, y]) / (1 + z / glyphs.DISTANCE)
             # float32 through two products
             assert torch.allclose(seen[n, :2, m] / seen[n, 2, m], wanted, atol=1e-5)
@@ -82,8 +79,7 @@ def test_a_card_turned_away_shows_the_same_character():
     card, n = ink[:40, 0] / 255, 40
     still, shift = torch.zeros(n), torch.zeros(n, 2)
     straight, turned = (
-        glyphs.homographies(angle, still, still, still + 1, shift)
-        for angle in (still, torch.linspace(-60, 60, n))
+        glyphs.homographies(angle, still, still, still + 1, shift) for angle in (still, torch.linspace(-60, 60, n))
     )
     away = glyphs.seen_through(turned, card, 64)
     back = glyphs.seen_through(straight @ torch.linalg.inv(turned), away, 64)

@@ -48,9 +48,7 @@ def expect_the_pairs(file):
 
 @pytest.mark.parametrize("protocol", [3, 4, 5])
 @pytest.mark.parametrize(
-    "images",
-    [IMAGES, tuple(IMAGES), [np.frombuffer(i, np.uint8) for i in IMAGES]],
-    ids=["list", "tuple", "arrays"],
+    "images", [IMAGES, tuple(IMAGES), [np.frombuffer(i, np.uint8) for i in IMAGES]], ids=["list", "tuple", "arrays"]
 )
 @pytest.mark.parametrize(
     "same",
@@ -88,9 +86,7 @@ class Command:
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 4, 5])
-@pytest.mark.parametrize(
-    "run", [os.system, eval, exec, os.mkdir, getattr, np.load], ids=lambda run: run.__name__
-)
+@pytest.mark.parametrize("run", [os.system, eval, exec, os.mkdir, getattr, np.load], ids=lambda run: run.__name__)
 def test_a_pickle_that_runs_something_is_refused_and_runs_nothing(tmp_path, run, protocol):
     mark = tmp_path / "was_run"
     orders = {os.system: f"mkdir {mark}", os.mkdir: str(mark)}

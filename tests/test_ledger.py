@@ -19,10 +19,7 @@ from salon.lecture.lab import originals
 from salon.words import entry, set_language
 
 LEDGER = equations()
-MODULES = [
-    importlib.import_module(f"salon.model.{name}")
-    for name in ("losses", "decorrelation", "matching", "mining")
-]
+MODULES = [importlib.import_module(f"salon.model.{name}") for name in ("losses", "decorrelation", "matching", "mining")]
 # What is public there and yet no equation of the paper, with the reason.
 NO_EQUATION = {
     "decorrelation.impostor_cosine": "our own watch for constant sub-embeddings",
@@ -104,9 +101,7 @@ WRITTEN = {"1, 2": r"p(x_i\midy=j)\propto", "5": r"\frac\exp(s_iw_j^\topf_i)", "
 def plain(latex: str) -> str:
     """A formula without spaces, braces, sizes of brackets and the limits of its sums."""
     latex = re.sub(r"\\(left|right|q?quad)\b|\\[,;!\\]|[\s&{}$]|\\(begin|end)\{aligned\}", "", latex)
-    return re.sub(
-        r"\\sum(_\w'?(\\ne\w(_\w)?|=\d)?)?(\^\w(_\w)?)?", r"\\sum", latex.replace(r"\tfrac", r"\frac")
-    )
+    return re.sub(r"\\sum(_\w'?(\\ne\w(_\w)?|=\d)?)?(\^\w(_\w)?)?", r"\\sum", latex.replace(r"\tfrac", r"\frac"))
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
@@ -151,9 +146,7 @@ def test_the_command_prints_every_entry(capsys: pytest.CaptureFixture[str]) -> N
     assert authoring_main(["equations"]) == 0
     printed = capsys.readouterr().out
     for equation in LEDGER:
-        assert all(
-            text in printed for text in (equation.title, equation.latex, equation.cell, *equation.functions)
-        )
+        assert all(text in printed for text in (equation.title, equation.latex, equation.cell, *equation.functions))
     assert authoring_main(["equations", "--markdown"]) == 0
     assert capsys.readouterr().out.count("\n") == len(LEDGER) + 2
 
@@ -166,7 +159,4 @@ def test_the_table_has_a_row_for_each_equation_in_both_languages() -> None:
     for table in tables:
         assert len(table) == len(LEDGER) + 1 and {len(row) for row in table} == {5}
         assert not any("|" in cell for row in table for cell in row)  # it would end a cell
-    assert all(
-        one[1] != other[1] and one[2:] == other[2:]
-        for one, other in zip(*(t[1:] for t in tables), strict=True)
-    )
+    assert all(one[1] != other[1] and one[2:] == other[2:] for one, other in zip(*(t[1:] for t in tables), strict=True))

@@ -234,14 +234,7 @@ def test_celeba_is_read_framed_and_numbered(tmp_path):
     assert read.images.float().mean() > 190  # the square of the template is what was cut out
     assert read.identities.tolist() == [1, 0, 1, 0]  # 90 and 7
     first = dict(zip(COLUMNS, read.labels[0].tolist(), strict=True))
-    assert first == {
-        "smile": 1,
-        "mouth_open": 0,
-        "glasses": 1,
-        "young": 0,
-        "male": 1,
-        "beard": 1,
-    }  # No_Beard is -1
+    assert first == {"smile": 1, "mouth_open": 0, "glasses": 1, "young": 0, "male": 1, "beard": 1}  # No_Beard is -1
     assert len(read_celeba(tmp_path, "test").images) == 2
     assert len(read_celeba(tmp_path, "train", people=1).images) == 2
 

@@ -16,13 +16,7 @@ from salon.model.decorrelation import (
     variation_masks,
 )
 from salon.model.embedding import Embedding
-from salon.model.losses import (
-    ConfidenceLoss,
-    CosFace,
-    confidence_regulariser,
-    identification_logits,
-    margin_loss,
-)
+from salon.model.losses import ConfidenceLoss, CosFace, confidence_regulariser, identification_logits, margin_loss
 from salon.words import SalonError
 
 B, K, D, N, M = 5, 4, 3, 6, 3

@@ -23,9 +23,7 @@ def shapes(e):
 # The container
 
 
-@pytest.mark.parametrize(
-    ("index", "rows"), [(2, [2]), (-1, [5]), (slice(1, 3), [1, 2]), (torch.arange(6) > 3, [4, 5])]
-)
+@pytest.mark.parametrize(("index", "rows"), [(2, [2]), (-1, [5]), (slice(1, 3), [1, 2]), (torch.arange(6) > 3, [4, 5])])
 def test_indexing_keeps_the_axes(index, rows):
     e = embedding(6)
     part = e[index]

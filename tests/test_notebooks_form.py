@@ -39,16 +39,11 @@ def good(tmp_path: Path) -> tuple[NotebookNode, Path]:
             "1 + 1",
             id="sum",
             execution_count=2,
-            outputs=[
-                new_output(
-                    "display_data", {"image/png": png()}, metadata={"image/png": {"alt": "two pixels"}}
-                )
-            ],
+            outputs=[new_output("display_data", {"image/png": png()}, metadata={"image/png": {"alt": "two pixels"}})],
         ),
     ]
     prose = [
-        new_markdown_cell(text, id=name)
-        for name, text in (("top", TOP), ("why", "Prose."), ("end", CHECKS + NEXT))
+        new_markdown_cell(text, id=name) for name, text in (("top", TOP), ("why", "Prose."), ("end", CHECKS + NEXT))
     ]
     cells = [prose[0], code[0], prose[1], code[1], prose[2]]
     notebook = new_notebook(cells=cells)
@@ -74,9 +69,7 @@ def test_the_core_path_is_two_hours() -> None:
 
 @pytest.mark.parametrize("path", PATHS, ids=notebooks.name_of)
 def test_most_code_cells_keep_to_twelve_lines(path: Path) -> None:
-    cells = [
-        cell for cell in form.codes(nbformat.read(path, as_version=4)) if not cell.id.startswith("exercise-")
-    ]
+    cells = [cell for cell in form.codes(nbformat.read(path, as_version=4)) if not cell.id.startswith("exercise-")]
     short = [cell.source.count("\n") < 12 for cell in cells]
     assert sum(short) >= 0.9 * len(short)
 
@@ -158,11 +151,7 @@ def test_tidying_keeps_ids_tags_counts_and_pictures() -> None:
     language = {"name": "python", "version": "3.11.9"}
     notebook = new_notebook(cells=[cell], metadata={"widgets": {}, "language_info": language})
     notebooks.tidy(notebook)
-    assert (cell.id, cell.execution_count, dict(cell.metadata)) == (
-        "kept",
-        4,
-        {"tags": ["nbval-ignore-output"]},
-    )
+    assert (cell.id, cell.execution_count, dict(cell.metadata)) == ("kept", 4, {"tags": ["nbval-ignore-output"]})
     assert dict(outputs[0].data) == {"image/png": view["image/png"], "text/plain": "Explorer()"}
     assert dict(outputs[1].data) == {"text/plain": "cosface:   100%|██████████| 300/300"}
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
@@ -185,9 +174,7 @@ def test_tidying_joins_the_pieces_of_a_stream() -> None:
 @pytest.mark.slow
 def test_run_executes_in_one_thread_twice_alike(good: tuple[NotebookNode, Path]) -> None:
     notebook, path = good
-    notebook.cells[
-        3
-    ].source = "import os, torch\nprint(os.environ['OMP_NUM_THREADS'], torch.get_num_threads())"
+    notebook.cells[3].source = "import os, torch\nprint(os.environ['OMP_NUM_THREADS'], torch.get_num_threads())"
     nbformat.write(notebook, path)
     cost = notebooks.run(path)
     assert "sum" in str(cost) and cost.seconds > 0

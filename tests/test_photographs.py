@@ -90,9 +90,7 @@ def test_splits_are_disjoint_and_hold_everybody_with_enough(folder):
 
 
 def test_too_few_people_or_pictures_are_an_error(folder, tmp_path):
-    with pytest.raises(
-        SalonError, match=f"holds {PEOPLE} people with 4 pictures or more; expected at least 42"
-    ):
+    with pytest.raises(SalonError, match=f"holds {PEOPLE} people with 4 pictures or more; expected at least 42"):
         split_names(folder, 20, 20)
     with pytest.raises(SalonError, match="'p39' has 2 pictures"):
         folder_set(folder, 16, ["p0", "p39"])
@@ -126,9 +124,7 @@ def test_what_may_not_be_shared_may_not_after_further_training(folder, rendered,
         made = replace(tiny, start=str(tmp_path / a / "model.safetensors"))
         train(made, tmp_path / b, progress=False, data=rendered, variances=False)
     card = checkpoints.read_card(tmp_path / "c" / "model.safetensors")
-    assert card["trained_on"].startswith(
-        "rendered people only; started from rendered people only; started from photo"
-    )
+    assert card["trained_on"].startswith("rendered people only; started from rendered people only; started from photo")
     assert "not to be shared" in card["licence"]
 
 
@@ -157,9 +153,7 @@ def test_the_experiment_trains_and_tests_on_different_people(faces, tmp_path, mo
     monkeypatch.setenv("SALON_CACHE", str(tmp_path / "cache"))
     common = {"images": 5, "size": 32, "width": 0.5, "batch": 16}
     changes = {"SEEDS": (0, 1), "TUNED_ON": (0,), "VALIDATION": 13, "TEST": 13, "COMMON": common}
-    tries = {row: settings[:1] for row, settings in photographs.TRIES.items()} | {
-        "B": photographs.TRIES["B"][:2]
-    }
+    tries = {row: settings[:1] for row, settings in photographs.TRIES.items()} | {"B": photographs.TRIES["B"][:2]}
     for name, value in (changes | {"STEPS": dict.fromkeys("ABCE", 3), "TRIES": tries}).items():
         monkeypatch.setattr(photographs, name, value)
     written = {}

@@ -262,8 +262,7 @@ def test_the_extension_is_looked_for_in_the_servers_environment(monkeypatch: Pat
 
 
 @pytest.mark.parametrize(
-    ("way", "kind"),
-    [("widget", host.VIEW), ("page", "text/html"), ("plain", host.VIEW), ("picture", "text/plain")],
+    ("way", "kind"), [("widget", host.VIEW), ("page", "text/html"), ("plain", host.VIEW), ("picture", "text/plain")]
 )
 def test_every_way_keeps_a_picture(monkeypatch: Patch, way: str, kind: str) -> None:
     monkeypatch.setenv("SALON_WIDGETS", way)

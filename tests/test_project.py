@@ -25,24 +25,11 @@ from salon.words import SalonError, entry
 ROOMS = ("salon", "experiments", "authoring")
 SOURCES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 READMES = [ROOT / name for name in ("README.md", "README.zh.md", "CONTRIBUTING.md")]
-WORDS = [
-    key
-    for path in (ROOT / "salon" / "words").glob("*.toml")
-    for key in tomllib.loads(path.read_text("utf-8"))
-]
+WORDS = [key for path in (ROOT / "salon" / "words").glob("*.toml") for key in tomllib.loads(path.read_text("utf-8"))]
 LIMIT_MB = 60
 
 # A room may import from rooms that stand lower; faces and model stand level and know nothing of each other.
-LEVELS = {
-    "__init__": 0,
-    "words": 1,
-    "paths": 2,
-    "faces": 3,
-    "model": 3,
-    "training": 4,
-    "evaluation": 5,
-    "figures": 6,
-}
+LEVELS = {"__init__": 0, "words": 1, "paths": 2, "faces": 3, "model": 3, "training": 4, "evaluation": 5, "figures": 6}
 LEVELS |= {"widgets": 7, "lecture": 8, "experiments": 9, "cli": 10, "__main__": 11, "authoring": 12}
 
 
@@ -81,9 +68,7 @@ def imported_rooms(path: Path) -> set[str]:
 FRONT_DOOR = ROOT / "salon" / "__init__.py"  # it opens every room, but only when one of its names is used
 
 
-@pytest.mark.parametrize(
-    "path", sorted({*SOURCES} - {FRONT_DOOR}), ids=lambda path: str(path.relative_to(ROOT))
-)
+@pytest.mark.parametrize("path", sorted({*SOURCES} - {FRONT_DOOR}), ids=lambda path: str(path.relative_to(ROOT)))
 def test_arrows_between_rooms_run_one_way(path: Path) -> None:
     here = room(path)
     wrong = {other for other in imported_rooms(path) if other != here and LEVELS[other] >= LEVELS[here]}

@@ -204,9 +204,7 @@ def test_tinyface_is_any_mate_among_the_top_of_mates_and_distractors():
     scores = features[probe] @ torch.cat([features[~probe], distractors]).T
     gallery = torch.cat([labels[~probe], torch.full((200,), -100)])
     expected = {
-        r: np.mean(
-            [label in gallery[row.topk(r).indices] for row, label in zip(scores, labels[probe], strict=True)]
-        )
+        r: np.mean([label in gallery[row.topk(r).indices] for row, label in zip(scores, labels[probe], strict=True)])
         for r in (1, 5, 20)
     }
     found = tinyface_ranks(scores, labels[probe], gallery)
@@ -221,13 +219,9 @@ def test_ijbs_ranks_over_both_galleries_and_rejects_in_each():
     half = torch.where(gallery % 2 == 0, 1, 2)
     scores = features[~booked] @ features[booked].T
     best = scores.topk(10).indices
-    expected = {
-        r: float((gallery[best[:, :r]] == probes[:, None]).any(1).double().mean()) for r in (1, 5, 10)
-    }
+    expected = {r: float((gallery[best[:, :r]] == probes[:, None]).any(1).double().mean()) for r in (1, 5, 10)}
     assert ijbs_closed(scores, probes, gallery) == pytest.approx(expected)
-    assert ijbs_closed(
-        torch.cat([scores, scores]), torch.cat([probes, probes + 99]), gallery
-    ) == pytest.approx(
+    assert ijbs_closed(torch.cat([scores, scores]), torch.cat([probes, probes + 99]), gallery) == pytest.approx(
         expected  # who is in neither gallery is left out
     )
     rates = []
@@ -266,10 +260,7 @@ def test_a_known_order_of_quality_is_worth_its_rejection():
     features[quality < 50] = F.normalize(torch.ones(16) + 0.1 * torch.randn(50, 16), dim=1)
     probe = torch.arange(160) % 4 < 2
     same = labels[probe][:, None] == labels[~probe]
-    scores, worth = (
-        features[probe] @ features[~probe].T,
-        (quality[probe.numpy(), None], quality[~probe.numpy()]),
-    )
+    scores, worth = (features[probe] @ features[~probe].T, (quality[probe.numpy(), None], quality[~probe.numpy()]))
     rejected, error, impostors = error_versus_reject(scores, same, worth, [0, 0.2, 50 / 160], far=0.01)
     assert rejected.tolist() == [0, 0.2, 50 / 160]
     assert error[0] > error[1] > error[2] and error[2] < 0.05
@@ -316,9 +307,7 @@ def test_bootstrap_over_people_is_a_literal_drawing(decimals):
     probes, gallery = np.repeat(np.arange(12), 3), np.append(np.repeat(np.arange(12), 2), np.arange(50, 60))
     scores = np.round(chance.normal(2.0 * (probes[:, None] == gallery), 1), decimals)
     literal = bootstrap_by_hand(scores, probes, gallery, 0.05, 15, seed=3)
-    np.testing.assert_allclose(
-        bootstrap_tar_at_far(scores, probes, gallery, 0.05, 15, seed=3), literal, rtol=1e-12
-    )
+    np.testing.assert_allclose(bootstrap_tar_at_far(scores, probes, gallery, 0.05, 15, seed=3), literal, rtol=1e-12)
     assert len(set(literal)) > 5
 
 

@@ -104,9 +104,7 @@ def test_the_background_knows_nothing_of_the_person():
 def test_every_value_of_a_view_shows(name):
     low, high = LIMITS[name]
     person = People(torch.zeros(1, len(TRAITS))).with_trait("beard", 2.0).with_trait("masculine", 2.0)
-    a, b = render(
-        person, frontal_views(2, **{"background": 3.0, name: torch.tensor([low / 2, high / 2])}), 48
-    )
+    a, b = render(person, frontal_views(2, **{"background": 3.0, name: torch.tensor([low / 2, high / 2])}), 48)
     assert (a - b).abs().max() > 0.02
 
 
@@ -169,9 +167,7 @@ def test_a_sheet_gives_its_pictures_back(count):
 
 def test_pictures_are_laid_out_in_reading_order_with_gaps_between():
     sheet = lay_out(torch.arange(1.0, 4)[:, None, None, None].expand(-1, 1, 1, 2), columns=2, gap=1, fill=9)
-    assert sheet.tolist() == [
-        [[9] * 7, [9, 1, 1, 9, 2, 2, 9], [9] * 7, [9, 3, 3, 9, 9, 9, 9], [9] * 7],
-    ]
+    assert sheet.tolist() == [[[9] * 7, [9, 1, 1, 9, 2, 2, 9], [9] * 7, [9, 3, 3, 9, 9, 9, 9], [9] * 7]]
 
 
 @pytest.mark.parametrize(

@@ -36,11 +36,7 @@ def old(row: pd.Series) -> dict[str, str]:
     elif row.metric == "false_matches":
         name, by_16 = f"false_matches_by_{'likelihood' if by_16 else 'cosine'}", False
     name += f"_at_step_{row.step}" if "step" in row else ""
-    return dict(row) | {
-        "configuration": row.configuration.removesuffix("+16"),
-        "pa": str(by_16),
-        "metric": name,
-    }
+    return dict(row) | {"configuration": row.configuration.removesuffix("+16"), "pa": str(by_16), "metric": name}
 
 
 @pytest.mark.parametrize("name", SHA256)

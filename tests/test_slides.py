@@ -177,10 +177,7 @@ def test_marp_gets_numbers_pictures_marks_and_cells(lang: str) -> None:
         assert f'<!-- _footer: "{slide.cell}" -->' in still
     assert f"base64,{LIVE}.png" in still and f"base64,{LIVE}.png" not in moving
     assert 'srcdoc="&lt;p title=&quot;x&quot;&gt;&#10;&#10;{}&lt;/p&gt;"' in moving
-    first = {
-        "en": "talk 1 min · demo 3 min · questions 1 min · keep",
-        "zh": "讲解 1 分钟 · 演示 3 分钟 · 提问 1 分钟",
-    }
+    first = {"en": "talk 1 min · demo 3 min · questions 1 min · keep", "zh": "讲解 1 分钟 · 演示 3 分钟 · 提问 1 分钟"}
     assert first[lang] in still
     skip = {"en": "if late, skip to slide 5, pixels", "zh": "时间紧可跳到第 5 页 pixels"}
     assert skip[lang] in still and deck[4].id == "pixels"
@@ -226,9 +223,7 @@ def test_without_node_or_marp_it_says_what_to_install(
 def test_without_chromium_it_says_what_to_install(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.delenv("CHROME_PATH", raising=False)
     monkeypatch.setattr(slides.shutil, "which", lambda name: None)
-    with pytest.raises(
-        SalonError, match=r"not set.*apt install chromium.*CHROME_PATH=/path/to/chrome make slides"
-    ):
+    with pytest.raises(SalonError, match=r"not set.*apt install chromium.*CHROME_PATH=/path/to/chrome make slides"):
         slides.find_browser()
     monkeypatch.setenv("CHROME_PATH", str(tmp_path / "none"))
     with pytest.raises(SalonError, match=r"none\) and on the PATH, and is not there"):
@@ -263,9 +258,7 @@ def deck(request, chromium) -> Iterator[SimpleNamespace]:
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("request", lambda request: wrong.append(request.url[:90]))
     page.reload()
-    yield SimpleNamespace(
-        page=page, lang=request.param, slides=read(request.param)[1], seen=look_through(page)
-    )
+    yield SimpleNamespace(page=page, lang=request.param, slides=read(request.param)[1], seen=look_through(page))
     page.close()
     assert [text for text in wrong if not text.startswith(("file:", "data:"))] == []
 
@@ -311,9 +304,7 @@ def test_the_answer_comes_with_the_next_key(deck) -> None:
             deck.page.keyboard.press("PageDown")
             deck.page.wait_for_selector(hidden)
             assert all(one.is_visible() for one in deck.page.locator(hidden).all()), slide.id
-    tables = [
-        (slide, seen) for slide, seen in zip(deck.slides, deck.seen, strict=True) if "|---" in slide.answer
-    ]
+    tables = [(slide, seen) for slide, seen in zip(deck.slides, deck.seen, strict=True) if "|---" in slide.answer]
     assert len(tables) > 2
     for slide, seen in tables:
         assert len(seen["shown"]) > len(seen["guess"]) + 40, slide.id
@@ -346,10 +337,7 @@ def test_the_explorer_moves_on_its_slide(deck) -> None:
     frame = deck.page.frame_locator("svg.bespoke-marp-active iframe")
     frame.locator(".salon-bar").first.wait_for()
     face, bars = frame.locator(".salon-face img"), frame.locator(".salon-bar")
-    before, heights = (
-        face.get_attribute("src"),
-        bars.evaluate_all("all => all.map((bar) => +bar.dataset.value)"),
-    )
+    before, heights = (face.get_attribute("src"), bars.evaluate_all("all => all.map((bar) => +bar.dataset.value)"))
     frame.locator("input[name=occlusion]").press("End")
     assert face.get_attribute("src") != before
     after = bars.evaluate_all("all => all.map((bar) => +bar.dataset.value)")

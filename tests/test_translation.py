@@ -88,9 +88,7 @@ def test_an_edited_english_cell_is_named_until_somebody_looked(catalogue, englis
         ("<details>", "", "folded answers"),
     ],
 )
-def test_an_unfaithful_translation_is_named(
-    catalogue, english: NotebookNode, old: str, new: str, what: str
-) -> None:
+def test_an_unfaithful_translation_is_named(catalogue, english: NotebookNode, old: str, new: str, what: str) -> None:
     name = next(name for name, text in CHINESE.items() if old in text)
     translate(catalogue, name, CHINESE[name].replace(old, new), ENGLISH[name])
     assert f"cell {name} differs in its {what}" in faults(catalogue, english)

@@ -48,9 +48,7 @@ def test_each_picture_has_its_own_strength_and_is_the_same_in_a_batch(pictures, 
     if name in NO_DRAW:
         assert torch.allclose(degrade(pictures[2:3], name, 0.9, seed=6)[0], together[2], atol=1 / 510)
     else:
-        others = [
-            degrade(pictures, name, strengths, seed) for seed in range(6, 16)
-        ]  # two sides are soon the same
+        others = [degrade(pictures, name, strengths, seed) for seed in range(6, 16)]  # two sides are soon the same
         assert any(not torch.allclose(other, together, atol=0.02) for other in others)
 
 
@@ -107,9 +105,7 @@ def test_exposure_loses_lights_or_shadows_for_good():
     out = degrade(images, "exposure", 1.0, seed=0)[:, 0, 0]
     bright = out[:, 3] > images[0, 0, 0, 3]
     assert bright.any() and not bright.all()
-    assert (out[bright, 2:] == 1).all() and (
-        out[~bright, :2] == 0
-    ).all()  # two tones that cannot be told apart
+    assert (out[bright, 2:] == 1).all() and (out[~bright, :2] == 0).all()  # two tones that cannot be told apart
     middle = degrade(torch.full((16, 3, 4, 4), 0.1 ** (1 / GAMMA)), "exposure", 0.5, seed=0) ** GAMMA
     stops = torch.log2(middle.amin((1, 2, 3)) / 0.1)
     assert torch.allclose(stops[stops > 0], torch.tensor(0.5 * variations.MOST_STOPS), atol=1e-3)
@@ -119,9 +115,7 @@ def test_a_colour_cast_shifts_the_balance_and_not_the_product():
     grey = torch.full((16, 3, 4, 4), 0.2 ** (1 / GAMMA))
     stops = torch.log2(degrade(grey, "colour_cast", 0.8, seed=0)[..., 0, 0] ** GAMMA / 0.2)
     assert torch.allclose(stops.sum(1), torch.zeros(16), atol=1e-4)
-    assert (
-        stops.abs().amax(1) > 0.8 * variations.MOST_CAST * 0.86
-    ).all()  # one of three hues is within 30 degrees
+    assert (stops.abs().amax(1) > 0.8 * variations.MOST_CAST * 0.86).all()  # one of three hues is within 30 degrees
     assert stops.abs().max() <= 0.8 * variations.MOST_CAST + 1e-4
 
 
@@ -202,6 +196,4 @@ def test_a_gaussian_kernel_is_a_loop_over_its_pixels():
     weights = torch.zeros(15, 15)
     for i, j in product(range(-2, 3), repeat=2):
         weights[7 + i, 7 + j] = math.exp(-(i * i + j * j) / 2 / 1.1**2)
-    assert torch.allclose(
-        seen, weights / weights.sum(), atol=2e-3
-    )  # the renderer's gamma has a straight foot
+    assert torch.allclose(seen, weights / weights.sum(), atol=2e-3)  # the renderer's gamma has a straight foot

@@ -59,9 +59,7 @@ def evaluate_benchmark(
     return rows
 
 
-def measures(
-    scores: Tensor, rows: Tensor, columns: Tensor, condition: str, matching: str = "cosine"
-) -> list[dict]:
+def measures(scores: Tensor, rows: Tensor, columns: Tensor, condition: str, matching: str = "cosine") -> list[dict]:
     """TAR@FAR=1e-3 and EER of all pairs, n impostors, and rank-1 of n probes, from scores [A, B] and both labels.
 
     For rank-1 the gallery is closed and holds the first picture of each person.

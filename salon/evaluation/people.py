@@ -117,9 +117,7 @@ class Benchmark:
                 f"The condition {condition!r} is not known for all pictures; expected one of {', '.join(known)}, "
                 f"or, by `probes`, one of {', '.join(BY_LIGHT | BY_FACE)}."
             )
-        return degrade(
-            self.straight, condition, TEST_STRENGTH[condition], seed + list(TEST_STRENGTH).index(condition)
-        )
+        return degrade(self.straight, condition, TEST_STRENGTH[condition], seed + list(TEST_STRENGTH).index(condition))
 
     def probes(self, condition: str, seed: int = 0) -> Tensor:
         """The probes under any of `CONDITIONS` or `UNSEEN`, [n / 2, 3, H, W]; `seed` draws what is not rendered."""

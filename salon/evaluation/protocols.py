@@ -45,8 +45,7 @@ def roc(genuine: ArrayLike, impostor: ArrayLike) -> tuple[Array, Array, Array]:
     genuine, impostor = _scores("genuine scores", genuine), _scores("impostor scores", impostor)
     thresholds = np.append(np.inf, np.unique(np.concatenate([genuine, impostor]))[::-1])
     far, tar = (
-        (len(scores) - np.searchsorted(np.sort(scores), thresholds)) / len(scores)
-        for scores in (impostor, genuine)
+        (len(scores) - np.searchsorted(np.sort(scores), thresholds)) / len(scores) for scores in (impostor, genuine)
     )
     return far, tar, thresholds
 
@@ -212,9 +211,7 @@ def outranking(scores: Any, mated: Any, best: Any) -> Any:
     return (~mated & (scores >= best[:, None])).sum(1)
 
 
-def _table(
-    scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike
-) -> tuple[Array, NDArray[np.bool_]]:
+def _table(scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike) -> tuple[Array, NDArray[np.bool_]]:
     """Scores and who is mated with whom, both [P, G]."""
     table, probes, gallery = np.asarray(scores, float), np.asarray(probe_ids), np.asarray(gallery_ids)
     expected = (*probes.shape, *gallery.shape)
@@ -226,9 +223,7 @@ def _table(
     return table, probes[:, None] == gallery
 
 
-def _closed_ranks(
-    scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike, k: int
-) -> NDArray[np.int64]:
+def _closed_ranks(scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike, k: int) -> NDArray[np.int64]:
     """`mate_ranks` where everybody is enrolled and `k` ≥ 1."""
     ranks = mate_ranks(scores, probe_ids, gallery_ids)
     if k < 1:
@@ -276,9 +271,7 @@ def detection_identification_rate(
     """
     ranks, (table, mated) = mate_ranks(scores, probe_ids, gallery_ids), _table(scores, probe_ids, gallery_ids)
     if not ranks.any() or k < 1:
-        raise SalonError(
-            f"{np.sum(ranks > 0)} mated probes, k = {k}; expected 1 or more. Enrol their people."
-        )
+        raise SalonError(f"{np.sum(ranks > 0)} mated probes, k = {k}; expected 1 or more. Enrol their people.")
     best = np.where(mated, table, -np.inf).max(1)
     return float(((ranks <= k) & (best >= threshold))[ranks > 0].mean())
 

@@ -82,9 +82,7 @@ def read_provenance(name: str) -> dict:
     return json.loads(data_path("results", f"{name}.json").read_text("utf-8"))
 
 
-def by_seed(
-    table: pd.DataFrame, configuration: str, condition: str, metric: str = "tar", at: float = FAR
-) -> pd.Series:
+def by_seed(table: pd.DataFrame, configuration: str, condition: str, metric: str = "tar", at: float = FAR) -> pd.Series:
     """The values of one configuration and metric in percent, one a seed; `at` is left out where there is none.
 
     Raises `SalonError` where there is no value, or more than one a seed.

@@ -55,9 +55,7 @@ def _look_up(maps: Tensor, grid: Tensor) -> Tensor:
 
 # Compilers write a slower look-up than the library's own: this keeps it whole.
 torch.library.custom_op("salon::look_up", _look_up, mutates_args=())
-torch.library.register_fake(
-    "salon::look_up", lambda maps, grid: maps.new_empty((*maps.shape[:2], *grid.shape[1:3]))
-)
+torch.library.register_fake("salon::look_up", lambda maps, grid: maps.new_empty((*maps.shape[:2], *grid.shape[1:3])))
 
 
 def at(maps: Tensor, theta: Tensor, y: Tensor) -> Tensor:

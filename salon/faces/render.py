@@ -124,12 +124,7 @@ class Truth(NamedTuple):
 
 
 def render(
-    people: People,
-    views: Views,
-    size: int = 64,
-    progress: bool = False,
-    device: str = "cpu",
-    compile: bool = False,
+    people: People, views: Views, size: int = 64, progress: bool = False, device: str = "cpu", compile: bool = False
 ) -> Tensor:
     """Pictures [B, 3, size, size], RGB 0..1, person by person and view by view; one of either serves all.
 
@@ -247,9 +242,7 @@ def _frame(head: Head, look: Any, radius: Tensor, rotation: Tensor, size: int) -
     return (plane - centre) * scale[:, None, None, None] + ((eyes + mouth) / 2)[:, :, None, None]
 
 
-def _march(
-    radius: Tensor, rotation: Tensor, plane: Tensor, look: Any
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _march(radius: Tensor, rotation: Tensor, plane: Tensor, look: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Follow each pixel's ray to the head: points [B, 3, H, W] in its frame, depth, cover alpha, and the share of the
     lamp that is seen from there, each [B, H, W].
 
@@ -323,9 +316,7 @@ def _lamp(radius: Tensor, rotation: Tensor, points: Tensor, look: Any, steps: in
     return 1 - col(soft(2 * look.hardness - 1)).clamp(0) * soft(0.15 - clear / wide)
 
 
-def _shade(
-    surface: Surface, relief: Tensor, points: Tensor, visible: Tensor, rotation: Tensor, look: Any
-) -> Tensor:
+def _shade(surface: Surface, relief: Tensor, points: Tensor, visible: Tensor, rotation: Tensor, look: Any) -> Tensor:
     """Light on the head [B, 3, H, W]: wrapped Lambert, a dim sky, cavities in shade, highlights of skin and hair."""
     cavity, slope_theta, slope_y = relief.unbind(1)
     x, z = points[:, 0], points[:, 2]
@@ -361,9 +352,7 @@ def _squared(x: Tensor, times: int) -> Tensor:
     return x
 
 
-def _with_glasses(
-    numbers: Tensor, lit: Tensor, alpha: Tensor, look: Any, *seen: Tensor
-) -> tuple[Tensor, Tensor]:
+def _with_glasses(numbers: Tensor, lit: Tensor, alpha: Tensor, look: Any, *seen: Tensor) -> tuple[Tensor, Tensor]:
     """Put glasses on those who wear them; `seen` is depth, rotation and plane."""
     rows = torch.arange(len(lit), device=lit.device)
     if not torch.compiler.is_compiling():

@@ -203,11 +203,7 @@ def _each(values: Tensor) -> Tensor:
 
 
 def augment(
-    images: Tensor,
-    turned: Tensor,
-    generator: torch.Generator,
-    probability: float = 0.3,
-    strength: float = 1.0,
+    images: Tensor, turned: Tensor, generator: torch.Generator, probability: float = 0.3, strength: float = 1.0
 ) -> tuple[Tensor, Tensor]:
     """Variation augmentation of a batch: each of the three by itself with `probability`, strength at random.
 

@@ -44,9 +44,7 @@ def difference_figure(told: pd.DataFrame) -> Figure:
     return figure
 
 
-def _conditions(
-    conditions: Sequence[str], names: Sequence[str], below: str
-) -> tuple[Figure, np.ndarray, np.ndarray]:
+def _conditions(conditions: Sequence[str], names: Sequence[str], below: str) -> tuple[Figure, np.ndarray, np.ndarray]:
     """A panel for each condition with the names from top to bottom: figure, axes, and how high each name stands."""
     figure, axes = panels(1, len(conditions), 1.9 * len(conditions), 0.36 * len(names) + 1.1, sharey=True)
     places = np.arange(len(names))[::-1]
@@ -97,9 +95,7 @@ def degradation_figure(table: pd.DataFrame, row: str, names: Sequence[str]) -> F
         groups = chosen.groupby(["condition", "at"]).value.agg(["mean", "std"])
         for name, look in zip(names, looks, strict=False):
             mean, spread = groups.loc[name, "mean"], groups.loc[name, "std"]
-            axis.errorbar(
-                mean.index, mean, yerr=spread, markersize=4, capsize=2, label=readable(name), **look
-            )
+            axis.errorbar(mean.index, mean, yerr=spread, markersize=4, capsize=2, label=readable(name), **look)
         axis.set(xlabel="strength", ylabel=ylabel)
         axis.grid(alpha=0.3)
     axes[0, 1].legend(frameon=False, fontsize=8, ncols=2)

@@ -34,9 +34,7 @@ def angle_figure(scales: Sequence[float], margin: float, identities: int = 100) 
     return figure
 
 
-def confidence_figure(
-    images: Mapping[str, Tensor], margin: float, regularise: float, most: float = 40.0
-) -> Figure:
+def confidence_figure(images: Mapping[str, Tensor], margin: float, regularise: float, most: float = 40.0) -> Figure:
     """L_idt (6) and L_idt + λ_reg s² against the confidence s, for images given by their cosines [N].
 
     The first cosine is that to the own prototype; a dot marks the confidence that would be learned.

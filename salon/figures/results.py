@@ -123,9 +123,7 @@ def black_hole_figure(shares: Mapping[str, Tensor], conditions: Sequence[str]) -
     return figure
 
 
-def line_figure(
-    x: Sequence[float], curves: Mapping[str, Sequence[float]], xlabel: str, ylabel: str
-) -> Figure:
+def line_figure(x: Sequence[float], curves: Mapping[str, Sequence[float]], xlabel: str, ylabel: str) -> Figure:
     """A few curves over the same numbers, such as TAR against the number of images in a template."""
     figure, axes = panels(1, 1, 5.6, 3.4)
     for (name, values), colour in zip(curves.items(), COLOURS, strict=False):

@@ -14,9 +14,7 @@ COLOURS = (BLUE, ORANGE, GREEN, PINK)
 for _font in ("latin", "han"):
     fontManager.addfont(data_path("fonts", f"{_font}.ttf"))
 mpl.rcParams["font.family"] = ["Salon Latin", "Salon Han"]
-mpl.rcParams["mathtext.fontset"] = (
-    "custom"  # upright in ours, the rest in DejaVu, which comes with matplotlib
-)
+mpl.rcParams["mathtext.fontset"] = "custom"  # upright in ours, the rest in DejaVu, which comes with matplotlib
 mpl.rcParams["mathtext.rm"] = mpl.rcParams["mathtext.cal"] = "Salon Latin"
 
 

@@ -157,9 +157,7 @@ def checksums(root: Path | None = None) -> dict[str, str]:
     root = root or data_root()
     paths = (path for path in sorted(root.rglob("*")) if path.is_file() and not path.name.startswith("."))
     names = {path.relative_to(root).as_posix(): path for path in paths}
-    return {
-        name: sha256(path.read_bytes()).hexdigest() for name, path in names.items() if name != "README.md"
-    }
+    return {name: sha256(path.read_bytes()).hexdigest() for name, path in names.items() if name != "README.md"}
 
 
 def read_checksums(root: Path | None = None) -> dict[str, str]:

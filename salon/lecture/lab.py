@@ -26,9 +26,7 @@ def originals() -> Path:
 def check_edition(lang: str) -> None:
     """Raises `SalonError` where the notebooks of a language are missing."""
     if not (originals() / START[lang]).is_file():
-        raise SalonError(
-            f"{START[lang]} is missing in {originals()}. Get it with `git checkout -- notebooks`."
-        )
+        raise SalonError(f"{START[lang]} is missing in {originals()}. Get it with `git checkout -- notebooks`.")
 
 
 def own_folder() -> Path:
@@ -69,11 +67,7 @@ def lab_arguments(folder: Path, browser: bool = True, port: int | None = None, l
 
 
 def open_lab(
-    folder: Path | None = None,
-    reset: bool = False,
-    browser: bool = True,
-    port: int | None = None,
-    lang: str = "en",
+    folder: Path | None = None, reset: bool = False, browser: bool = True, port: int | None = None, lang: str = "en"
 ) -> None:
     """Copy what is new (`reset`: everything, the old copy put aside) and serve JupyterLab until stopped.
 

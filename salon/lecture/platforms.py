@@ -219,9 +219,7 @@ def own_faces(name: str = "") -> Path:
     """
     root = (mo_folder() or Path.cwd()) / "datasets"
     levels = [root, *(path for depth in ("*", "*/*", "*/*/*") for path in sorted(root.glob(depth)))]
-    found = [
-        path for path in levels if name in path.relative_to(root.parent).as_posix() and _holds_people(path)
-    ]
+    found = [path for path in levels if name in path.relative_to(root.parent).as_posix() and _holds_people(path)]
     if len(found) != 1:
         seen = ", ".join(path.relative_to(root).as_posix() for path in found) or say("place.none")
         raise SalonError(say("place.faces", name=name, root=root, found=seen))

@@ -10,16 +10,7 @@ from salon.evaluation.intervals import Interval, t_interval
 from salon.evaluation.results import by_seed, differences
 from salon.words import say
 
-CLAIMS = (
-    "augmentation",
-    "confidence",
-    "parts",
-    "decorrelation",
-    "aggregation",
-    "whole",
-    "universal",
-    "domain",
-)
+CLAIMS = ("augmentation", "confidence", "parts", "decorrelation", "aggregation", "whole", "universal", "domain")
 # Each step of the paper: a configuration against the one that it is to improve.
 STEPS = {
     "augmentation": ("B", "A"), "confidence": ("C", "B"), "parts": ("D", "C"), "decorrelation": ("E", "D"),

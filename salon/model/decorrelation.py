@@ -71,18 +71,14 @@ def discriminator_loss(
     return _surprise(logits, labels[:, None]).sum((1, 2))
 
 
-def classification_loss(
-    discriminator: Discriminator, embedding: Embedding, masks: Tensor, labels: Tensor
-) -> Tensor:
+def classification_loss(discriminator: Discriminator, embedding: Embedding, masks: Tensor, labels: Tensor) -> Tensor:
     """L_cls (12), for the network alone: V_t(f) is to reveal its own variation t; returns [B]."""
     expect_shape("labels", labels, (embedding.B, masks.shape[0]))
     logits = discriminator(embedding.features, masks, frozen=True)
     return _surprise(logits.diagonal(dim1=1, dim2=2), labels).sum(1)
 
 
-def adversarial_loss(
-    discriminator: Discriminator, embedding: Embedding, masks: Tensor, hide: str = "others"
-) -> Tensor:
+def adversarial_loss(discriminator: Discriminator, embedding: Embedding, masks: Tensor, hide: str = "others") -> Tensor:
     """L_adv (13), for the network alone: V_t(f) is to tell nothing (50 : 50) of the others; returns [B].
 
     Each of the M (M - 1) terms is at least log 2. A network can also get there by making sub-embeddings

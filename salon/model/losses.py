@@ -121,9 +121,7 @@ class ConfidenceLoss(nn.Module):
     `margin` is in units of the logit (the paper: 30, at confidences near 64), `regularise` is λ_reg.
     """
 
-    def __init__(
-        self, identities: int, K: int, d: int, margin: float = 8.0, regularise: float = 0.002
-    ) -> None:
+    def __init__(self, identities: int, K: int, d: int, margin: float = 8.0, regularise: float = 0.002) -> None:
         super().__init__()
         self.margin, self.regularise = margin, regularise
         self.prototypes = new_prototypes(identities, K, d)

@@ -60,9 +60,7 @@ def folder_set(
     return TrainSet(straight, turn_grey(straight, seed, *TURNED), labels, source=source, licence=LICENCE)
 
 
-def drawn_files(
-    folder: str | Path, people: Sequence[str], least: int, images: int, seed: int
-) -> list[list[Path]]:
+def drawn_files(folder: str | Path, people: Sequence[str], least: int, images: int, seed: int) -> list[list[Path]]:
     """Up to `images` files of each person, drawn by `seed`, in their own order."""
     known, chance = list_people(folder), np.random.default_rng(seed)
     for name in people:
