@@ -12,18 +12,14 @@ from numpy.typing import NDArray
 
 from experiments.bootstrap import bootstrap_tar_at_far
 from experiments.identification import evaluate_identification
+from experiments.measures import evaluate_rejection, evaluate_templates, remembering
 from experiments.people import render_benchmark, validation_benchmark
 from experiments.rows import Setting, Settings, clean_and_mixed, tuned, work
 from experiments.runs import cached_run, trained
-from salon.evaluation.benchmark import (
-    evaluate_benchmark,
-    evaluate_rejection,
-    evaluate_templates,
-    remembering,
-    scores_of,
-)
+from experiments.tables import write_table
+from salon.evaluation.benchmark import evaluate_benchmark, scores_of
 from salon.evaluation.people import CONDITIONS, UNSEEN, Benchmark, test_benchmark
-from salon.evaluation.results import FAR, SUFFIX, labelled, write_table
+from salon.evaluation.results import FAR, SUFFIX, labelled
 from salon.model.network import Recogniser, embed
 from salon.training import checkpoints
 from salon.training.data import RENDERED

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from experiments.rows import work
+from experiments.tables import write_table
 from salon.evaluation.benchmark import evaluate_benchmark
 from salon.evaluation.people import Benchmark, test_benchmark
-from salon.evaluation.results import labelled, row, write_table
+from salon.evaluation.results import labelled, row
 from salon.model.losses import identification_logits
 from salon.model.network import embed
 from salon.training.data import TrainSet

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from salon.evaluation.results import COLUMNS
+from experiments.tables import COLUMNS
 from salon.paths import data_root
 from salon.training.checkpoints import write_whole
 

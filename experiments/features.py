@@ -12,9 +12,10 @@ from torch import Tensor
 from experiments.ablation import SCALES, pictures, row_recipe, run_of, train_run
 from experiments.probes import linear_probe, probe_all, varied_embedding
 from experiments.rows import Setting, work
+from experiments.tables import write_table
 from salon.evaluation.benchmark import black_hole, evaluate_benchmark
 from salon.evaluation.people import CONDITIONS, Benchmark
-from salon.evaluation.results import labelled, read_provenance, row, write_table
+from salon.evaluation.results import labelled, read_provenance, row
 from salon.faces.people import TRAITS, split_people
 from salon.faces.render import frontal_views, render
 from salon.faces.variations import DEGRADE, VARIATIONS, degrade, pose_yaw

@@ -19,8 +19,9 @@ from torch import Tensor
 
 from experiments.real_faces import att_pairs, development_pairs, faces_folder
 from experiments.runs import trained
+from experiments.tables import write_table
 from salon.evaluation.pairs import evaluate_pairs
-from salon.evaluation.results import labelled, row, write_table
+from salon.evaluation.results import labelled, row
 from salon.faces.collections import Pairs
 from salon.faces.people import GENERATOR_VERSION, TRAITS, People, split_people
 from salon.faces.render import Views, sample_views

@@ -14,11 +14,12 @@ from torch import Tensor
 from experiments.bootstrap import bootstrap_interval, permutation_p
 from experiments.rows import tar
 from experiments.runs import trained
+from experiments.tables import write_table
 from salon.evaluation.benchmark import evaluate_benchmark, scores_of
 from salon.evaluation.intervals import t_interval
 from salon.evaluation.people import TEST_PEOPLE, TEST_STRENGTH, Benchmark, test_benchmark
 from salon.evaluation.protocols import mate_ranks
-from salon.evaluation.results import labelled, row, write_table
+from salon.evaluation.results import labelled, row
 from salon.faces.people import People, split_people
 from salon.faces.render import Views, frontal_views, render, sample_views, truth
 from salon.model.network import Recogniser, embed

@@ -22,9 +22,10 @@ from torch import Tensor
 
 from experiments.rows import Setting, Settings, clean_and_mixed, tuned
 from experiments.runs import cached_run
+from experiments.tables import write_table
 from salon.evaluation.benchmark import evaluate_benchmark
 from salon.evaluation.people import CONDITIONS, TEST_IMAGES, Benchmark
-from salon.evaluation.results import labelled, write_table
+from salon.evaluation.results import labelled
 from salon.faces.pixels import as_bytes, digest, from_bytes
 from salon.faces.variations import random_sides
 from salon.model.network import Recogniser

@@ -20,8 +20,9 @@ from tqdm.auto import trange
 
 from experiments.bootstrap import bootstrap_interval
 from experiments.celeba import COLUMNS, read_celeba
+from experiments.tables import write_table
 from salon.evaluation.intervals import Interval, t_interval
-from salon.evaluation.results import labelled, row, write_table
+from salon.evaluation.results import labelled, row
 from salon.faces.people import GENERATOR_VERSION, People, split_people
 from salon.faces.render import sample_views
 from salon.faces.variations import camera

@@ -11,13 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from experiments.measures import remembering
 from experiments.real_faces import att_pairs, faces_folder, pair_rows, raw_pixel_scores
 from experiments.rows import Setting, Settings, clean_and_mixed, tuned
 from experiments.runs import trained
-from salon.evaluation.benchmark import evaluate_benchmark, remembering
+from experiments.tables import write_table
+from salon.evaluation.benchmark import evaluate_benchmark
 from salon.evaluation.pairs import MATCHING, distinct, verification
 from salon.evaluation.people import CONDITIONS, TEST_IMAGES, Benchmark
-from salon.evaluation.results import labelled, write_table
+from salon.evaluation.results import labelled
 from salon.faces.collections import Pairs, read_pairs
 from salon.faces.pixels import digest, from_bytes
 from salon.model.network import Recogniser, embed

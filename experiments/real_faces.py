@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from experiments.tables import write_table
 from salon.evaluation.pairs import FARS, MATCHING, batches, distinct, evaluate_pairs, verification
-from salon.evaluation.results import labelled, row, write_table
+from salon.evaluation.results import labelled, row
 from salon.faces.collections import Pairs, read_pairs, write_pairs
 from salon.model.embedding import InputSpec
 from salon.paths import cache_path, data_path

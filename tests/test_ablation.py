@@ -10,9 +10,10 @@ import torch
 
 from experiments import ablation
 from experiments.ablation import CANDIDATES, ROWS, SCALES, row_recipe, rows_at
+from experiments.measures import evaluate_rejection, remembering
 from experiments.people import render_benchmark
 from salon.evaluation import people
-from salon.evaluation.benchmark import evaluate_benchmark, evaluate_rejection, remembering
+from salon.evaluation.benchmark import evaluate_benchmark
 from salon.evaluation.intervals import t_interval
 from salon.evaluation.people import CONDITIONS, UNSEEN
 from salon.evaluation.results import by_seed, difference, judged, read_provenance, read_table
@@ -47,7 +48,7 @@ def test_neighbouring_rows_differ_in_one_step_only(monkeypatch):
 def test_an_interrupted_ablation_goes_on_where_it_was(tmp_path, monkeypatch):
     """Everything, made tiny: interrupted on purpose, then run to the end; nothing is trained twice."""
     monkeypatch.setenv("SALON_CACHE", str(tmp_path))
-    monkeypatch.setattr("salon.evaluation.results.data_root", lambda: tmp_path)
+    monkeypatch.setattr("experiments.tables.data_root", lambda: tmp_path)
     monkeypatch.setattr(ablation, "UNSEEN", ())  # and fewer people, who are too few for two of the measures
     monkeypatch.setitem(SCALES, "tiny", replace(SCALES["tiny"], people=(24, 24), seeds=(0,)))
     for name in ("evaluate_rejection", "evaluate_identification"):

@@ -11,12 +11,12 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from authoring.test_people import fingerprint, fingerprints, stored_fingerprints, write_benchmark
+from experiments.measures import POLICIES
 from experiments.people import render_benchmark, sample_scenes
 from experiments.rows import tar
 from salon.evaluation import people
-from salon.evaluation.benchmark import POLICIES, evaluate_benchmark, measures
+from salon.evaluation.benchmark import evaluate_benchmark, measures
 from salon.evaluation.people import CONDITIONS, KINDS, TEST_STRENGTH, UNSEEN, Benchmark, read_benchmark
-from salon.faces.people import split_people
 from salon.faces.pixels import digest
 from salon.faces.variations import degrade
 from salon.model.embedding import Embedding, InputSpec
@@ -66,12 +66,6 @@ def copied(folder, tmp_path):
 def recogniser():
     torch.manual_seed(0)
     return Recogniser(InputSpec(size=32), K=2, d=8, width=0.5).eval()
-
-
-def test_the_splits_share_nobody():
-    numbers = torch.cat([split_people(split, n).numbers for split, n in
-                         (("train", 1500), ("validation", 100), ("test", 300))])  # fmt: skip
-    assert len(numbers.unique(dim=0)) == 1900
 
 
 def test_turned_and_lit_pictures_differ_from_straight_ones_in_nothing_else():

@@ -9,10 +9,11 @@ import torch
 from authoring.test_people import fingerprints, stored_fingerprints
 from experiments.bench import LIVE_IMAGES, LIVE_PEOPLE, live_pair
 from experiments.people import sample_scenes
+from experiments.tables import write_table
 from salon.evaluation import people
 from salon.evaluation.benchmark import black_hole
 from salon.evaluation.people import KINDS, TEST_IMAGES, TEST_PEOPLE
-from salon.evaluation.results import read_provenance, read_table, write_table
+from salon.evaluation.results import read_provenance, read_table
 from salon.faces.people import GENERATOR_VERSION
 from salon.lecture.views import write_page
 from salon.model.network import embed
@@ -118,7 +119,7 @@ def test_the_stored_views_make_small_pages(tmp_path, lang):
 
 def test_a_table_of_other_faces_is_refused(tmp_path, monkeypatch):
     (tmp_path / "results").mkdir()
-    monkeypatch.setattr("salon.evaluation.results.data_root", lambda: tmp_path)
+    monkeypatch.setattr("experiments.tables.data_root", lambda: tmp_path)
     monkeypatch.setattr("salon.paths.data_root", lambda: tmp_path)
     row = {"experiment": "x", "configuration": "C", "seed": 0, "split": "test", "condition": "clean"}
     path = write_table("x", [row | {"metric": "eer", "value": 0.25, "n": 8}], "salon reproduce x")

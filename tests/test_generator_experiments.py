@@ -79,29 +79,6 @@ def test_the_background_is_the_same_whoever_stands_before_it():
     assert generator.background_change(6) == 0
 
 
-def test_the_backgrounds_colours_do_not_tell_where_it_shows():
-    g = torch.Generator().manual_seed(0)
-    pictures, cover = (torch.rand(3, 3, 16, 16, generator=g), (torch.rand(3, 16, 16, generator=g) < 0.5).float())
-    cover[2] = 0.3  # nobody's background shows
-    colours, seen = generator.background_colours(pictures, cover)
-    order = torch.randperm(256, generator=g)
-    moved = (x.flatten(-2)[..., order].view_as(x) for x in (pictures, cover))
-    assert seen.tolist() == [True, True, False] and colours.shape == (2, 15)
-    assert torch.equal(generator.background_colours(*moved)[0], colours)
-    free = torch.where(cover[:, None] == 0, pictures, torch.rand(pictures.shape, generator=g))
-    assert torch.equal(generator.background_colours(free, cover)[0], colours)
-
-
-def test_moles_and_asymmetry_tell_left_from_right():
-    people = sample_people(8, 3)
-    even = people
-    for name, value in generator.EVEN_SIDES.items():
-        even = even.with_trait(name, value)
-    none, moles, shape = (generator.left_right(p).mean() for p in
-                          (even, even.with_trait("moles", 2.0), even.with_trait("asymmetry", 2.0)))  # fmt: skip
-    assert none < min(moles, shape) and 1.5 * none < generator.left_right(people).mean()
-
-
 # --- fairness
 
 
@@ -123,7 +100,7 @@ def test_the_hits_of_all_people_are_the_benchmarks_rank_1(benchmark):
 def test_the_tables_hold_what_they_promise(benchmark, tmp_path, monkeypatch):
     """The whole of both experiments on twelve people, with nine permutations."""
     model, _ = checkpoints.load(data_path("models", "start.safetensors"))
-    monkeypatch.setattr("salon.evaluation.results.data_root", lambda: tmp_path)
+    monkeypatch.setattr("experiments.tables.data_root", lambda: tmp_path)
     few = {"test_benchmark": lambda: benchmark, "trained": lambda *_: (model, None), "TEST_PEOPLE": 12,
            "leakage": partial(generator.leakage, permutations=9), "PROBED_PEOPLE": 3, "PROBED_PICTURES": 6,
            "MIRRORED_PEOPLE": 3, "SEEDS": (0, 1), "data_path": lambda *_: None}  # fmt: skip

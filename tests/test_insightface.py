@@ -101,19 +101,6 @@ def test_a_pickle_that_runs_something_is_refused_and_runs_nothing(tmp_path, run,
         assert mark.exists()
 
 
-def test_a_command_in_python_2s_old_opcodes_is_refused(tmp_path):
-    mark, file = tmp_path / "was_run", tmp_path / "set.bin"
-    for content in (
-        b"(S'mkdir %b'\nios\nsystem\n." % bytes(mark),
-        b"cos\nsystem\n(S'mkdir %b'\ntR." % bytes(mark),
-        b"(cos\nsystem\nS'mkdir %b'\no." % bytes(mark),
-    ):
-        file.write_bytes(content)
-        with pytest.raises(SalonError, match=r"asks for os\.system"):
-            read_insightface(file)
-        assert not mark.exists()
-
-
 @pytest.mark.parametrize(
     "name", ["numpy\nload", "numpy.core.multiarray\nfromfile", "builtins\nbytes", "numpy\nndarray.tofile"]
 )

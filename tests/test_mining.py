@@ -7,7 +7,6 @@ import pytest
 import torch
 from PIL import Image
 
-from experiments import mining
 from experiments.celeba import ALIGNED, COLUMNS, read_celeba, template_box
 from experiments.mining import AttributeSet, accuracies, celeba_attributes, identity_hits, train_attributes
 from salon.model.embedding import InputSpec
@@ -130,15 +129,6 @@ def test_a_short_training_learns_and_repeats_itself():
     torch.testing.assert_close(soft, mined_labels(models[0], data.pictures[:9]))
 
 
-def test_a_probe_finds_identity_where_there_is_some_and_none_where_there_is_none():
-    who = torch.arange(6).repeat_interleave(40)
-    told, labels = torch.randn(240, 2) + who[:, None], (torch.rand(240, 2) < 0.5).float()
-    for probe in mining.PROBES:
-        assert identity_hits(told, who, probe).mean() > 0.4
-        assert identity_hits(labels, who, probe).mean() < 0.3  # chance 1/6, deviation 0.024
-        assert identity_hits(told, who, probe).shape == (6,)
-
-
 def test_alternate_steps_take_the_person_out_of_the_features():
     """Inputs are an attribute and a number that is the person's own; both are in h at the start."""
     who, bit = torch.arange(6).repeat_interleave(40), (torch.rand(240) < 0.5).float()
@@ -168,16 +158,6 @@ def test_a_loss_that_is_not_finite_is_named():
 
 
 # --- rendered people
-
-
-def test_rendered_attributes_are_drawn_evenly_and_of_the_right_people(tmp_path, monkeypatch):
-    monkeypatch.setenv("SALON_CACHE", str(tmp_path))
-    made = mining.rendered_attributes("validation", 6, 4, size=16)
-    assert made.images.shape == (24, 16, 16) and made.images.dtype == torch.uint8
-    assert set(made.labels.unique().tolist()) == {0.0, 1.0}
-    persons = made.only(mining.PER_PERSON).labels.reshape(6, 4, 2)
-    assert (persons == persons[:, :1]).all()  # of a person's pictures all say the same
-    assert torch.equal(made.images, mining.rendered_attributes("validation", 6, 4, size=16).images)
 
 
 # --- kept in files
@@ -245,16 +225,3 @@ def test_an_attribute_model_can_be_trained_on_celeba(tmp_path):
     assert data.images.float().mean() > 190
     model = train_attributes(0, data.only(("smile", "young")), steps=3, batch=4)
     assert model.names == ("smile", "young")
-
-
-def test_odd_celeba_folders_are_refused(tmp_path):
-    root = celeba_folder(tmp_path / "a")
-    with pytest.raises(SalonError, match="'valid' is not known"):
-        read_celeba(root, "valid")
-    with pytest.raises(SalonError, match=r"list_eval_partition\.txt cannot be read"):
-        read_celeba(tmp_path)
-    (root / "img_align_celeba" / "000002.jpg").unlink()
-    with pytest.raises(SalonError, match=r"000002\.jpg cannot be read"):
-        read_celeba(root)
-    with pytest.raises(SalonError, match="100×100 pixels; expected 178×218"):
-        read_celeba(celeba_folder(tmp_path / "b", (100, 100)))

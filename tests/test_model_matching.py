@@ -87,14 +87,6 @@ def test_extreme_variances_stay_finite_in_float32(score, least, most):
     near(scores.double(), slow_scores(doubled, doubled), rtol=1e-5, atol=1e-3 + error)
 
 
-@both
-def test_templates_without_features_are_scored_as_pairs_are(score):
-    """A missing template has feature 0: its length is not 1."""
-    a = fuse(embedding(4), torch.arange(4), torch.arange(5), missing="zero")
-    near(score(a, a).diagonal(), likelihood_pairs(a, a), **EXACT)
-    near(score(a, a)[4, :4], likelihood_pairs(a[[4] * 4], a[:4]), **EXACT)
-
-
 def test_cosine_is_the_mean_over_sub_embeddings():
     a, b = embedding(4), embedding(7)
     slow = torch.stack([torch.stack([(x * y).sum(-1).mean() for y in b.features]) for x in a.features])
@@ -239,15 +231,3 @@ def test_floor_keeps_16_from_trusting_a_constant_sub_embedding():
     without = Embedding(*(part[:, 1:] for part in (e.features, e.confidences, e.variances)))
     assert separation(e) < separation(without) - 0.05
     assert separation(floored) > separation(without) - 0.01
-
-
-def test_fitting_sets_the_floor_and_floor_false_leaves_it_at_zero():
-    x, y, _ = blobs(people=6)
-    recogniser = Recogniser(InputSpec(size=16), K=3, d=4, width=0.25)
-    with torch.no_grad():
-        recogniser.embedding_head[1].weight[:4] = 0  # the first sub-embedding is the same for every image
-        recogniser.embedding_head[1].bias[:4] = 1
-    fit_variances(recogniser, x, y, steps=20)
-    assert recogniser.variance_head.floor[0] == 1 and (embed(recogniser, x).variances[:, 0] > 1).all()
-    fit_variances(recogniser, x, y, steps=1, floor=False)
-    assert (recogniser.variance_head.floor == 0).all()

@@ -105,11 +105,6 @@ def test_lecture_net_is_small_and_its_embedding_well_formed():
     near(e.confidences, torch.full((3, 8), 20.0))
 
 
-def test_unknown_backbone_gets_a_sentence():
-    with pytest.raises(SalonError, match="'resnet19' is not known; expected 'small' or one of resnet"):
-        Recogniser(backbone="resnet19")
-
-
 def test_confidence_starts_equal_and_learns():
     recogniser, criterion = tiny(), ConfidenceLoss(5, 4, 4)
     recogniser.set_confidence(12.5)

@@ -82,13 +82,6 @@ def test_a_set_has_the_pictures_of_the_files_in_grey(folder):
     assert not torch.equal(straight, turned)
 
 
-def test_splits_are_disjoint_and_hold_everybody_with_enough(folder):
-    parts = split_names(folder, 5, 7, seed=3)
-    assert [len(part) for part in parts] == [5, 7, PEOPLE - 12]
-    assert {name for part in parts for name in part} == {f"p{i}" for i in range(PEOPLE)}
-    assert parts == split_names(folder, 5, 7, seed=3) != split_names(folder, 5, 7, seed=4)
-
-
 def test_too_few_people_or_pictures_are_an_error(folder, tmp_path):
     with pytest.raises(SalonError, match=f"holds {PEOPLE} people with 4 pictures or more; expected at least 42"):
         split_names(folder, 20, 20)
@@ -103,19 +96,6 @@ def test_too_few_people_or_pictures_are_an_error(folder, tmp_path):
 
 
 # --- the card
-
-
-def test_the_card_says_that_photographs_were_seen(folder, tiny, tmp_path):
-    run = train_on_folder(tiny, folder, tmp_path / "run", progress=False)
-    card = checkpoints.read_card(tmp_path / "run" / "model.safetensors")
-    assert card["trained_on"].startswith(f"photographs of {PEOPLE} people")
-    assert "not to be shared" in card["licence"] and card["recipe"]["people"] == PEOPLE
-    again = train_on_folder(tiny, folder, tmp_path / "run", resume=True, progress=False)
-    assert (again.source, again.licence, again.step) == (run.source, run.licence, tiny.steps)
-    with pytest.raises(SalonError, match=r"on other faces \(photographs of 32 people"):
-        train(again.recipe, tmp_path / "run", resume=True, progress=False)  # on rendered people
-    with pytest.raises(SalonError, match="mined"):
-        train_on_folder(recipe("tiny", mined="attributes"), folder)
 
 
 def test_what_may_not_be_shared_may_not_after_further_training(folder, rendered, tiny, tmp_path):

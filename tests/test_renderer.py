@@ -7,11 +7,10 @@ import sys
 
 import pytest
 import torch
-import torch.nn.functional as F
 
 from salon.faces.people import TRAITS, People, sample_people, split_people
 from salon.faces.pixels import digest, from_webp, lay_out, to_webp
-from salon.faces.render import LIMITS, frontal_views, render, sample_views, truth
+from salon.faces.render import frontal_views, render, sample_views, truth
 from salon.words import SalonError
 
 SCRIPT = """
@@ -100,14 +99,6 @@ def test_the_background_knows_nothing_of_the_person():
     assert torch.equal(corners[0], corners[1]) and corners.std() > 0
 
 
-@pytest.mark.parametrize("name", sorted(set(LIMITS) - {"background"}))
-def test_every_value_of_a_view_shows(name):
-    low, high = LIMITS[name]
-    person = People(torch.zeros(1, len(TRAITS))).with_trait("beard", 2.0).with_trait("masculine", 2.0)
-    a, b = render(person, frontal_views(2, **{"background": 3.0, name: torch.tensor([low / 2, high / 2])}), 48)
-    assert (a - b).abs().max() > 0.02
-
-
 def test_people_are_the_same_for_the_same_seed_and_splits_share_nobody():
     assert torch.equal(sample_people(5, 1).numbers, sample_people(9, 1).numbers[:5])
     rows = torch.cat([split_people(s, 200).numbers for s in ("train", "validation", "test")])
@@ -129,33 +120,6 @@ def test_pictures_are_in_range_and_do_not_depend_on_the_batch():
     alone = render(people[13], views[[13]], 32)
     # float32 sums in another order differ in the last bits; a byte is 1/255
     assert (together[13] - alone[0]).abs().max() < 1 / 510
-
-
-def test_the_same_person_is_nearer_than_another_from_another_side():
-    people = sample_people(12, 5)
-    a, b = (render(people, frontal_views(12, light_azimuth=x), 32).flatten(1) for x in (-20.0, 20.0))
-    scores = F.normalize(a - a.mean(0), dim=1) @ F.normalize(b - b.mean(0), dim=1).T
-    assert (scores.argmax(1) == torch.arange(12)).float().mean() > 0.8
-
-
-def test_a_turn_moves_the_nose_to_its_side_and_mirrors():
-    """Dark nostrils and the silhouette: turned to the right, more background is seen on the right."""
-    person = sample_people(1, 6)
-    views = frontal_views(2, yaw=torch.tensor([50.0, -50.0]), light_azimuth=0.0)
-    right, left = render(person, views, 64)
-    plain = 0.22**0.5  # the background of seed 0
-    seen = [((image - plain).abs().amax(0) < 0.01).float().mean(0) for image in (right, left)]  # by column
-    assert seen[0][40:].mean() > seen[0][:24].mean() + 0.2
-    assert seen[1][:24].mean() > seen[1][40:].mean() + 0.2
-
-
-def test_eyes_are_where_the_template_has_them():
-    """At the field's eyes (of 112 px: 38, 52 and 74, 52) pupils and lashes are darker than the cheeks below."""
-    people = sample_people(40, 7).with_trait("melanin", -1)
-    mean = render(people, frontal_views(40, light_azimuth=0.0), 112).mean(1)
-    for x in (38, 74):
-        eye, cheek = mean[:, 49:55, x - 5 : x + 6].mean((1, 2)), mean[:, 66:72, x - 5 : x + 6].mean((1, 2))
-        assert (eye < cheek - 0.05).float().mean() > 0.9
 
 
 @pytest.mark.parametrize("count", [1, 20, 21])  # less than a row of a sheet, a row, more

@@ -14,7 +14,6 @@ import pytest
 from conftest import ROOT
 
 from authoring import slide_checks, slide_look, slides
-from authoring.__main__ import main as authoring_main
 from authoring.slide_figures import FIGURES, LEAST
 from authoring.slide_look import go_to, look_through, open_deck, overflows
 from authoring.slide_numbers import fill
@@ -167,23 +166,6 @@ def test_what_was_built_from_other_sources_or_is_too_large_is_noticed(copy: Path
 
 
 @languages
-def test_marp_gets_numbers_pictures_marks_and_cells(lang: str) -> None:
-    _, deck = read(lang)
-    pictures = {name: f"data:image/png;base64,{name}" for name in slides.figure_names()}
-    still, moving = prepare(lang, pictures), prepare(lang, pictures, '<p title="x">\n\n{}</p>')
-    assert "{{" not in still and "figures/" not in still and "figure:" not in still
-    assert still.count("\n\n---\n\n") == len(deck) - 1
-    for slide in deck:
-        assert f'<!-- _footer: "{slide.cell}" -->' in still
-    assert f"base64,{LIVE}.png" in still and f"base64,{LIVE}.png" not in moving
-    assert 'srcdoc="&lt;p title=&quot;x&quot;&gt;&#10;&#10;{}&lt;/p&gt;"' in moving
-    first = {"en": "talk 1 min · demo 3 min · questions 1 min · keep", "zh": "讲解 1 分钟 · 演示 3 分钟 · 提问 1 分钟"}
-    assert first[lang] in still
-    skip = {"en": "if late, skip to slide 5, pixels", "zh": "时间紧可跳到第 5 页 pixels"}
-    assert skip[lang] in still and deck[4].id == "pixels"
-
-
-@languages
 def test_what_answers_a_guess_comes_after_it(lang: str) -> None:
     _, deck = read(lang)
     asked = [slide for slide in deck if re.search(r"^\*\*.*(Guess|猜)", slide.shown, re.M)]
@@ -201,33 +183,6 @@ def test_what_answers_a_guess_comes_after_it(lang: str) -> None:
 
 
 # --- what is missing says so
-
-
-@pytest.mark.parametrize(
-    ("version", "said"),
-    [
-        (None, r"Node none was found.*Node 20 or later.*apt install nodejs npm.*make slides"),
-        ("v18.20.4", r"Node v18\.20\.4 was found"),
-        ("v22.1.0", r"Marp is missing.*npm ci --prefix slides"),
-    ],
-)
-def test_without_node_or_marp_it_says_what_to_install(
-    copy: Path, monkeypatch, capsys, version: str | None, said: str
-) -> None:
-    monkeypatch.setattr(slides.shutil, "which", lambda name: version and "/somewhere/node")
-    monkeypatch.setattr(slides.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout=f"{version}\n"))
-    assert authoring_main(["slides", "build"]) == 2
-    assert re.search(said, capsys.readouterr().err)
-
-
-def test_without_chromium_it_says_what_to_install(monkeypatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("CHROME_PATH", raising=False)
-    monkeypatch.setattr(slides.shutil, "which", lambda name: None)
-    with pytest.raises(SalonError, match=r"not set.*apt install chromium.*CHROME_PATH=/path/to/chrome make slides"):
-        slides.find_browser()
-    monkeypatch.setenv("CHROME_PATH", str(tmp_path / "none"))
-    with pytest.raises(SalonError, match=r"none\) and on the PATH, and is not there"):
-        slides.find_browser()
 
 
 @pytest.mark.long

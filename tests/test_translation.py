@@ -115,15 +115,6 @@ def test_a_chinese_notebook_that_drifted_is_named(
     assert said in found if said else found == ""
 
 
-def test_outputs_of_the_chinese_run_stay_while_the_code_stays(catalogue, english: NotebookNode) -> None:
-    before = translation.translated(catalogue, "00", english)
-    before.cells[1].outputs = [new_output("stream", text="已就绪")]
-    built = translation.translated(catalogue, "00", english, before)
-    assert built.cells[1].outputs[0].text == "已就绪"
-    before.cells[1].source += "\n1"
-    assert translation.translated(catalogue, "00", english, before).cells[1].outputs[0].text == "ready"
-
-
 @pytest.mark.parametrize("path", PATHS, ids=notebooks.name_of)
 def test_the_lecture_in_chinese_is_up_to_date(path: Path) -> None:
     catalogue, notebook = translation.read_catalogue(), nbformat.read(path, as_version=4)

@@ -14,7 +14,7 @@ from salon.faces import variations
 from salon.faces.people import sample_people
 from salon.faces.pixels import as_bytes
 from salon.faces.render import render, sample_views
-from salon.faces.variations import DEGRADE, GAMMA, MOST_COVERED, augment, camera, degrade, gaussian_blur
+from salon.faces.variations import DEGRADE, GAMMA, MOST_COVERED, augment, camera, degrade
 from salon.words import SalonError
 
 NO_DRAW = ("low_resolution", "defocus", "jpeg")  # what is done does not hang on the seed
@@ -187,13 +187,3 @@ def test_recalled_variations_blur_and_cover_as_they_say():
     black = (out[only[1]] == 0).float().mean((1, 2, 3)) * 49  # of 7 x 7 blocks of 5 x 5 pixels
     assert torch.allclose(black, black.round(), atol=1e-3) and black.min() >= 1 and black.max() <= 24
     assert (out[only[0]].std((1, 2, 3)) < images[only[0]].std((1, 2, 3))).all()
-
-
-def test_a_gaussian_kernel_is_a_loop_over_its_pixels():
-    point = torch.zeros(1, 1, 15, 15)
-    point[0, 0, 7, 7] = 1
-    seen = gaussian_blur(point, torch.tensor([2]))[0, 0] ** GAMMA  # light adds up, pixels do not
-    weights = torch.zeros(15, 15)
-    for i, j in product(range(-2, 3), repeat=2):
-        weights[7 + i, 7 + j] = math.exp(-(i * i + j * j) / 2 / 1.1**2)
-    assert torch.allclose(seen, weights / weights.sum(), atol=2e-3)  # the renderer's gamma has a straight foot

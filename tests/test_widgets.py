@@ -22,7 +22,6 @@ from salon.model.network import Recogniser
 from salon.widgets.explorer import ConfidenceExplorer, explorer_page
 from salon.widgets.feature_map import FeatureMap
 from salon.widgets.host import VIEW, words
-from salon.words import set_language
 
 K = 4
 MOST = 400_000  # bytes of a page
@@ -126,15 +125,6 @@ def test_a_live_explorer_renders_a_face_once_for_each_yaw(monkeypatch: pytest.Mo
     live = ConfidenceExplorer.live(Recogniser(K=K, d=4), sample_people(1, seed=0))
     live.blur, live.yaw, live.occlusion = 0.5, 30.0, 0.2
     assert turned == [0, LIMITS["yaw"], 30]
-
-
-def test_the_language_is_that_of_the_lecture_or_as_asked():
-    set_language("zh")
-    try:
-        assert ConfidenceExplorer(look).words["blur"] == "模糊"
-        assert FeatureMap(toy_views(), lang="en").words["identity"] == "identity"
-    finally:
-        set_language("en")
 
 
 def test_a_saved_notebook_keeps_a_picture():

@@ -1,26 +1,18 @@
 """Results as data: tidy tables in data/results, each with the command, versions and commit beside it."""
 
 import json
-import platform
-import subprocess
 from collections.abc import Iterable
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 from torch import Tensor
 
-from salon import __version__
 from salon.evaluation.intervals import Interval, t_interval
 from salon.faces.people import GENERATOR_VERSION
-from salon.paths import data_path, data_root
-from salon.training.checkpoints import write_whole
+from salon.paths import data_path
 from salon.words import SalonError
 
-# `at` is what a metric depends on (FAR, rank, share rejected, strength, sub-embedding), empty where there is none.
-COLUMNS = ["experiment", "configuration", "seed", "split", "condition", "metric", "at", "value", "n"]
 SUFFIX = {"cosine": "", "likelihood": "+16"}  # "C" matched by the cosine is "C+16" by (16)
 FAR = 1e-3
 
@@ -37,35 +29,6 @@ def labelled(rows: Iterable[dict], configuration: str, experiment: str = "", see
     """Rows with the name of what was measured before the suffix; of the test split if they say no other."""
     common = {"experiment": experiment, "seed": seed, "split": "test"}
     return [common | row | {"configuration": configuration + row["configuration"]} for row in rows]
-
-
-def provenance(command: str) -> dict[str, object]:
-    """Where a table comes from: the command, the versions, the commit, the kind of machine."""
-    return {
-        "command": command, "salon": __version__, "torch": torch.__version__, "generator": GENERATOR_VERSION,
-        "commit": _commit(), "python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}",
-        "threads": torch.get_num_threads(),
-    }  # fmt: skip
-
-
-def _commit() -> str:
-    """The commit of the code at hand, "unknown" outside a checkout; "+" where files were changed since."""
-    describe = ["git", "describe", "--always", "--exclude=*", "--dirty=+"]
-    try:
-        said = subprocess.run(describe, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return said.stdout.strip()
-
-
-def write_table(name: str, rows: list[dict], command: str, **notes: object) -> Path:
-    """Write `data/results/<name>.csv` and its provenance `<name>.json`, both whole or not at all."""
-    table = pd.DataFrame(rows, columns=COLUMNS + ["step"] * ("step" in rows[0]))
-    path = data_root() / "results" / f"{name}.csv"
-    write_whole(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
-    facts = json.dumps(provenance(command) | notes, indent=1, ensure_ascii=False) + "\n"
-    write_whole(path.with_suffix(".json"), facts.encode())
-    return path
 
 
 def read_table(name: str) -> pd.DataFrame:
