@@ -79,16 +79,6 @@ def test_a_sheet_opens_with_the_expected_size(options, columns, rows, tmp_path, 
         assert len(set(page.convert("L").tobytes())) > 20  # something is drawn
 
 
-def test_nuisances_are_drawn_and_labels_stand_beside_their_rows(tmp_path):
-    assert cli.main(["faces", str(tmp_path / "sheet.webp"), "--sheet", "nuisances", "--size", "16"]) == 0
-    assert (tmp_path / "sheet.webp").stat().st_size > 1000
-    page = sheet.sheet(torch.rand(6, 3, 16, 16), 2, ["one", "two", "three"], ["0", "1"])
-    left, top = page.width - 2 * 18 - 2, page.height - 3 * 18 - 2
-    for row in range(3):
-        beside = page.crop((0, top + 18 * row, left, top + 18 * (row + 1))).convert("L")
-        assert beside.getextrema()[0] < 128 and beside.getextrema()[1] == 255
-
-
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
