@@ -27,13 +27,16 @@ def provenance(command: str) -> dict[str, object]:
 
 
 def _commit() -> str:
-    """The commit of the code at hand, "unknown" outside a checkout; "+" where files were changed since."""
-    describe = ["git", "describe", "--always", "--exclude=*", "--dirty=+"]
+    """The commit of the code at hand, "unknown" outside a checkout; "+" where code was changed or added since."""
+
+    def git(*words: str) -> str:
+        command, root = ["git", *words], Path(__file__).parent.parent
+        return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+
     try:
-        said = subprocess.run(describe, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+        return git("rev-parse", "--short", "HEAD") + "+" * bool(git("status", "--porcelain", "salon", "experiments"))
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return said.stdout.strip()
 
 
 def write_table(name: str, rows: list[dict], command: str, **notes: object) -> Path:
