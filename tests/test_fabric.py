@@ -235,6 +235,7 @@ fabric.barrier()
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_where_one_process_fails_the_others_end_and_its_sentence_is_said(tmp_path):
     (tmp_path / "fails.py").write_text(FAILS)
     done = python(str(tmp_path / "fails.py"))

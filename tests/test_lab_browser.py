@@ -18,7 +18,6 @@ from conftest import ROOT
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
-EVERYDAY = ("00_start_here.ipynb",)  # nbval runs the others every day; in the browser they are long
 
 SECONDS = 600  # for one notebook on a busy machine
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}  # without it JupyterLab asks which
@@ -168,9 +167,8 @@ def test_a_slider_moves_the_confidences(page, lab: SimpleNamespace) -> None:
     assert last == ["20.000", "15.000"]
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in EVERYDAY else pytest.mark.long) for name in NOTEBOOKS]
-)
+@pytest.mark.long  # nbval runs the notebooks every day
+@pytest.mark.parametrize("name", NOTEBOOKS)
 def test_notebook_runs_in_the_browser(page, lab: SimpleNamespace, name: str) -> None:
     cells = run_notebook(page, lab, name)
     assert not failures(cells)

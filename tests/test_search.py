@@ -102,6 +102,7 @@ def test_what_cannot_be_searched_gets_a_sentence():
 @compiler
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of torch's compiler, on Python modules of its own
+@pytest.mark.long
 def test_a_compiled_training_step_is_the_eager_one():
     """Forward, criterion and backward; float32, so equal to 1e-5 of the largest number."""
     recogniser, criterion = Recogniser(K=4, d=4, width=0.25), ConfidenceLoss(5, 4, 4)

@@ -89,6 +89,7 @@ def test_another_recipe_or_no_wish_to_resume_is_refused(quick, tmp_path):
         quick(recipe("tiny", steps=3), tmp_path, resume=True)
 
 
+@pytest.mark.long
 def test_a_killed_run_leaves_a_whole_checkpoint(cache, data, tmp_path, g):
     """Killed at random moments, over and over: the file is always whole, and the steps never go back."""
     code = (
