@@ -100,15 +100,19 @@ def crop(images: Tensor, size: int, g: torch.Generator) -> Tensor:
     return windows[torch.arange(len(images)), :, top, left]
 
 
-def learning_rate(step: int, steps: int) -> float:
-    """The share of the full rate at a step: warm-up over the first twentieth, then half a cosine down to 0."""
-    warm = max(1, steps // 20)
-    return min(1.0, (step + 1) / warm) * 0.5 * (1 + float(torch.cos(torch.tensor(torch.pi * step / steps))))
+WARM = 20  # steps, where the rate stays full for a while: runs of any length then begin alike
+
+
+def learning_rate(step: int, steps: int, cooldown: float = 1.0) -> float:
+    """The share of the full rate at a step: warm-up, and over the last `cooldown` of the steps half a cosine to 0."""
+    warm, done = steps // 20 if cooldown == 1 else WARM, step - (1 - cooldown) * steps
+    fallen = torch.tensor(torch.pi * max(0.0, done) / (cooldown * steps))
+    return min(1.0, (step + 1) / max(1, warm)) * 0.5 * (1 + float(torch.cos(fallen)))
 
 
 def descend(run: Run, loss: Tensor) -> None:
     """A step of gradient descent at this step's rate; raises `SalonError` for a gradient that is not finite."""
-    rate = run.recipe.lr * learning_rate(run.step, run.recipe.steps)
+    rate = run.recipe.lr * learning_rate(run.step, run.recipe.steps, run.recipe.cooldown)
     for group in run.optimiser.param_groups:
         group["lr"] = rate * group["share"]
     run.optimiser.zero_grad()

@@ -35,6 +35,7 @@ class Recipe:
     regularise: float = 0.002  # lambda_reg of (14)
     frozen: float = 0.10  # the share of the steps for which the confidence is held at s0; 1 is control C0
     confidence_lr: float = 0.05  # the confidence head learns that much slower, or it collapses
+    per_image: bool = True  # a confidence for each image; False is control S: one that is learned for all images
     decorrelate: float = 0.0  # lambda_cls of (14); 0: no decorrelation
     adversary: float | None = None  # lambda_adv of (14); None: the same
     hide: str = "others"  # (13): V_t hides the other variations; or "rest": what is not in V_t hides t
@@ -51,6 +52,7 @@ class Recipe:
     steps: int = 600
     batch: int = 96
     lr: float = 0.05
+    cooldown: float = 1.0  # the last share of the steps, in which the rate falls; less than all: after full rate
     weight_decay: float = 5e-4
     seed: int = 0
 

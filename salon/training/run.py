@@ -59,7 +59,9 @@ class Run:
 
     def __post_init__(self) -> None:
         r, fabric, slow = self.recipe, self.fabric, self.recogniser.confidence_head
-        slow.requires_grad_(r.loss == "confidence")  # CosFace has a scale of its own
+        slow.requires_grad_(r.loss == "confidence" and r.per_image)  # CosFace has a scale of its own
+        if r.loss == "confidence":
+            slow[-1].bias.requires_grad_(True)  # alone, while its weights are zero: the same s for every image
         share_batch_statistics(fabric, self.recogniser.backbone, self.recogniser.embedding_head)
         # the same weights, called so that the gradients become those of all processes
         self.network = fabric.setup_module(Network(self.recogniser, self.criterion))
