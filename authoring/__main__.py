@@ -3,6 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from salon.cli import add, run
 
@@ -61,6 +62,15 @@ def script(arguments: argparse.Namespace) -> None:
     print(f"saved {out}")
 
 
+def told(equation: Any) -> str:
+    """An equation as text, with its functions, symbols, cell and tests."""
+    symbols = [f"{latex} = {variable} {shape}" for latex, variable, shape in equation.symbols]
+    parts = {"code": equation.functions, "symbols": symbols, "cell": [equation.cell], "tests": equation.tests}
+    parts |= {"slide": [equation.slide]} if equation.slide else {}
+    lines = [f"{name:10}{'; '.join(values)}" for name, values in parts.items()]
+    return "\n    ".join([f"{equation.title} {equation.meaning} [{equation.status}]", equation.latex, *lines])
+
+
 def equations(arguments: argparse.Namespace) -> None:
     """list each equation of the paper with its function, symbols, notebook cell and tests"""
     from salon.lecture.equations import equations, rows
@@ -68,7 +78,7 @@ def equations(arguments: argparse.Namespace) -> None:
     from salon.words import entry
 
     for_all = "tests of all losses and scores: " + "; ".join(entry("ledger.for_all"))
-    print(markdown(rows()) if arguments.markdown else "\n\n".join([*map(str, equations()), for_all]))
+    print(markdown(rows()) if arguments.markdown else "\n\n".join([*map(told, equations()), for_all]))
 
 
 def picture(arguments: argparse.Namespace) -> None:

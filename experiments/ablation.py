@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from experiments.bootstrap import bootstrap_tar_at_far
 from experiments.identification import evaluate_identification
 from experiments.measures import evaluate_rejection, evaluate_templates, remembering
-from experiments.people import render_benchmark, validation_benchmark
+from experiments.people import render_benchmark, render_scenes, validation_benchmark
 from experiments.rows import Setting, Settings, clean_and_mixed, tuned, work
 from experiments.runs import cached_run, trained
 from experiments.tables import write_table
 from salon.evaluation.benchmark import evaluate_benchmark, scores_of
-from salon.evaluation.people import CONDITIONS, UNSEEN, Benchmark, test_benchmark
+from salon.evaluation.people import CONDITIONS, UNSEEN, Benchmark, known, test_benchmark
 from salon.evaluation.results import FAR, SUFFIX, labelled
 from salon.model.network import Recogniser, embed
 from salon.training import checkpoints
@@ -191,7 +191,7 @@ def _pictures(split: str, people: tuple[int, int] | None, size: int) -> Benchmar
         made = render_benchmark(split, people[split == "test"], False)
     else:
         made = test_benchmark() if split == "test" else validation_benchmark(False)
-    return remembering(made if size <= RENDERED else made.redrawn(size))
+    return remembering(made if size <= RENDERED else render_scenes(known(made.scenes), size, False))
 
 
 def measured(scale: Scale, job: tuple[Recipe, bool]) -> tuple[list[dict], dict[tuple[str, str], NDArray]]:

@@ -26,7 +26,7 @@ from salon.faces.collections import Pairs
 from salon.faces.people import GENERATOR_VERSION, TRAITS, People, split_people
 from salon.faces.render import Views, sample_views
 from salon.model.network import Recogniser
-from salon.training.data import TrainSet, kept, render_grey
+from salon.training.data import TrainSet, kept, render_bytes
 from salon.training.recipes import Recipe, recipe
 from salon.words import SalonError
 
@@ -92,7 +92,7 @@ def faces_without(left_out: str, made: Recipe, progress: bool = True) -> TrainSe
 
     def draw() -> dict[str, Tensor]:
         people, views = split_people("train", made.people)[labels], sample_views(len(labels), 7, made.yaw)
-        return {"pictures": render_grey(*LEFT_OUT[left_out](people, views), made.size, progress)}
+        return {"pictures": render_bytes(*LEFT_OUT[left_out](people, views), made.size, "grey", progress)[:, 0]}
 
     pictures = kept(name, draw)["pictures"]
     return TrainSet(pictures, pictures, labels)  # the recipe asks for no variation: nobody is seen turned away

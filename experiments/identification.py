@@ -10,9 +10,10 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from experiments.open_set import cmc, tpir_at_fpir
 from salon.evaluation.benchmark import scores_of
 from salon.evaluation.people import Benchmark
-from salon.evaluation.protocols import cmc, mate_ranks, tpir_at_fpir
+from salon.evaluation.protocols import mate_ranks
 from salon.evaluation.results import row
 from salon.model.embedding import Embedding
 from salon.model.matching import fuse

@@ -5,9 +5,8 @@ fifth. A branch is, to the bit, the run of that length alone, and a ladder to L 
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +33,16 @@ from salon.training.recipes import Recipe, recipe
 from salon.training.run import recipe_fingerprint
 
 LENGTHS = (200, 400, 800, 1600, 3200)  # steps
-LONGEST = (*LENGTHS, 6400)
+LONGEST = 6400  # of B and C, two seeds: is the main length enough?
 MAIN = 3200  # the length that settings are chosen at, and that everything is measured at
 COOLDOWN = 0.2
 FROZEN = 40  # steps for which a confidence that is learned stays at s0
 PEOPLE = (300, 600, 1500, 3000)
+SHOWN = (600, 3000)  # where the curve of fixed scales is shown, and followed beyond the main length
 MOST = 3000  # where all rows are trained
 RESAMPLES, DRAWS = 100, 3  # of people; of mixed quality
 WAYS = ("cosine", "likelihood")
+SEEN = 48  # pixels that the networks see
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Job:
     people: int
     seed: int
     lengths: tuple[int, ...] = LENGTHS
+    reported: bool = True  # False: only tried, so that no test person is looked at
 
     @property
     def start(self) -> Recipe:
@@ -69,13 +71,15 @@ class Job:
     @property
     def known_as(self) -> str:
         """The fingerprint of the longest run, and of what is done beside it."""
-        return fingerprint(self.recipe(self.lengths[-1]), self.start, self.lengths, RESAMPLES, DRAWS)
+        beside = (self.lengths, RESAMPLES, DRAWS) if self.reported else (self.lengths,)
+        return fingerprint(self.recipe(self.lengths[-1]), self.start, *beside)
 
     @property
     def path(self) -> Path:
         """Where its rows are kept."""
         words = "-".join(f"{name}={x:g}" if isinstance(x, float) else f"{name}={x}" for name, x in self.setting)
-        return kept_path("length", f"{self.people}-{words}-seed{self.seed}-{self.lengths[-1]}")
+        kind = "" if self.reported else "-tried"
+        return kept_path("length", f"{self.people}-{words}-seed{self.seed}-{self.lengths[-1]}{kind}")
 
     @property
     def table(self) -> pd.DataFrame:
@@ -105,7 +109,6 @@ def ladder(job: Job, start: str, data: TrainSet) -> Iterator[Run]:
         branch.history, branch.seconds = [*trunk.history], trunk.seconds
         for _ in fit(branch, data, progress=False):
             pass
-        fit_variances_afterwards(branch, data)
         branch.recogniser.eval()
         yield branch
 
@@ -116,7 +119,7 @@ def ladder(job: Job, start: str, data: TrainSet) -> Iterator[Run]:
 @cache
 def people_of(split: str) -> Benchmark:
     """Those to choose settings on, or those to report on, whom nobody has looked at before."""
-    return remembering(validation_benchmark(False) if split == "validation" else fresh_benchmark(False))
+    return remembering(validation_benchmark(False) if split == "validation" else fresh_benchmark(False), SEEN)
 
 
 @cache
@@ -129,23 +132,28 @@ def measure(job: Job) -> Measured:
     """Everything that is known of a ladder, step by step."""
     rows, resampled, data = [], [], pictures_of(job.people)
     for run in ladder(job, str(started(job)), data):
-        found, people = measured(run, data)
+        found, people = measured(run, data) if job.reported else (_tried(run), [])
         label = {"experiment": "length", "people": job.people, "seed": job.seed, "split": "test", "step": run.step}
         rows += [label | one for one in found]
         resampled += people
     return rows, np.rint(1e4 * np.array(resampled)).astype(np.uint16)
 
 
+def _tried(run: Run) -> list[dict]:
+    """What a setting is chosen by, and what is known of its training."""
+    found = evaluate_benchmark(run.recogniser, people_of("validation"), ("clean", "mixed"))
+    last = run.history[-10:]
+    reached = sum(point["confidence"] for point in last) / len(last)
+    trained = row("training", "confidence", reached, len(last)), row("training", "seconds", run.seconds, run.step)
+    return [one | {"split": "validation"} for one in found] + [*trained]
+
+
 def measured(run: Run, data: TrainSet) -> tuple[list[dict], list]:
     """Rows of a finished run, those first that have the TAR under people drawn anew; and that, [resamples] each."""
     model, test = run.recogniser, people_of("test")
+    fit_variances_afterwards(run, data)
     rows, people = _core(model, test)
-    rows += [one | {"split": "validation"} for one in evaluate_benchmark(model, people_of("validation"),
-                                                                        ("clean", "mixed"), WAYS)]  # fmt: skip
-    rows += evaluate_pull(run, data)
-    last = run.history[-10:]
-    reached = sum(point["confidence"] for point in last) / len(last)
-    rows += [row("training", "confidence", reached, len(last)), row("training", "seconds", run.seconds, run.step)]
+    rows += _tried(run) + evaluate_pull(run, data)
     if run.recipe.steps == MAIN:
         rows += evaluate_benchmark(model, test, UNSEEN, WAYS)
         rows += evaluate_templates(model, test) + evaluate_rejection(model, test)
@@ -204,10 +212,19 @@ def choose(rows: Iterable[str], people: int, chosen: dict[str, Setting], jobs: i
     """Add the setting of each row that is best on validation people, seed 0, to those `chosen`."""
     for stage in (False, True)[: 1 + rates]:
         more = {name: [chosen[name] | {"lr": lr} for lr in RATES] if stage else tries(name, chosen) for name in rows}
-        measure_all((Job(tuple(setting.items()), people, 0) for name in rows for setting in more[name]), jobs)
+        tried = {name: [_try(name, one, people, stage) for one in more[name]] for name in rows}
+        measure_all((job for name in rows for job in tried[name]), jobs)
         for name in rows:
-            candidates = more[name] + [chosen[name]] * stage
-            chosen[name] = max(candidates, key=lambda one: on_validation(Job(tuple(one.items()), people, 0)))
+            found = {on_validation(job): one for job, one in zip(tried[name], more[name], strict=True)}
+            best = found[max(found)]
+            if not stage or max(found) > on_validation(_try(name, chosen[name], people, False)):
+                chosen[name] = best
+
+
+def _try(name: str, setting: Setting, people: int, rates: bool) -> Job:
+    """A setting at the main length; the curve of fixed scales is a result too where it is shown."""
+    shown = name == "B" and people in SHOWN and not rates
+    return Job(tuple(setting.items()), people, 0, LENGTHS if shown else (MAIN,), shown)
 
 
 def on_validation(job: Job, steps: int = MAIN) -> float:
@@ -229,11 +246,10 @@ def _measure(job: Job) -> None:
 
 def finals(name: str, people: int, seed: int, chosen: dict[str, Setting]) -> Job:
     """The job of a row with its chosen setting; C0 is frozen at the mean confidence that C reached."""
-    lengths = LONGEST if name in ("B", "C") else LENGTHS
     setting = chosen["C" if name == "C0" else name]
     if name == "C0":
         setting = setting | {"s0": reached(finals("C", people, seed, chosen)), "frozen": 1.0}
-    return Job(tuple(setting.items()), people, seed, lengths)
+    return Job(tuple(setting.items()), people, seed)
 
 
 def reached(job: Job) -> float:
@@ -250,5 +266,7 @@ def reproduce_length(jobs: int = 2) -> None:
     chosen: dict[int, dict[str, Setting]] = {people: {} for people in PEOPLE}
     for people in (3000, 600):
         choose("BC", people, chosen[people], jobs)
-    for people, name in product((3000, 600), ("C", "B")):
-        measure_all((finals(name, people, seed, chosen[people]) for seed in SEEDS[people]), jobs)
+        for name in "CB":
+            measure_all((finals(name, people, seed, chosen[people]) for seed in SEEDS[people]), jobs)
+        both = [finals(name, people, seed, chosen[people]) for seed in (0, 1) for name in "CB"]
+        measure_all((replace(job, lengths=(LONGEST,)) for job in both), jobs)

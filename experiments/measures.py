@@ -2,16 +2,18 @@
 
 import copy
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from experiments.open_set import error_versus_reject
 from salon.evaluation.benchmark import measures, scores_of
 from salon.evaluation.people import Benchmark
-from salon.evaluation.protocols import error_versus_reject
 from salon.evaluation.results import FAR, row
-from salon.model.embedding import Embedding
+from salon.model.embedding import LUMA, Embedding
 from salon.model.matching import fuse
 from salon.model.network import Recogniser, embed, evaluating
 
@@ -26,12 +28,24 @@ POLICIES: dict[str, tuple[Callable[[Embedding], Embedding], str, str]] = {
 }
 
 
-def remembering(benchmark: Benchmark) -> Benchmark:
-    """The same benchmark, which makes each degraded set of pictures once: for many models in one process."""
+def remembering(benchmark: Benchmark, size: int | None = None) -> Benchmark:
+    """The same benchmark, which makes each degraded set of pictures once: for many models in one process.
+
+    With `size`, images and probes are kept grey and as small as networks of that size see them.
+    """
     kept = copy.copy(benchmark)
-    for name in ("images", "probes", "media"):
-        object.__setattr__(kept, name, cache(getattr(benchmark, name)))
+    for name in ("images", "probes"):
+        object.__setattr__(kept, name, cache(partial(_seen, getattr(benchmark, name), size)))
+    object.__setattr__(kept, "media", cache(benchmark.media))
     return kept
+
+
+def _seen(draw: Callable[..., Tensor], size: int | None, *which: Any) -> Tensor:
+    images = draw(*which)
+    if size is None:
+        return images
+    grey = (images * images.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
+    return F.interpolate(grey, (size, size), mode="bilinear", antialias=True)
 
 
 def evaluate_templates(recogniser: Recogniser, benchmark: Benchmark, seed: int = 0) -> list[dict]:

@@ -38,7 +38,7 @@ from salon.model.network import evaluating
 from salon.paths import data_root
 from salon.training import checkpoints
 from salon.training.attributes import attribute_features, mined_labels
-from salon.training.data import kept, render_grey
+from salon.training.data import kept, render_bytes
 from salon.words import SalonError
 
 PER_IMAGE = ("smile", "mouth_open", "eyes_closed", "glasses")
@@ -114,7 +114,7 @@ def _draw(split: str, people: int, images: int, size: int, first: int, progress:
     held: dict[str, Any] = dict(zip(PER_IMAGE, strength.unbind(1), strict=True))
     views = sample_views(len(identities), seed=first + 32, shave=0.0, **held)
     persons = torch.stack([who.years < MIDDLE_AGE, has_beard(who)], 1).float()[identities]
-    pictures = render_grey(who[identities], views, size, progress)
+    pictures = render_bytes(who[identities], views, size, "grey", progress)[:, 0]
     return {"images": pictures, "labels": torch.cat([there, persons], 1), "identities": identities}
 
 

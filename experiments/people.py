@@ -3,19 +3,12 @@
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
-from salon.evaluation.people import (
-    TEST_IMAGES,
-    TEST_PEOPLE,
-    Benchmark,
-    Scenes,
-    drawn_pixels,
-    in_gallery,
-    of_pixels,
-    render_scenes,
-)
+from salon.evaluation.people import KINDS, TEST_IMAGES, TEST_PEOPLE, Benchmark, Scenes, in_gallery, of_pixels
 from salon.faces.people import GENERATOR_VERSION, split_people
-from salon.faces.render import Views, sample_views
+from salon.faces.pixels import as_bytes
+from salon.faces.render import Views, render, sample_views
 from salon.faces.variations import MOST_YAW
 from salon.training.data import RENDERED, kept, to_either_side, turned_away
 
@@ -57,3 +50,15 @@ def fresh_benchmark(progress: bool = True) -> Benchmark:
 def _kept(name: str, scenes: Scenes, progress: bool) -> Benchmark:
     whole = f"{name}-v{GENERATOR_VERSION}-{len(scenes.people)}x{TEST_IMAGES}"
     return of_pixels(kept(whole, lambda: drawn_pixels(scenes, RENDERED, progress)), scenes)
+
+
+def render_scenes(scenes: Scenes, size: int = RENDERED, progress: bool = True) -> Benchmark:
+    """Draw a benchmark from its numbers at `size` pixels; colours are multiples of 1/255, as in a file."""
+    return of_pixels(drawn_pixels(scenes, size, progress), scenes)
+
+
+def drawn_pixels(scenes: Scenes, size: int, progress: bool) -> dict[str, Tensor]:
+    """The pictures of each kind as bytes."""
+    everybody = scenes.people[scenes.labels]
+    people = {"straight": everybody, "turned": everybody, "lit": scenes.probes[0]}
+    return {kind: as_bytes(render(people[kind], getattr(scenes, kind), size, progress)) for kind in KINDS}

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from authoring.test_people import fingerprint, fingerprints, stored_fingerprints, write_benchmark
 from experiments.measures import POLICIES
-from experiments.people import render_benchmark, sample_scenes
+from experiments.people import render_benchmark, render_scenes, sample_scenes
 from experiments.rows import tar
 from salon.evaluation import people
 from salon.evaluation.benchmark import evaluate_benchmark, measures
@@ -123,8 +123,8 @@ def test_missing_and_broken_files_are_named(copied):
 def test_the_stored_numbers_draw_the_same_pictures_at_any_size(folder):
     """At 112 px, shrunk again, edges and fine skin are sampled otherwise: by 5 of 255 on average, seen were 3."""
     read = read_benchmark(folder)
-    assert digest(read.redrawn(64).lit) == digest(read.lit)
-    large = read.redrawn(112)
+    assert digest(render_scenes(read.scenes, 64, False).lit) == digest(read.lit)
+    large = render_scenes(read.scenes, 112, False)
     for kind in KINDS:
         small = F.interpolate(getattr(large, kind), (64, 64), mode="bilinear", antialias=True)
         shipped = getattr(read, kind)

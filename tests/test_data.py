@@ -8,7 +8,7 @@ import torch
 
 from authoring.test_people import fingerprints, stored_fingerprints
 from experiments.bench import LIVE_IMAGES, LIVE_PEOPLE, live_pair
-from experiments.people import sample_scenes
+from experiments.people import render_scenes, sample_scenes
 from experiments.tables import write_table
 from salon.evaluation import people
 from salon.evaluation.benchmark import black_hole
@@ -71,7 +71,7 @@ def test_the_shipped_pictures_are_what_their_numbers_draw(benchmark):
     """The first three people drawn again: another CPU may round a byte the other way."""
     scenes, n = benchmark.scenes, 3 * TEST_IMAGES
     few = people.Scenes(scenes.people[:3], scenes.straight[:n], scenes.turned[:n], scenes.lit[: n // 2])
-    again = people.render_scenes(few, progress=False)
+    again = render_scenes(few, progress=False)
     for kind in KINDS:
         images = getattr(again, kind)
         assert (images - getattr(benchmark, kind)[: len(images)]).abs().mean() < 1 / 255

@@ -36,9 +36,6 @@ def test_parts_make_the_whole():
     whole = Embedding.cat([e[:2], e[2], e[3:]])
     assert torch.equal(whole.features, e.features) and torch.equal(whole.confidences, e.confidences)
     assert Embedding.cat([e, Embedding(e.features, e.confidences)]).variances is None
-    parts = e.sub_embeddings()
-    assert [shapes(part)[0] for part in parts] == [(6, 1, 3)] * 4
-    assert torch.equal(torch.cat([part.flat for part in parts], dim=1), e.flat)
     assert (e.B, e.K, e.d, len(e)) == (6, 4, 3, 6)
 
 

@@ -15,19 +15,16 @@ from sklearn.metrics import roc_curve
 from experiments import bootstrap, identification
 from experiments.bootstrap import bootstrap_tar_at_far, percentile_interval
 from experiments.identification import ijbs_closed, ijbs_open, megaface_rank_1, tinyface_ranks
+from experiments.open_set import cmc, detection_identification_rate, error_versus_reject, tpir_at_fpir
 from salon.evaluation import protocols
 from salon.evaluation.protocols import (
     best_threshold,
-    cmc,
-    detection_identification_rate,
     equal_error_rate,
-    error_versus_reject,
     mate_ranks,
     rank_k,
     roc,
     tar_at_far,
     ten_fold_accuracy,
-    tpir_at_fpir,
 )
 from salon.words import SalonError
 

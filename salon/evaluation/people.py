@@ -13,7 +13,7 @@ from torch import Tensor
 from salon.faces.nuisances import seen_under
 from salon.faces.people import GENERATOR_VERSION, People
 from salon.faces.pixels import as_bytes, digest, from_bytes, from_webp
-from salon.faces.render import Views, render
+from salon.faces.render import Views
 from salon.faces.variations import degrade
 from salon.paths import data_root
 from salon.training.data import RENDERED, kept, read_tensors
@@ -29,12 +29,13 @@ BY_LIGHT = {"lit": 0.7}  # from 60 to 85 of 100 degrees, to either side, as hard
 BY_FACE = dict.fromkeys(
     ("smile", "mouth_open", "eyes_closed", "glasses", "sunglasses", "mask", "cap"), 1.0
 )  # drawn when first asked for
-TEST_STRENGTH = {"clean": 0.0} | TRAINED | BY_CAMERA | BY_LIGHT | BY_FACE
+COVERED = {"cover": 0.4}  # from one side, three tenths of the picture; what the parts that look at places are for
+TEST_STRENGTH = {"clean": 0.0} | TRAINED | BY_CAMERA | BY_LIGHT | BY_FACE | COVERED
 MIXED_STRENGTH = (0.3, 0.9)  # of the mixed set: drawn evenly, up to hopeless
 
 CONDITIONS = ("clean", *TRAINED, "defocus", "mixed")  # the core, measured wherever a model is
-UNSEEN = tuple(name for name in TEST_STRENGTH if name not in CONDITIONS)
-DEGRADED = ("low_resolution", "occlusion", *BY_CAMERA)  # made from the straight pictures on load
+UNSEEN = tuple(name for name in TEST_STRENGTH if name not in (*CONDITIONS, *COVERED))
+DEGRADED = ("low_resolution", "occlusion", *BY_CAMERA, *COVERED)  # made from the straight pictures on load
 
 T = TypeVar("T")
 
@@ -148,17 +149,13 @@ class Benchmark:
         images, labels = torch.cat([self.straight[probe], self.turned[probe]]), self.labels[probe].repeat(2)
         return _mix(images, *_draw_mixture(len(labels), 3, seed + 199), seed + 100), labels
 
-    def redrawn(self, size: int, progress: bool = False) -> "Benchmark":
-        """The same pictures at `size` pixels, drawn from the stored numbers."""
-        return render_scenes(known(self.scenes), size, progress)
-
 
 def known(value: T | None) -> T:
     """What a benchmark knows by its numbers; raises `SalonError` where it was made without."""
     if value is None:
         raise SalonError(
             "This was asked of pictures that came without the numbers they were drawn from; expected those of "
-            "test_benchmark, validation_benchmark or render_benchmark."
+            "test_benchmark, or of `experiments.people`."
         )
     return value
 
@@ -179,18 +176,6 @@ def _mix(images: Tensor, which: Tensor, strengths: Tensor, seed: int) -> Tensor:
         if rows.any():
             out[rows] = degrade(out[rows], name, strengths[rows], seed=seed + 50 + index)
     return out
-
-
-def render_scenes(scenes: Scenes, size: int = RENDERED, progress: bool = True) -> Benchmark:
-    """Draw a benchmark from its numbers at `size` pixels; colours are multiples of 1/255, as in a file."""
-    return of_pixels(drawn_pixels(scenes, size, progress), scenes)
-
-
-def drawn_pixels(scenes: Scenes, size: int, progress: bool) -> dict[str, Tensor]:
-    """The pictures of each kind as bytes."""
-    everybody = scenes.people[scenes.labels]
-    people = {"straight": everybody, "turned": everybody, "lit": scenes.probes[0]}
-    return {kind: as_bytes(render(people[kind], getattr(scenes, kind), size, progress)) for kind in KINDS}
 
 
 # --- what is shipped

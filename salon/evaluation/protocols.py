@@ -6,7 +6,6 @@ that they were counted on, unless the caller handed in just these.
 TAR and FAR of the face papers are TMR and FMR in ISO/IEC 19795.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from salon.words import SalonError
 Array = NDArray[np.float64]
 
 
-def _scores(name: str, values: ArrayLike, like: ArrayLike | None = None) -> Array:
+def score_vector(name: str, values: ArrayLike, like: ArrayLike | None = None) -> Array:
     """`values` as a vector of at least one number; raises `SalonError` if not finite or as long as `like`."""
     scores = np.asarray(values, float)
     if scores.ndim != 1 or not len(scores):
@@ -42,7 +41,7 @@ def roc(genuine: ArrayLike, impostor: ArrayLike) -> tuple[Array, Array, Array]:
     >>> print(far, tar, thresholds)
     [0.  0.  0.5 1. ] [0.  0.5 1.  1. ] [inf  3.  2.  1.]
     """
-    genuine, impostor = _scores("genuine scores", genuine), _scores("impostor scores", impostor)
+    genuine, impostor = score_vector("genuine scores", genuine), score_vector("impostor scores", impostor)
     thresholds = np.append(np.inf, np.unique(np.concatenate([genuine, impostor]))[::-1])
     far, tar = (
         (len(scores) - np.searchsorted(np.sort(scores), thresholds)) / len(scores) for scores in (impostor, genuine)
@@ -62,19 +61,19 @@ def tar_at_far(genuine: ArrayLike, impostor: ArrayLike, far: float) -> float:
     >>> tar_at_far(genuine=[.9, .8, .3, .2], impostor=[.7, .3, .1, .0], far=.25)
     0.5
     """
-    genuine, impostor = _scores("genuine scores", genuine), _scores("impostor scores", impostor)
+    genuine, impostor = score_vector("genuine scores", genuine), score_vector("impostor scores", impostor)
     allowed = round(far * len(impostor)) if np.isfinite(far) else 0
-    return float((genuine > _exceeded_by(allowed, impostor, f"FAR = {far:g}", "impostor score")).mean())
+    return float((genuine > exceeded_by(allowed, impostor, f"FAR = {far:g}", "impostor score")).mean())
 
 
-def _exceeded_by(allowed: int, scores: Array, rate: str, what: str) -> float:
+def exceeded_by(allowed: int, scores: Array, rate: str, what: str) -> float:
     """The threshold that `allowed` scores exceed, fewer with ties; `SalonError` unless that is 1 to all of them."""
     if not 1 <= allowed <= len(scores):
         raise SalonError(
             f"{rate} was asked of {len(scores)} {what}s, that is {allowed} false accepts; expected 1 at least, "
             f"all at most. Use more of them, or a {rate.split()[0]} ≥ {1 / max(len(scores), 1):.2g}."
         )
-    return -np.inf if allowed == len(scores) else float(np.sort(scores)[-allowed - 1])
+    return -np.inf if allowed == len(scores) else float(np.partition(scores, -allowed - 1)[-allowed - 1])
 
 
 def equal_error_rate(genuine: ArrayLike, impostor: ArrayLike) -> float:
@@ -122,8 +121,8 @@ def ten_fold_accuracy(scores: ArrayLike, same: ArrayLike, fold: ArrayLike) -> tu
     >>> ten_fold_accuracy([.9, .1, .8, .6], [True, False, True, False], fold=[0, 0, 1, 1])
     (0.75, 0.25)
     """
-    scores = _scores("scores", scores)
-    same, fold = _scores("labels", same, scores).astype(bool), _scores("fold numbers", fold, scores)
+    scores = score_vector("scores", scores)
+    same, fold = score_vector("labels", same, scores).astype(bool), score_vector("fold numbers", fold, scores)
     if len(np.unique(fold)) < 2:
         raise SalonError("All pairs stand in one fold; expected two or more. Number the folds of the pairs.")
     right = []
@@ -132,61 +131,6 @@ def ten_fold_accuracy(scores: ArrayLike, same: ArrayLike, fold: ArrayLike) -> tu
         accepted = scores[test] >= best_threshold(scores[~test], same[~test])
         right.append((accepted == same[test]).mean())
     return float(np.mean(right)), float(np.std(right))
-
-
-def error_versus_reject(
-    scores: ArrayLike, same: ArrayLike, qualities: Sequence[ArrayLike], shares: ArrayLike, far: float
-) -> tuple[Array, Array, NDArray[np.int64]]:
-    """1 - TAR@FAR of the pairs that remain as the images of lowest quality are rejected, at each share of images.
-
-    `scores` and `same` are [n] or [P, G]; `qualities` (higher is better) are one or two arrays that broadcast to
-    them: those of both images of a pair, as (probes[:, None], gallery), or of one alone.  A pair is worth as
-    much as the worse of its images.  At most `shares` (0 ≤ share < 1) of all qualities given are rejected, and none
-    of several that tie unless all: constant qualities reject nobody.  The threshold is set anew on what
-    remains, for unrecognisable faces cause false matches too.  Returns (share that was rejected, error,
-    impostor pairs left), each [S].  Raises `SalonError` as `tar_at_far`, and for uneven or NaN input.
-
-    >>> rejected, error, impostors = error_versus_reject(
-    ...     scores=[.9, .2, .6, .3], same=[1, 1, 0, 0], qualities=[[5, 1, 4, 3]], shares=[0, .25], far=.5)
-    >>> print(rejected, error, impostors)
-    [0.   0.25] [0.5 0. ] [2 2]
-    """
-    scores, same, shares = np.asarray(scores, float), np.asarray(same, bool), _scores("shares", shares)
-    if same.shape != scores.shape or shares.min() < 0 or shares.max() >= 1:
-        raise SalonError(
-            f"Labels {list(same.shape)} came for scores {list(scores.shape)}, and shares of {shares.min():g} to "
-            f"{shares.max():g}; expected a label for each score, and shares from 0 to less than 1."
-        )
-    every, pair = _pair_quality(qualities, scores)
-    limits = every[[_at_most(share, len(every)) for share in shares]]
-    error, impostors = [], []
-    for limit in limits:
-        genuine, impostor = scores[same & (pair >= limit)], scores[~same & (pair >= limit)]
-        error.append(1 - tar_at_far(genuine, impostor, far))
-        impostors.append(len(impostor))
-    return np.searchsorted(every, limits) / len(every), np.array(error), np.array(impostors)
-
-
-def _pair_quality(qualities: Sequence[ArrayLike], scores: Array) -> tuple[Array, Array]:
-    """All qualities in rising order, and of each pair the worse of its images' (the shape of `scores`)."""
-    arrays = [np.asarray(quality, float) for quality in qualities]
-    shapes = [quality.shape for quality in arrays]
-    try:
-        wide = np.broadcast_arrays(*arrays, scores)[:-1]
-    except ValueError:
-        wide = ()
-    if not 1 <= len(wide) <= 2 or wide[0].shape != scores.shape:
-        raise SalonError(
-            f"Qualities {shapes} came for scores {scores.shape}; expected one or two arrays that broadcast to the "
-            "scores, such as (probes[:, None], gallery)."
-        )
-    every = _scores("qualities", np.concatenate([quality.ravel() for quality in arrays]))
-    return np.sort(every), np.minimum(wide[0], wide[-1])
-
-
-def _at_most(share: float, n: int) -> int:
-    """int(share · n), but for the error of rounding that makes 0.29 · 100 less than 29."""
-    return int(share * n + 1e-9)
 
 
 def mate_ranks(scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike) -> NDArray[np.int64]:
@@ -198,7 +142,7 @@ def mate_ranks(scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike) 
     >>> mate_ranks([[.9, .1], [.8, .7], [.5, .6]], probe_ids=["ann", "bo", "cy"], gallery_ids=["ann", "bo"])
     array([1, 2, 0])
     """
-    table, mated = _table(scores, probe_ids, gallery_ids)
+    table, mated = score_table(scores, probe_ids, gallery_ids)
     best = np.where(mated, table, -np.inf).max(1)
     return np.where(mated.any(1), 1 + outranking(table, mated, best), 0)
 
@@ -211,7 +155,7 @@ def outranking(scores: Any, mated: Any, best: Any) -> Any:
     return (~mated & (scores >= best[:, None])).sum(1)
 
 
-def _table(scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike) -> tuple[Array, NDArray[np.bool_]]:
+def score_table(scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike) -> tuple[Array, NDArray[np.bool_]]:
     """Scores and who is mated with whom, both [P, G]."""
     table, probes, gallery = np.asarray(scores, float), np.asarray(probe_ids), np.asarray(gallery_ids)
     expected = (*probes.shape, *gallery.shape)
@@ -223,7 +167,7 @@ def _table(scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike) -> t
     return table, probes[:, None] == gallery
 
 
-def _closed_ranks(scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike, k: int) -> NDArray[np.int64]:
+def closed_ranks(scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike, k: int) -> NDArray[np.int64]:
     """`mate_ranks` where everybody is enrolled and `k` ≥ 1."""
     ranks = mate_ranks(scores, probe_ids, gallery_ids)
     if k < 1:
@@ -236,66 +180,10 @@ def _closed_ranks(scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLik
     return ranks
 
 
-def cmc(scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike, k: int) -> Array:
-    """The cumulative match characteristic: the share of probes whose person is among the best 1, 2 … k, [k].
-
-    Ranks are those of `mate_ranks`; `scores` [P, G].  Raises `SalonError` for NaN, uneven input, k < 1 and a probe
-    whose person is not in the gallery (closed set).
-
-    >>> cmc([[.9, .1], [.8, .7]], probe_ids=["ann", "bo"], gallery_ids=["ann", "bo"], k=2)
-    array([0.5, 1. ])
-    """
-    ranks = _closed_ranks(scores, probe_ids, gallery_ids, k)
-    return (ranks[:, None] <= np.arange(1, k + 1)).mean(0)
-
-
 def rank_k(scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike, k: int = 1) -> float:
-    """Closed-set identification: the share of probes whose person is among the k best, the end of `cmc`.
+    """Closed-set identification: the share of probes whose person is among the k best.
 
     >>> rank_k([[.9, .1], [.8, .7]], probe_ids=["ann", "bo"], gallery_ids=["ann", "bo"], k=1)
     0.5
     """
-    return float((_closed_ranks(scores, probe_ids, gallery_ids, k) <= k).mean())
-
-
-def detection_identification_rate(
-    scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike, threshold: float, k: int = 1
-) -> float:
-    """Open-set identification: the share of mated probes of rank ≤ k whose best mate scores ≥ threshold (TPIR).
-
-    Ranks are those of `mate_ranks`, so a tie with another person is a miss.  Raises `SalonError` for NaN, uneven
-    input, k < 1 and where no probe is mated.
-
-    >>> detection_identification_rate([[.9, .1], [.2, .3], [.5, .6]], ["ann", "bo", "cy"], ["ann", "bo"], .5)
-    0.5
-    """
-    ranks, (table, mated) = mate_ranks(scores, probe_ids, gallery_ids), _table(scores, probe_ids, gallery_ids)
-    if not ranks.any() or k < 1:
-        raise SalonError(f"{np.sum(ranks > 0)} mated probes, k = {k}; expected 1 or more. Enrol their people.")
-    best = np.where(mated, table, -np.inf).max(1)
-    return float(((ranks <= k) & (best >= threshold))[ranks > 0].mean())
-
-
-def _non_mated_best(scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike) -> Array:
-    """The highest gallery score of each probe whose person is not enrolled."""
-    table, mated = _table(scores, probe_ids, gallery_ids)
-    return table[~mated.any(1)].max(1)
-
-
-def tpir_at_fpir(
-    scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike, fpir: float, k: int = 1
-) -> tuple[float, int]:
-    """Open-set identification at a false positive identification rate: (TPIR, number of non-mated probes).
-
-    n = int(fpir · non-mated probes) false alarms are allowed; accepted is what scores strictly above the (n+1)-th
-    highest of these probes' maximum gallery scores, so with ties fewer pass, never more.  TPIR is the
-    `detection_identification_rate` there.  Raises `SalonError` as that does, and where n is less than one.
-
-    >>> tpir_at_fpir([[.9, .1], [.2, .3], [.5, .1], [.1, .4]], ["ann", "bo", "cy", "di"], ["ann", "bo"], fpir=.5)
-    (0.5, 2)
-    """
-    best = _non_mated_best(scores, probe_ids, gallery_ids)
-    allowed = _at_most(fpir, len(best)) if np.isfinite(fpir) else 0
-    threshold = _exceeded_by(allowed, best, f"FPIR = {fpir:g}", "non-mated probe")
-    above = float(np.nextafter(threshold, np.inf))
-    return detection_identification_rate(scores, probe_ids, gallery_ids, above, k), len(best)
+    return float((closed_ranks(scores, probe_ids, gallery_ids, k) <= k).mean())

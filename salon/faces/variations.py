@@ -20,6 +20,7 @@ from salon.words import SalonError
 VARIATIONS = ("low_resolution", "occlusion", "pose")
 # At strength 1: pixels left; blocks a side and the share of them; degrees.
 SMALLEST, BLOCKS, MOST_COVERED, MOST_YAW = 3, 7, 0.8, 75.0
+MOST_FROM_ONE_SIDE = 0.75  # of the picture, by a cover
 # Diameter of the disc and length of the line in picture widths; deviation at white and at black, where 1 is white.
 MOST_DEFOCUS, MOST_MOTION, SHOT_NOISE, READ_NOISE = 1 / 4, 1 / 3, 0.4, 0.1
 BEST_JPEG, WORST_JPEG = 95, 3  # quality as Pillow counts it
@@ -85,6 +86,15 @@ def occlusion(images: Tensor, strengths: Tensor, generator: torch.Generator) -> 
     order = torch.rand(len(images), BLOCKS**2, generator=generator).argsort(1).argsort(1)
     keep = (order >= covered).float().view(-1, 1, BLOCKS, BLOCKS)
     return images * F.interpolate(keep, images.shape[-2:], mode="nearest").to(images)
+
+
+def cover(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tensor:
+    """Black out the picture from one side (above, below, left or right, by lot), at the strongest three quarters."""
+    side = torch.randint(4, (len(images),), generator=generator)
+    x, y = torch.broadcast_tensors(*((axis.cpu() + 1) / 2 for axis in _axes(images)))
+    depth = torch.stack([y, 1 - y, x, 1 - x])[side]  # [B, H, W], 0..1 from that side
+    keep = depth >= MOST_FROM_ONE_SIDE * strengths[:, None, None]
+    return images * keep[:, None].to(images)
 
 
 def pose(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tensor:
@@ -203,8 +213,9 @@ def _each(values: Tensor) -> Tensor:
 
 
 def augment(
-    images: Tensor, turned: Tensor, generator: torch.Generator, probability: float = 0.3, strength: float = 1.0
-) -> tuple[Tensor, Tensor]:
+    images: Tensor, turned: Tensor, generator: torch.Generator, probability: float = 0.3, strength: float = 1.0,
+    occlude: "Variation" = occlusion,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Variation augmentation of a batch: each of the three by itself with `probability`, strength at random.
 
     `images` and `turned` [B, C, H, W] show the same people, straight and turned away. Returns the pictures and
@@ -214,7 +225,7 @@ def augment(
     out = torch.where(_each(labels[:, 2]) > 0, turned, images)
     amounts = strength * (0.25 + 0.75 * torch.rand(len(images), 2, generator=generator)) * labels[:, :2]
     out = low_resolution(out, amounts[:, 0].clamp(max=1), generator)
-    return occlusion(out, amounts[:, 1].clamp(max=1), generator), labels
+    return occlude(out, amounts[:, 1].clamp(max=1), generator), labels
 
 
 def augment_as_recalled(
@@ -357,6 +368,6 @@ def _cut_out(images: Tensor, generator: torch.Generator) -> Tensor:
 Change = Callable[[Tensor, torch.Generator], Tensor]
 Variation = Callable[[Tensor, Tensor, torch.Generator], Tensor]
 DEGRADE: dict[str, Variation] = {
-    "low_resolution": low_resolution, "occlusion": occlusion, "pose": pose, "defocus": defocus,
+    "low_resolution": low_resolution, "occlusion": occlusion, "cover": cover, "pose": pose, "defocus": defocus,
     "motion_blur": motion_blur, "noise": noise, "jpeg": jpeg, "exposure": exposure, "colour_cast": colour_cast,
 }  # fmt: skip

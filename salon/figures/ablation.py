@@ -93,7 +93,7 @@ def degradation_figure(table: pd.DataFrame, row: str, names: Sequence[str]) -> F
     for axis, (metric, ylabel) in zip(axes[0], shown.items(), strict=True):
         chosen = table[(table.configuration == row) & (table.metric == metric)]
         groups = chosen.groupby(["condition", "at"]).value.agg(["mean", "std"])
-        for name, look in zip(names, looks, strict=False):
+        for name, look in zip((n for n in names if n in groups.index), looks, strict=False):
             mean, spread = groups.loc[name, "mean"], groups.loc[name, "std"]
             axis.errorbar(mean.index, mean, yerr=spread, markersize=4, capsize=2, label=readable(name), **look)
         axis.set(xlabel="strength", ylabel=ylabel)

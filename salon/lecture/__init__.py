@@ -4,11 +4,10 @@ from importlib import import_module
 
 from salon.lecture.doctor import examine
 from salon.lecture.equations import rows as ledger
-from salon.lecture.platforms import own_faces
 from salon.lecture.setup import setup
 from salon.lecture.show import rounded, show, table
 
-__all__ = ["examine", "ledger", "own_faces", "points", "rounded", "setup", "show", "table", "told", "verdicts"]
+__all__ = ["examine", "ledger", "points", "rounded", "setup", "show", "table", "told", "verdicts"]
 
 
 def __getattr__(name: str) -> object:

@@ -32,13 +32,6 @@ class Equation:
         """What it is for, in the chosen language."""
         return {"en": self.en, "zh": self.zh}[language()]
 
-    def __str__(self) -> str:
-        symbols = [f"{latex} = {variable} {shape}" for latex, variable, shape in self.symbols]
-        parts = {"code": self.functions, "symbols": symbols, "cell": [self.cell], "tests": self.tests}
-        parts |= {"slide": [self.slide]} if self.slide else {}
-        lines = [f"{name:10}{'; '.join(values)}" for name, values in parts.items()]
-        return "\n    ".join([f"{self.title} {self.meaning} [{self.status}]", self.latex, *lines])
-
 
 def equations() -> list[Equation]:
     """Every equation, in the paper's order, then those that it does not number."""

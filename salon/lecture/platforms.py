@@ -207,27 +207,3 @@ def _server_prefix() -> Path:
         return Path(sys.prefix)
     likely = (program.parent.parent, program.parent) if program.is_absolute() else ()
     return next((folder for folder in likely if (folder / "share" / "jupyter").is_dir()), Path(sys.prefix))
-
-
-# ---- the reader's own faces
-
-
-def own_faces(name: str = "") -> Path:
-    """A folder below `datasets/` with a folder of pictures for each person; `name` is a part of its path.
-
-    Raises `SalonError` where there is none, or more than one.
-    """
-    root = (mo_folder() or Path.cwd()) / "datasets"
-    levels = [root, *(path for depth in ("*", "*/*", "*/*/*") for path in sorted(root.glob(depth)))]
-    found = [path for path in levels if name in path.relative_to(root.parent).as_posix() and _holds_people(path)]
-    if len(found) != 1:
-        seen = ", ".join(path.relative_to(root).as_posix() for path in found) or say("place.none")
-        raise SalonError(say("place.faces", name=name, root=root, found=seen))
-    return found[0]
-
-
-def _holds_people(folder: Path) -> bool:
-    from salon.faces.collections import SUFFIXES
-
-    people = (path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else ()
-    return sum(any(file.suffix.lower() in SUFFIXES for file in path.iterdir()) for path in people) >= 2

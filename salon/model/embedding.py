@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -79,10 +78,6 @@ class Embedding:
         """The images at `index`; a single number keeps the axis, so that B is 1."""
         rows = [index] if isinstance(index, int) else index
         return self.map(lambda x: x[rows])
-
-    def sub_embeddings(self) -> list["Embedding"]:
-        """Each of the K sub-embeddings as an embedding of its own, [B, 1, d]."""
-        return [self.map(partial(torch.narrow, dim=1, start=k, length=1)) for k in range(self.K)]
 
     def detach(self) -> "Embedding":
         """The same numbers, cut from the graph."""

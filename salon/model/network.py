@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -60,15 +61,47 @@ def trunk_for(spec: InputSpec, name: str = "small", width: float = 1.0) -> tuple
     return net.train(), inputs
 
 
+def place_size(size: int, K: int) -> int:
+    """Pixels of a place: squares that overlap by half, 2/3 of a picture for K = 4; raises `SalonError` for other K."""
+    side = math.isqrt(K)
+    if side < 2 or side**2 != K or 2 * size % (side + 1):
+        raise SalonError(f"K = {K} places of {size} px were asked for; expected a square number of them, such as 4.")
+    return 2 * size // (side + 1)
+
+
+def places(images: Tensor, K: int) -> Tensor:
+    """K squares of each picture, row by row, overlapping by half: [B, C, H, H] -> [B, K, C, h, h]."""
+    h = place_size(images.shape[-1], K)
+    windows = images.unfold(2, h, h // 2).unfold(3, h, h // 2)  # [B, C, √K, √K, h, h]
+    return windows.permute(0, 2, 3, 1, 4, 5).flatten(1, 2)
+
+
+class OwnLinear(nn.Module):
+    """A linear layer for each of `parts`, which sees its own inputs only: [B, inputs] -> [B, outputs]."""
+
+    def __init__(self, inputs: int, outputs: int, parts: int, bias: bool) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(inputs // parts, outputs // parts, bias) for _ in range(parts))
+
+    def forward(self, x: Tensor) -> Tensor:
+        own = x.chunk(len(self.layers), 1)
+        return torch.cat([layer(part) for layer, part in zip(self.layers, own, strict=True)], 1)
+
+
+def linear(inputs: int, outputs: int, parts: int, bias: bool = True) -> nn.Module:
+    """The layer of a head: one for everything, or one for each part that looks at a place of its own."""
+    return nn.Linear(inputs, outputs, bias) if parts == 1 else OwnLinear(inputs, outputs, parts, bias)
+
+
 class VarianceHead(nn.Module):
     """log σ² = γ x + β from backbone features, after PFE's uncertainty module; [B, C] -> σ² [B, K] > 0."""
 
     floor: Tensor
 
-    def __init__(self, inputs: int, K: int, d: int) -> None:
+    def __init__(self, inputs: int, K: int, d: int, parts: int = 1) -> None:
         super().__init__()
-        hidden = [nn.Linear(inputs, HIDDEN), nn.BatchNorm1d(HIDDEN), nn.ReLU()]
-        self.layers = nn.Sequential(*hidden, nn.Linear(HIDDEN, K), nn.BatchNorm1d(K, affine=False))
+        hidden = [linear(inputs, HIDDEN, parts), nn.BatchNorm1d(HIDDEN), nn.ReLU()]
+        self.layers = nn.Sequential(*hidden, linear(HIDDEN, K, parts), nn.BatchNorm1d(K, affine=False))
         self.gamma = nn.Parameter(torch.tensor(1e-4))
         self.beta = nn.Parameter(torch.tensor(-7 + math.log(512 / d)))  # PFE's -7 is for unit length in 512
         self.register_buffer("floor", torch.zeros(K))  # of sub-embeddings that tell nobody apart
@@ -82,7 +115,8 @@ class Recogniser(nn.Module):
     """An image becomes K unit vectors of d numbers, a confidence for each, and later a variance.
 
     `backbone` is "small", scaled by `width`, or the name of a torchvision ResNet. A confidence stays within
-    s0 exp(±`spread`): with log 2 it cannot outgrow a margin of 0.4 s0 beyond a share of one fifth.
+    s0 exp(±`spread`): with log 2 it cannot outgrow a margin of 0.4 s0 beyond a share of one fifth. With `places`
+    (ours, not the paper's) sub-embedding k sees its own part of the picture only; K is then a square number.
     """
 
     confidence_scale: Tensor
@@ -91,17 +125,20 @@ class Recogniser(nn.Module):
 
     def __init__(
         self, spec: InputSpec | None = None, K: int = 8, d: int = 16, backbone: str = "small", width: float = 1.0,
-        spread: float = 4.0,
+        spread: float = 4.0, places: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.spec, self.K, self.d, self.spread = spec or InputSpec(), K, d, spread
+        self.spec, self.K, self.d, self.spread, self.places = spec or InputSpec(), K, d, spread, places
         self.card: dict = {}  # what `salon.load` knows of the weights
         # Recogniser(spec, **config) is this network again
         self.config = {"K": K, "d": d, "backbone": backbone, "width": width, "spread": spread}
-        self.backbone, inputs = trunk_for(self.spec, backbone, width)
-        self.embedding_head = nn.Sequential(nn.Linear(inputs, K * d, bias=False), nn.BatchNorm1d(K * d))
-        self.confidence_head = nn.Sequential(nn.Linear(inputs, HIDDEN), nn.PReLU(), nn.Linear(HIDDEN, K))
-        self.variance_head = VarianceHead(inputs, K, d)
+        self.config |= {"places": True} if places else {}
+        size, parts = (place_size(self.spec.size, K), K) if places else (self.spec.size, 1)
+        self.backbone, inputs = trunk_for(replace(self.spec, size=size), backbone, width)
+        inputs *= parts
+        self.embedding_head = nn.Sequential(linear(inputs, K * d, parts, bias=False), nn.BatchNorm1d(K * d))
+        self.confidence_head = nn.Sequential(linear(inputs, HIDDEN, parts), nn.PReLU(), linear(HIDDEN, K, parts))
+        self.variance_head = VarianceHead(inputs, K, d, parts)
         self.register_buffer("confidence_scale", torch.tensor(1.0))
         self.register_buffer("frozen_confidence", torch.tensor(0.0))  # 0: learned
         self.register_buffer("variances_fitted", torch.tensor(False))
@@ -125,9 +162,11 @@ class Recogniser(nn.Module):
         self.frozen_confidence.fill_(value or 0.0)
 
     def trunk(self, images: Tensor) -> Tensor:
-        """What all heads see: images [B, 1 or 3, H, W] in 0..1 to backbone features [B, C]."""
+        """What all heads see: images [B, 1 or 3, H, W] in 0..1 to backbone features [B, C], place after place."""
         x = self.spec.prepare(images).to(self.confidence_scale)  # to the network's device and precision
-        return self.backbone(x.contiguous(memory_format=torch.channels_last))
+        if self.places:
+            x = places(x, self.K).flatten(0, 1)  # [B*K, C, h, w]: one backbone for every place
+        return self.backbone(x.contiguous(memory_format=torch.channels_last)).view(len(images), -1)
 
     def confidences(self, trunk: Tensor) -> Tensor:
         """Confidences s [B, K] > 0 from backbone features [B, C]."""

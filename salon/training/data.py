@@ -87,11 +87,6 @@ def _announcement(who: People, views: Views, people: int, trial: int = 48) -> st
     return say("faces.wait", faces=2 * len(who), people=people, time=tqdm.format_interval(seconds))
 
 
-def render_grey(people: People, views: Views, size: int, progress: bool = False) -> Tensor:
-    """Grey bytes [n, size, size]."""
-    return render_bytes(people, views, size, "grey", progress)[:, 0]
-
-
 def render_bytes(people: People, views: Views, size: int, colour: str, progress: bool = False) -> Tensor:
     """Bytes [n, 1 or 3, size, size] of pictures that are drawn at 64 px, or at `size` if that is more.
 

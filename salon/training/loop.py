@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm, trange
 
-from salon.faces.variations import augment, augment_as_recalled, camera
+from salon.faces.variations import augment, augment_as_recalled, camera, cover, occlusion
 from salon.model.decorrelation import (
     CONSTANT,
     Discriminator,
@@ -86,7 +86,8 @@ def draw_batch(
     if r.variations == "recalled":
         images, variations = augment_as_recalled(images, turned, g, r.probability)
     else:
-        images, variations = augment(images, turned, g, r.probability, r.strength)
+        occlude = cover if r.variations == "covers" else occlusion
+        images, variations = augment(images, turned, g, r.probability, r.strength, occlude)
     images = camera(images, g) if r.camera else images
     images = crop(images, r.size, g) if r.border else images
     mined = [] if data.attributes is None else [data.attributes[rows]]

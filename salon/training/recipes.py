@@ -25,6 +25,7 @@ class Recipe:
     K: int = 1
     d: int = 128
     width: float = 1.0
+    places: bool = False  # ours: sub-embedding k sees its own part of the picture only
     start: str = ""  # a checkpoint to go on from: a path, or the name of a shipped model
     # the loss
     loss: str = "cosface"  # or "confidence"
@@ -43,7 +44,7 @@ class Recipe:
     opponent_steps: int = 1  # of the discriminator for one of the network
     mined: str = ""  # an attribute model (15) that labels further variations: a path, or a shipped one
     # the pictures
-    variations: str = "graded"  # or "recalled": blur, blocks and turns as the paper's are recalled
+    variations: str = "graded"  # or "covers": from one side; or "recalled": as the paper's are recalled
     probability: float = 0.0  # of each of the three variations
     strength: float = 1.0
     camera: bool = False  # framing, contrast and noise as snapshots have them

@@ -114,7 +114,7 @@ def begin(recipe: Recipe, fabric: "Fabric | None" = None) -> Run:
     torch.manual_seed(recipe.seed)
     r, fabric = recipe, fabric or processes()
     spec = InputSpec(r.size, r.border, r.colour, r.normalise, flip=True)
-    recogniser = Recogniser(spec, r.K, r.d, r.backbone, r.width, r.spread)
+    recogniser = Recogniser(spec, r.K, r.d, r.backbone, r.width, r.spread, r.places)
     criterion = _criterion(r)
     if r.start:
         _start_from(model_path(r.start), recogniser, criterion)
@@ -139,7 +139,8 @@ def _start_from(path: Path, recogniser: Recogniser, criterion: CosFace | Confide
     """Take over weights, and the prototypes of as many people as both know; sub-embeddings split what was whole."""
     source, _ = checkpoints.load(path)
     came, wanted = (
-        f"{m.K * m.d} features, width {m.config['width']:g}, {m.spec.size} px" for m in (source, recogniser)
+        f"{m.K * m.d} features, width {m.config['width']:g}, {m.spec.size} px" + f", {m.K} places" * m.places
+        for m in (source, recogniser)
     )
     if came != wanted:
         raise SalonError(f"{path} has {came}; the recipe wants {wanted}. Change the recipe or the start.")
