@@ -58,5 +58,6 @@ def is_measured(path: Path, known_as: str) -> bool:
 def read_kept(path: Path) -> tuple[pd.DataFrame, NDArray[np.uint16], dict]:
     """Rows, resampled TAR in units of 1e-4 [rows of TAR that have them, resamples], and the facts of a run."""
     with np.load(path) as whole:
-        table = pd.read_csv(io.StringIO(str(whole["table"])), keep_default_na=False, na_values=[""])
+        table = pd.read_csv(io.StringIO(str(whole["table"])), dtype={"configuration": str})
+        table["configuration"] = table.configuration.fillna("")  # "+16" is a name, and so is ""
         return table, whole["resampled"], json.loads(str(whole["facts"]))

@@ -1,272 +1,268 @@
-"""The main experiment: what each step of the method buys, along the training and with ever more people.
+"""The main experiment: what each step of the method buys, along the training and with ever more people."""
 
-Each run is a ladder: one trunk at full rate, from which a branch leaves for each length, its rate falling over the last
-fifth. A branch is, to the bit, the run of that length alone, and a ladder to L steps costs 1.2 L instead of 2 L.
-"""
-
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from functools import cache
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
-import torch
 
-from experiments.bootstrap import bootstrap_tar_at_far
-from experiments.identification import evaluate_identification
-from experiments.kept import Measured, fingerprint, is_measured, kept_path, measured_once
-from experiments.measures import evaluate_rejection, evaluate_templates, remembering
-from experiments.people import fresh_benchmark, validation_benchmark
-from experiments.pull import evaluate_pull
+from experiments.claims import Cells, Claim, claims, estimate, holm, slope_weights, total
+from experiments.kept import is_measured, read_kept
+from experiments.ladder import LENGTHS, MAIN, Job, core_rows
 from experiments.rows import Setting, work
-from experiments.runs import trained
-from salon.evaluation.benchmark import evaluate_benchmark, scores_of
-from salon.evaluation.people import CONDITIONS, UNSEEN, Benchmark
-from salon.evaluation.protocols import tar_at_far
-from salon.evaluation.results import FAR, row
-from salon.model.network import Recogniser, embed
-from salon.training.data import TrainSet
-from salon.training.loop import Run, begin, fit, fit_variances_afterwards, train_data
-from salon.training.recipes import Recipe, recipe
-from salon.training.run import recipe_fingerprint
-
-LENGTHS = (200, 400, 800, 1600, 3200)  # steps
-LONGEST = 6400  # of B and C, two seeds: is the main length enough?
-MAIN = 3200  # the length that settings are chosen at, and that everything is measured at
-COOLDOWN = 0.2
-FROZEN = 40  # steps for which a confidence that is learned stays at s0
-PEOPLE = (300, 600, 1500, 3000)
-SHOWN = (600, 3000)  # where the curve of fixed scales is shown, and followed beyond the main length
-MOST = 3000  # where all rows are trained
-RESAMPLES, DRAWS = 100, 3  # of people; of mixed quality
-WAYS = ("cosine", "likelihood")
-SEEN = 48  # pixels that the networks see
-
-
-@dataclass(frozen=True)
-class Job:
-    """A ladder: a setting (names and values), so many people, a seed, and the lengths."""
-
-    setting: tuple[tuple[str, Any], ...]
-    people: int
-    seed: int
-    lengths: tuple[int, ...] = LENGTHS
-    reported: bool = True  # False: only tried, so that no test person is looked at
-
-    @property
-    def start(self) -> Recipe:
-        """The clean pre-training that every row of as many people and this seed starts from."""
-        return recipe("start", people=self.people, seed=self.seed)
-
-    def recipe(self, steps: int, start: str = "") -> Recipe:
-        """The run of one length; `start`: the file of the clean pre-training."""
-        setting: Setting = dict(self.setting)
-        common: Setting = {"probability": 0.3, "lr": 0.1, "cooldown": COOLDOWN, "frozen": FROZEN / steps}
-        fixed: Setting = {"people": self.people, "seed": self.seed, "steps": steps, "start": start,
-                          "d": 128 // setting.get("K", 1), "variances_on": "training"}  # fmt: skip
-        return recipe("cosface", **common | setting | fixed)
-
-    @property
-    def known_as(self) -> str:
-        """The fingerprint of the longest run, and of what is done beside it."""
-        beside = (self.lengths, RESAMPLES, DRAWS) if self.reported else (self.lengths,)
-        return fingerprint(self.recipe(self.lengths[-1]), self.start, *beside)
-
-    @property
-    def path(self) -> Path:
-        """Where its rows are kept."""
-        words = "-".join(f"{name}={x:g}" if isinstance(x, float) else f"{name}={x}" for name, x in self.setting)
-        kind = "" if self.reported else "-tried"
-        return kept_path("length", f"{self.people}-{words}-seed{self.seed}-{self.lengths[-1]}{kind}")
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """Its rows, from the repository or measured now; their configuration is only the suffix of the matching."""
-        return measured_once(self.path, self.known_as, lambda: measure(self))
-
-
-# --- training
-
-
-def started(job: Job) -> Path:
-    """The clean pre-training, from the cache or trained now."""
-    made = job.start
-    return trained(made, f"length-{job.people}-{recipe_fingerprint(made)[:6]}", variances=False, progress=False)[1]
-
-
-def ladder(job: Job, start: str, data: TrainSet) -> Iterator[Run]:
-    """The finished run of each length, shortest first."""
-    trunk = begin(job.recipe(job.lengths[-1], start))
-    for steps in job.lengths:
-        leave = round((1 - COOLDOWN) * steps)
-        if trunk.step < leave:
-            next(step for step in fit(trunk, data, progress=False) if step == leave)
-        branch = begin(job.recipe(steps, start))
-        branch.recogniser.load_state_dict(trunk.recogniser.state_dict())
-        branch.restore({name: x.clone() for name, x in trunk.tensors().items()})
-        branch.history, branch.seconds = [*trunk.history], trunk.seconds
-        for _ in fit(branch, data, progress=False):
-            pass
-        branch.recogniser.eval()
-        yield branch
-
-
-# --- measuring
-
-
-@cache
-def people_of(split: str) -> Benchmark:
-    """Those to choose settings on, or those to report on, whom nobody has looked at before."""
-    return remembering(validation_benchmark(False) if split == "validation" else fresh_benchmark(False), SEEN)
-
-
-@cache
-def pictures_of(people: int) -> TrainSet:
-    """What the runs of so many people are trained on."""
-    return train_data(recipe("start", people=people), progress=False)
-
-
-def measure(job: Job) -> Measured:
-    """Everything that is known of a ladder, step by step."""
-    rows, resampled, data = [], [], pictures_of(job.people)
-    for run in ladder(job, str(started(job)), data):
-        found, people = measured(run, data) if job.reported else (_tried(run), [])
-        label = {"experiment": "length", "people": job.people, "seed": job.seed, "split": "test", "step": run.step}
-        rows += [label | one for one in found]
-        resampled += people
-    return rows, np.rint(1e4 * np.array(resampled)).astype(np.uint16)
-
-
-def _tried(run: Run) -> list[dict]:
-    """What a setting is chosen by, and what is known of its training."""
-    found = evaluate_benchmark(run.recogniser, people_of("validation"), ("clean", "mixed"))
-    last = run.history[-10:]
-    reached = sum(point["confidence"] for point in last) / len(last)
-    trained = row("training", "confidence", reached, len(last)), row("training", "seconds", run.seconds, run.step)
-    return [one | {"split": "validation"} for one in found] + [*trained]
-
-
-def measured(run: Run, data: TrainSet) -> tuple[list[dict], list]:
-    """Rows of a finished run, those first that have the TAR under people drawn anew; and that, [resamples] each."""
-    model, test = run.recogniser, people_of("test")
-    fit_variances_afterwards(run, data)
-    rows, people = _core(model, test)
-    rows += _tried(run) + evaluate_pull(run, data)
-    if run.recipe.steps == MAIN:
-        rows += evaluate_benchmark(model, test, UNSEEN, WAYS)
-        rows += evaluate_templates(model, test) + evaluate_rejection(model, test)
-        rows += evaluate_identification(model, test, people_of("validation").straight)
-    return rows, people
-
-
-def _core(model: Recogniser, test: Benchmark) -> tuple[list[dict], list]:
-    """TAR of the core conditions by both ways, of mixed quality the mean of several draws, with resampled people."""
-    gallery, labels, rows, people = test.gallery, test.labels, [], []
-    enrolled = embed(model, test.straight[gallery])
-    for condition in CONDITIONS:
-        found: dict[str, list] = {way: [] for way in WAYS}
-        for draw in range(DRAWS if condition == "mixed" else 1):
-            probes = embed(model, test.probes(condition, draw))
-            against = embed(model, test.images(condition, draw)[gallery]) if condition == "mixed" else enrolled
-            for way in WAYS:
-                found[way].append(_tars(scores_of(probes, against, way).numpy(), labels[~gallery], labels[gallery]))
-        for way in WAYS:
-            mean = np.mean(found[way], 0)
-            rows.append(row(condition, "tar", mean[0], int((~gallery).sum() * (gallery.sum() - 2)), FAR, way))
-            people.append(mean[1:])
-    return rows, people
-
-
-def _tars(scores: np.ndarray, rows: torch.Tensor, columns: torch.Tensor) -> np.ndarray:
-    """TAR of everybody, then of people drawn anew; [1 + resamples]."""
-    same = rows.numpy()[:, None] == columns.numpy()
-    whole = tar_at_far(scores[same], scores[~same], FAR)
-    return np.concatenate([[whole], bootstrap_tar_at_far(scores, rows.numpy(), columns.numpy(), FAR, RESAMPLES)])
-
-
-# --- which setting a row has
+from experiments.tables import write_plain, write_table
 
 CURVE = (8.0, 12.0, 16.0, 20.0, 28.0, 40.0, 64.0)  # the fixed scales that C is held against
 RATES = (0.05, 0.2)  # tried beside 0.1 with the best of a row's other settings
-_LEARNED = [{"margin": m, "s0": s0, "regularise": r} for m, s0, r in (
+PEOPLE = {3000: (0, 1, 2, 3, 4), 600: (0, 1, 2, 3, 4), 1500: (0, 1, 2), 300: (0, 1, 2)}  # with the seeds of each
+SHOWN = (3000, 600)  # where the curve of fixed scales is shown, and B and C are followed beyond the main length
+LONGER = (6400, 12800)  # steps, two seeds: is the main length enough?
+MOST = 3000  # the people with whom every row is trained
+
+LEARNED: list[Setting] = [{"loss": "confidence", "margin": m, "s0": s0, "regularise": r} for m, s0, r in (
     (8.0, 20.0, 0.0005), (8.0, 20.0, 0.001), (8.0, 20.0, 0.002), (8.0, 20.0, 0.004), (8.0, 20.0, 0.008),
     (5.0, 12.0, 0.002), (11.0, 28.0, 0.001))]  # fmt: skip
+FROZEN = {"frozen": 1.0}
+# Parts that look at places, and parts that see all, at the same cost of a step; trained with covers.
+PLACES: Setting = {"K": 4, "places": True, "width": 0.625, "variations": "covers"}
+WHOLE: Setting = {"K": 4, "variations": "covers"}
+# Chosen for separation on validation people, not for accuracy: what is not in V_t hides t.
+SEPARATED: Setting = {"K": 8, "decorrelate": 2.0, "hide": "rest", "opponent_lr": 1e-3}
+GAMES = [(weight, lr) for weight in (0.1, 0.5, 2.0) for lr in (3e-4, 1e-3, 3e-3)]
 
 
-def tries(name: str, chosen: dict[str, Setting]) -> list[Setting]:
-    """What a row may be, before the rates: as many for each row; `chosen`: the rows that it builds on."""
-    C = {"loss": "confidence"} | chosen.get("C", {})
-    known: dict[str, list[Setting]] = {
-        "A": [{"scale": s, "probability": 0.0} for s in CURVE],
-        "B": [{"scale": s} for s in CURVE],
-        "C": [{"loss": "confidence"} | one for one in _LEARNED],
-        "S": [{"loss": "confidence", "per_image": False} | one for one in _LEARNED],
-        "C0*": [C | {"s0": s, "frozen": 1.0} for s in CURVE],
-    }
-    return known[name]
+@dataclass
+class Choice:
+    """The settings chosen for so many people, row by row; nine tries each, with seed 0, on validation people."""
+
+    people: int
+    processes: int
+    chosen: dict[str, Setting] = field(default_factory=dict)
+    tried: dict[str, list[tuple[Setting, float]]] = field(default_factory=dict)  # with clean plus mixed, in percent
+
+    def tries(self, name: str) -> list[Setting]:
+        """What a row may be before the rates are tried; C's setting where it builds on that."""
+        C, D = self.chosen.get("C", {}), self.chosen.get("D", {})
+        known: dict[str, list[Setting]] = {
+            "A": [{"scale": s, "probability": 0.0} for s in CURVE],
+            "B": [{"scale": s} for s in CURVE],
+            "C": LEARNED,
+            "S": [one | {"per_image": False} for one in LEARNED],
+            "C0*": [C | {"s0": s} | FROZEN for s in CURVE],
+            "D": [C | {"K": K, "regularise": x * C.get("regularise", 1)} for K in (4, 8, 16) for x in (0.5, 1.0, 2.0)],
+            "E": [D | {"decorrelate": w, "opponent_lr": lr} for w, lr in GAMES],
+            "E-rest": [D | {"decorrelate": w, "opponent_lr": lr, "hide": "rest"} for w, lr in GAMES],
+            "places": [one | PLACES for one in LEARNED],
+            "whole": [one | WHOLE for one in LEARNED],
+        }
+        return known[name]
+
+    def add(self, *names: str) -> None:
+        """Choose rows that build on those chosen before, side by side: the rest of the setting, then the rate."""
+        self._add({name: [(one, False) for one in self.tries(name)] for name in names})
+        rates = {name: [({**self.chosen[name], "lr": lr}, True) for lr in RATES] for name in names}
+        self._add({name: more for name, more in rates.items() if len(self.tries(name)) < len(GAMES)})
+
+    def _add(self, more: dict[str, list[tuple[Setting, bool]]]) -> None:
+        measure_all((self._try(name, *one) for name in more for one in more[name]), self.processes)
+        for name, settings in more.items():
+            found = [(one, round(on_validation(self._try(name, one, rate)), 2)) for one, rate in settings]
+            self.tried[name] = [*self.tried.get(name, []), *found]
+            self.chosen[name] = max(self.tried[name], key=lambda pair: pair[1])[0]
+
+    def _try(self, name: str, setting: Setting, rate: bool) -> Job:
+        """A setting at the main length; the curve of fixed scales is a result too where it is shown."""
+        shown = name == "B" and self.people in SHOWN and not rate
+        return Job(tuple(setting.items()), self.people, 0, LENGTHS if shown else (MAIN,), shown)
+
+    def job(self, name: str, seed: int) -> Job:
+        """The ladder of a row with its setting; "CosFace s=8": a point of the curve."""
+        if name.startswith("CosFace s="):
+            return Job((("scale", float(name.removeprefix("CosFace s="))),), self.people, seed)
+        C = self.chosen["C"]
+        rate = {name: x for name, x in C.items() if name == "lr"}
+        built = {
+            "C0": lambda: C | {"s0": reached(self.job("C", seed))} | FROZEN,
+            "B2": lambda: {"scale": reached(self.job("C", seed)), "margin": C["margin"] / C["s0"]} | rate,
+            "D8": lambda: C | {"K": 8},
+            "E-λ2": lambda: C | SEPARATED,
+            "places, blocks": lambda: self.chosen["places"] | {"variations": "graded"},
+            "whole, blocks": lambda: self.chosen["whole"] | {"variations": "graded"},
+        }
+        setting = built[name]() if name in built else self.chosen[name]
+        return Job(tuple(setting.items()), self.people, seed)
 
 
-def choose(rows: Iterable[str], people: int, chosen: dict[str, Setting], jobs: int, rates: bool = True) -> None:
-    """Add the setting of each row that is best on validation people, seed 0, to those `chosen`."""
-    for stage in (False, True)[: 1 + rates]:
-        more = {name: [chosen[name] | {"lr": lr} for lr in RATES] if stage else tries(name, chosen) for name in rows}
-        tried = {name: [_try(name, one, people, stage) for one in more[name]] for name in rows}
-        measure_all((job for name in rows for job in tried[name]), jobs)
-        for name in rows:
-            found = {on_validation(job): one for job, one in zip(tried[name], more[name], strict=True)}
-            best = found[max(found)]
-            if not stage or max(found) > on_validation(_try(name, chosen[name], people, False)):
-                chosen[name] = best
-
-
-def _try(name: str, setting: Setting, people: int, rates: bool) -> Job:
-    """A setting at the main length; the curve of fixed scales is a result too where it is shown."""
-    shown = name == "B" and people in SHOWN and not rates
-    return Job(tuple(setting.items()), people, 0, LENGTHS if shown else (MAIN,), shown)
-
-
-def on_validation(job: Job, steps: int = MAIN) -> float:
+def on_validation(job: Job, steps: int = MAIN, conditions: Iterable[str] = ("clean", "mixed")) -> float:
     """What settings are chosen by: clean plus mixed TAR@FAR=1e-3 by the cosine, in percent."""
     table = job.table
     wanted = (table.split == "validation") & (table.metric == "tar") & (table.step == steps)
-    return float(100 * table[wanted & table.configuration.isna()].value.sum())
+    return float(100 * table[wanted & (table.configuration == "") & table.condition.isin(list(conditions))].value.sum())
 
 
-def measure_all(jobs_to_do: Iterable[Job], jobs: int) -> None:
+def reached(job: Job) -> float:
+    """The mean confidence on the last batches of the main length."""
+    table = job.table[lambda x: (x.metric == "confidence") & (x.condition == "training") & (x.step == MAIN)]
+    return round(float(table.value.item()), 2)
+
+
+def measure_all(asked: Iterable[Job], processes: int) -> None:
     """Train and measure what is not kept yet, those first that were asked for first."""
-    left = [job for job in dict.fromkeys(jobs_to_do) if not is_measured(job.path, job.known_as)]
-    work(_measure, left, "ladders", jobs)
+    left = [job for job in dict.fromkeys(asked) if not is_measured(job.path, job.known_as)]
+    if left:
+        work(_measure, left, "ladders", processes)
 
 
 def _measure(job: Job) -> None:
     job.table  # noqa: B018
 
 
-def finals(name: str, people: int, seed: int, chosen: dict[str, Setting]) -> Job:
-    """The job of a row with its chosen setting; C0 is frozen at the mean confidence that C reached."""
-    setting = chosen["C" if name == "C0" else name]
-    if name == "C0":
-        setting = setting | {"s0": reached(finals("C", people, seed, chosen)), "frozen": 1.0}
-    return Job(tuple(setting.items()), people, seed)
+# --- the stages, the most telling first
+
+BY_PEOPLE = ("B", "C", "C0")  # with every number of people
+AT_MOST = ("A", "S", "C0*", "D", "E", "places", "whole")  # five seeds
+MORE = ("B2", "D8", "E-rest", "E-λ2", "places, blocks", "whole, blocks")  # three
 
 
-def reached(job: Job) -> float:
-    """The mean confidence on the last batches of the main length."""
+def train_all(processes: int) -> dict[int, Choice]:
+    """Everything that the tables need; what is kept already is not trained again."""
+    known = {people: Choice(people, processes) for people in PEOPLE}
+    for people in SHOWN:
+        known[people].add("B", "C")
+        measure_all((known[people].job(name, seed) for name in "CB" for seed in PEOPLE[people]), processes)
+    measure_all(longer(known), processes)
+    for choice in known.values():
+        choice.add("B", "C")
+        for name in BY_PEOPLE:
+            measure_all((choice.job(name, seed) for seed in PEOPLE[choice.people]), processes)
+    most = known[MOST]
+    for names in (("places", "whole"), ("A", "S", "C0*"), ("D",), ("E", "E-rest")):
+        most.add(*names)
+        measure_all((most.job(name, seed) for name in names if name in AT_MOST for seed in PEOPLE[MOST]), processes)
+    measure_all((most.job(name, seed) for name in MORE for seed in PEOPLE[MOST][:3]), processes)
+    return known
+
+
+def longer(known: dict[int, Choice]) -> list[Job]:
+    """B and C beyond the main length, two seeds each."""
+    return [replace(known[people].job(name, seed), lengths=(steps,))
+            for people in SHOWN for steps in LONGER for seed in (0, 1) for name in "CB"]  # fmt: skip
+
+
+def rows_with(people: int) -> dict[str, tuple[int, ...]]:
+    """The rows that are reported with so many people, and their seeds."""
+    seeds = PEOPLE[people]
+    rows = dict.fromkeys(BY_PEOPLE, seeds)
+    if people in SHOWN:
+        rows |= {f"CosFace s={scale:g}": (0,) for scale in CURVE}
+    if people == MOST:
+        rows |= dict.fromkeys(AT_MOST, seeds) | dict.fromkeys(MORE, seeds[:3])
+    return rows
+
+
+# --- the tables
+
+
+def reproduce_length(jobs: int = 2) -> Path:
+    """Length of the training times number of people, with every control: nine tries a row, the claims judged."""
+    known = train_all(jobs)
+    reported = [(name, choice.job(name, seed)) for people, choice in known.items()
+                for name, seeds in rows_with(people).items() for seed in seeds]  # fmt: skip
+    reported += [(name, job) for job, name in zip(longer(known), "CB" * 99, strict=False)]
+    rows = [row for name, job in reported for row in _named(name, job)]
+    notes = {
+        "commits": sorted({read_kept(job.path)[2]["commit"] for _, job in reported}), "main_length": main_length(known),
+        "chosen": {people: choice.chosen for people, choice in known.items()},
+        "tried": {people: choice.tried for people, choice in known.items()},
+    }  # fmt: skip
+    write_plain("claims", judged(known), "salon reproduce length", **notes)
+    return write_table("length", rows, "salon reproduce length", **notes)
+
+
+def _named(name: str, job: Job) -> list[dict]:
     table = job.table
-    return round(float(table[(table.metric == "confidence") & (table.step == MAIN)].value.iloc[0]), 2)
+    return table.assign(configuration=name + table.configuration).to_dict("records")
 
 
-SEEDS = {300: (0, 1, 2), 600: (0, 1, 2, 3, 4), 1500: (0, 1, 2), 3000: (0, 1, 2, 3, 4)}
+def main_length(known: dict[int, Choice], limit: float = 1.0) -> int:
+    """The least length from which doubling moves validation of B and C by less than a point; else the longest."""
+    lengths = (*LENGTHS, *LONGER)
+    for steps, twice in pairwise(lengths):
+        moves = [_on_validation(known[MOST], name, twice, c) - _on_validation(known[MOST], name, steps, c)
+                 for name in "BC" for c in ("clean", "mixed")]  # fmt: skip
+        if max(moves) < limit:
+            return steps
+    return LENGTHS[-1]
 
 
-def reproduce_length(jobs: int = 2) -> None:
-    """Train and measure everything, the most telling first."""
-    chosen: dict[int, dict[str, Setting]] = {people: {} for people in PEOPLE}
-    for people in (3000, 600):
-        choose("BC", people, chosen[people], jobs)
-        for name in "CB":
-            measure_all((finals(name, people, seed, chosen[people]) for seed in SEEDS[people]), jobs)
-        both = [finals(name, people, seed, chosen[people]) for seed in (0, 1) for name in "CB"]
-        measure_all((replace(job, lengths=(LONGEST,)) for job in both), jobs)
+def _on_validation(choice: Choice, name: str, steps: int, condition: str) -> float:
+    """Mean of the two seeds that are followed furthest."""
+    jobs = [choice.job(name, seed) for seed in (0, 1)]
+    jobs = [job if steps in LENGTHS else replace(job, lengths=(steps,)) for job in jobs]
+    return float(np.mean([on_validation(job, steps, [condition]) for job in jobs]))
+
+
+def cells(choice: Choice, name: str, seeds: Iterable[int], claim: Claim, steps: int) -> Cells:
+    """What a configuration ("C+16") reached, seed by seed, TAR in percent."""
+    base, plus, _ = name.partition("+16")
+    found = [_cell(choice.job(base, seed), plus and "+16", claim, steps) for seed in seeds]
+    return Cells(np.array([value for value, _ in found]), np.array([drawn for _, drawn in found]))
+
+
+def _cell(job: Job, suffix: str, claim: Claim, steps: int) -> tuple[float, np.ndarray]:
+    if claim.metric == "steps_to_level":
+        return steps_to_level(job), np.zeros(0)
+    table, resampled, _ = read_kept(job.path)
+    which = (table.configuration == suffix) & (table.condition == claim.condition) & (table.metric == claim.metric)
+    which &= (table.split == "test") & (table.step == steps)
+    (index,) = np.flatnonzero(which)
+    value = float(table.value[index])
+    if claim.metric != "tar":
+        return value, np.zeros(0)
+    drawn = dict(zip(np.flatnonzero(core_rows(table)), resampled, strict=True))
+    return 100 * value, drawn[index] / 100 if index in drawn else np.zeros(0)
+
+
+LEVEL = 80.0  # TAR on clean faces, in percent
+
+
+def steps_to_level(job: Job) -> float:
+    """After how many steps the clean TAR passes `LEVEL`, straight lines between the lengths on a scale of doublings."""
+    table = job.table
+    clean = table[core_rows(table) & (table.condition == "clean") & (table.configuration == "")]
+    tar = np.maximum.accumulate(100 * clean.value.to_numpy())
+    return float(2 ** np.interp(LEVEL, tar, np.log2(clean.step.to_numpy())))
+
+
+def judged(known: dict[int, Choice]) -> list[dict]:
+    """Every claim with every number of people and at every length that it has, and the verdict where it was made."""
+    main, rows = main_length(known), []
+    for claim in claims():
+        bases = {name.partition("+16")[0] for name in claim.contrast}
+        groups = {people: choice for people, choice in known.items() if bases <= rows_with(people).keys()}
+        for steps in LENGTHS if claim.metric != "steps_to_level" else LENGTHS[-1:]:
+            held = {people: _contrast(choice, claim, steps) for people, choice in groups.items()}
+            rows += [_row(claim, people, steps, [one]) for people, one in held.items()]
+            if claim.people == "slope":
+                rows.append(_row(claim, "slope", steps, [*held.values()], slope_weights([*held])))
+    made = [row for row in rows if row["people"] == row["of"] and row["step"] == min(main, LENGTHS[-1])]
+    primary = [row for row in made if row["primary"]]
+    for row, adjusted in zip(primary, holm([row["p"] for row in primary]), strict=True):
+        row |= {"holm": adjusted, "survives": bool(adjusted < 0.05 and row["mean"] * row["expected"] > 0)}
+    for row in made:
+        row["made"] = True
+    return rows
+
+
+def _contrast(choice: Choice, claim: Claim, steps: int) -> Cells:
+    rows = rows_with(choice.people)
+    seeds = min((rows[name.partition("+16")[0]] for name in claim.contrast), key=len)
+    return total([cells(choice, name, seeds, claim, steps).times(w) for name, w in claim.contrast.items()])
+
+
+def _row(claim: Claim, people: int | str, steps: int, groups: list[Cells], weights: Iterable[float] = (1.0,)) -> dict:
+    found = estimate(groups, [*weights])
+    fields = {name: getattr(claim, name) for name in ("name", "condition", "metric", "expected", "primary")}
+    seeds = "/".join(str(len(group.values)) for group in groups)
+    return fields | {"of": claim.people, "people": people, "step": steps, "seeds": seeds} | found._asdict()

@@ -13,10 +13,12 @@ from experiments.open_set import error_versus_reject
 from salon.evaluation.benchmark import measures, scores_of
 from salon.evaluation.people import Benchmark
 from salon.evaluation.results import FAR, row
+from salon.faces.variations import degrade
 from salon.model.embedding import LUMA, Embedding
 from salon.model.matching import fuse
 from salon.model.network import Recogniser, embed, evaluating
 
+STRONG_COVERS = (0.6, 0.8)  # strengths; the benchmark's is 0.4
 REJECTED = (0.0, 0.2, 0.4, 0.6)  # shares of the images
 
 # How several images become one template, beside the condition that this is and how two templates are compared.
@@ -46,6 +48,20 @@ def _seen(draw: Callable[..., Tensor], size: int | None, *which: Any) -> Tensor:
         return images
     grey = (images * images.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
     return F.interpolate(grey, (size, size), mode="bilinear", antialias=True)
+
+
+def evaluate_covers(recogniser: Recogniser, benchmark: Benchmark, seed: int = 0) -> list[dict]:
+    """TAR under stronger covers than the benchmark's, and "mixed_covers": all pairs, each image under one at random."""
+    straight, gallery, labels = benchmark.straight, benchmark.gallery, benchmark.labels
+    strengths = 0.3 + 0.6 * torch.rand(len(straight), generator=torch.Generator().manual_seed(seed))
+    everyone = embed(recogniser, degrade(straight, "cover", strengths, seed))
+    enrolled, rows = embed(recogniser, straight[gallery]), []
+    seen = {f"cover_{s:g}": (embed(recogniser, degrade(straight[~gallery], "cover", s, seed)), enrolled)
+            for s in STRONG_COVERS}  # fmt: skip
+    for condition, pair in (seen | {"mixed_covers": (everyone[~gallery], everyone[gallery])}).items():
+        for way in ("cosine",) if enrolled.variances is None else ("cosine", "likelihood"):
+            rows += measures(scores_of(*pair, way), labels[~gallery], labels[gallery], condition, way)
+    return rows
 
 
 def evaluate_templates(recogniser: Recogniser, benchmark: Benchmark, seed: int = 0) -> list[dict]:

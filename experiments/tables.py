@@ -39,9 +39,18 @@ def _commit() -> str:
         return "unknown"
 
 
+def write_plain(name: str, rows: list[dict], command: str, **notes: object) -> Path:
+    """Write a table that has columns of its own, with its provenance beside it."""
+    return _write(name, pd.DataFrame(rows), command, notes)
+
+
 def write_table(name: str, rows: list[dict], command: str, **notes: object) -> Path:
     """Write `data/results/<name>.csv` and its provenance `<name>.json`, both whole or not at all."""
-    table = pd.DataFrame(rows, columns=COLUMNS + ["step"] * ("step" in rows[0]))
+    table = pd.DataFrame(rows, columns=COLUMNS + [name for name in ("people", "step") if name in rows[0]])
+    return _write(name, table, command, notes)
+
+
+def _write(name: str, table: pd.DataFrame, command: str, notes: dict) -> Path:
     path = data_root() / "results" / f"{name}.csv"
     write_whole(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
     facts = json.dumps(provenance(command) | notes, indent=1, ensure_ascii=False) + "\n"

@@ -1,24 +1,28 @@
-"""The ladder: a branch is the run of its length alone; rows that are kept are not measured twice."""
+"""The ladder: a branch is the run of its length alone; what is kept is not measured twice; how rows are chosen."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from experiments import kept, length
+from experiments import kept, ladder, length
+from experiments.claims import claims
+from experiments.people import render_benchmark
 from salon.training.data import train_set
-from salon.training.loop import begin, fit, learning_rate
+from salon.training.loop import begin, fit, learning_rate, train_step
 from salon.training.recipes import recipe
+
+TINY = (("loss", "confidence"), ("margin", 2.0), ("size", 32), ("width", 0.5), ("batch", 16), ("K", 4))
 
 
 @pytest.fixture
 def job():
-    setting = (("loss", "confidence"), ("margin", 2.0), ("size", 32), ("width", 0.5), ("batch", 16))
-    return length.Job(setting, people=12, seed=3, lengths=(50, 100))
+    return ladder.Job(TINY, people=12, seed=3, lengths=(50, 100))
 
 
 def test_a_branch_is_the_run_of_its_length_alone(job):
     data = train_set(12, 4, 32, progress=False)
-    for run in length.ladder(job, "", data):
+    for run in ladder.ladder(job, "", data):
         alone = begin(job.recipe(run.recipe.steps))
         for _ in fit(alone, data, progress=False):
             pass
@@ -28,9 +32,9 @@ def test_a_branch_is_the_run_of_its_length_alone(job):
 
 
 def test_confidences_stay_at_s0_for_as_many_steps_whatever_the_length():
-    for steps in (*length.LENGTHS, length.LONGEST):
-        share = length.FROZEN / steps
-        assert [step for step in range(steps) if step < share * steps] == list(range(length.FROZEN))
+    for steps in (*length.LENGTHS, *length.LONGER):
+        share = ladder.FROZEN / steps
+        assert [step for step in range(steps) if step < share * steps] == list(range(ladder.FROZEN))
 
 
 def test_the_rate_is_full_until_it_cools_down():
@@ -39,17 +43,30 @@ def test_the_rate_is_full_until_it_cools_down():
     assert rates[80:] == sorted(rates[80:], reverse=True) and rates[-1] < 0.02
 
 
+def test_one_scale_for_all_images_moves_and_stays_one():
+    data = train_set(12, 4, 32, progress=False)
+    made = recipe("tiny", loss="confidence", per_image=False, frozen=0.0, margin=4.0, confidence_lr=1.0, steps=6)
+    run = begin(made)
+    for _ in range(6):
+        train_step(run, data)
+        run.step += 1
+    with torch.no_grad():
+        s = run.recogniser(data.batch(torch.arange(8))[0]).confidences
+    assert s.std() < 1e-5 and (s.mean() - made.s0).abs() > 0.1
+
+
 def test_what_is_kept_is_not_measured_again(tmp_path):
     calls = []
 
     def measure():
         calls.append(1)
-        return [{"configuration": "", "value": 0.25}], np.array([[2500, 2400]], np.uint16)
+        rows = [{"configuration": "", "value": 0.25}, {"configuration": "+16", "value": 0.5}]
+        return rows, np.array([[2500, 2400]], np.uint16)
 
     path = tmp_path / "one.npz"
     for _ in range(2):
         table = kept.measured_once(path, "this run", measure)
-        assert table.value.tolist() == [0.25]
+        assert table.value.tolist() == [0.25, 0.5] and table.configuration.tolist() == ["", "+16"]
     assert len(calls) == 1
     kept.measured_once(path, "another run", measure)
     assert len(calls) == 2 and kept.read_kept(path)[1].tolist() == [[2500, 2400]]
@@ -61,3 +78,45 @@ def test_a_fingerprint_tells_settings_and_starts_apart():
     assert known == kept.fingerprint(recipe("cosface", start="elsewhere"), start)  # the start's recipe says it
     assert known != kept.fingerprint(made, recipe("start", people=600))
     assert known != kept.fingerprint(recipe("cosface", scale=9.0), start)
+
+
+def test_a_ladder_is_measured_whole(job, monkeypatch):
+    """On forty people: every rung has the core with people drawn anew, and the main one has all else."""
+    few = ladder.remembering(render_benchmark("validation", 40, False), 32)
+    monkeypatch.setattr(ladder, "people_of", lambda split: few)
+    monkeypatch.setattr(ladder, "pictures_of", lambda people: train_set(12, 4, 32, progress=False))
+    monkeypatch.setattr(ladder, "started", lambda job: "")
+    monkeypatch.setattr(ladder, "MAIN", 100)
+    monkeypatch.setattr(ladder, "evaluate_identification", lambda *_: [])  # FPIR = 1 % wants two hundred people
+    rows, resampled = ladder.measure(job)
+    table = pd.DataFrame(rows)
+    core = table[ladder.core_rows(table)]
+    assert len(core) == len(resampled) == 2 * 2 * 7 and resampled.shape[1] == ladder.RESAMPLES
+    assert np.corrcoef(core.value, resampled.mean(1))[0, 1] > 0.95  # the same numbers, in the same order
+    last = table[table.step == 100]
+    assert {"pull", "gradient_noise", "false_matches", "correlation", "probe_assigned"} <= {*last.metric}
+    assert {"templates", "sunglasses", "mixed_covers", "cover_0.8"} <= {*last.condition}
+
+
+def test_rows_are_chosen_by_validation_with_nine_tries_each(monkeypatch):
+    seen = []
+    monkeypatch.setattr(length, "measure_all", lambda jobs, processes: seen.extend(jobs))
+    monkeypatch.setattr(length, "on_validation", lambda job: -abs(dict(job.setting).get("scale", 20) - 15) - job.people)
+    monkeypatch.setattr(length, "reached", lambda job: 17.0)
+    choice = length.Choice(600, 1)
+    choice.add("B", "C")
+    assert choice.chosen["B"]["scale"] in (12.0, 16.0) and len(choice.tried["B"]) == len(choice.tried["C"]) == 9
+    assert all(job.seed == 0 for job in seen) and {job.reported for job in seen} == {True, False}
+    choice.add("D"), choice.add("E", "E-rest"), choice.add("A", "S", "C0*"), choice.add("places", "whole")
+    assert {len(found) for found in choice.tried.values()} == {9}
+    for name in length.rows_with(length.MOST):
+        made = choice.job(name, 1).recipe(100)
+        assert made.K * made.d == 128 and made.people == 600
+    assert choice.job("C0", 1).recipe(100).frozen == 1.0 and choice.job("C0", 1).recipe(100).s0 == 17.0
+
+
+def test_every_claim_is_of_rows_that_are_trained():
+    for claim in claims():
+        people = length.PEOPLE if claim.people == "slope" else (claim.people,)
+        bases = {name.partition("+16")[0] for name in claim.contrast}
+        assert all(bases <= length.rows_with(n).keys() for n in people), claim.name

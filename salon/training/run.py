@@ -59,9 +59,10 @@ class Run:
 
     def __post_init__(self) -> None:
         r, fabric, slow = self.recipe, self.fabric, self.recogniser.confidence_head
-        slow.requires_grad_(r.loss == "confidence" and r.per_image)  # CosFace has a scale of its own
-        if r.loss == "confidence":
-            slow[-1].bias.requires_grad_(True)  # alone, while its weights are zero: the same s for every image
+        slow.requires_grad_(r.loss == "confidence")  # CosFace has a scale of its own
+        if not r.per_image:  # the last bias alone learns, while its weights are zero: the same s for every image
+            slow[:-1].requires_grad_(False)
+            slow[-1].weight.requires_grad_(False)
         share_batch_statistics(fabric, self.recogniser.backbone, self.recogniser.embedding_head)
         # the same weights, called so that the gradients become those of all processes
         self.network = fabric.setup_module(Network(self.recogniser, self.criterion))

@@ -1,0 +1,67 @@
+"""The claims as they were written, and the intervals over seeds and people together."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from experiments.claims import Cells, claims, estimate, holm, slope_weights, total
+from salon.evaluation.people import TEST_STRENGTH
+from salon.words import SalonError
+
+CHANCE = np.random.default_rng(0)
+
+
+def test_every_claim_says_what_it_compares_and_what_the_paper_says():
+    known = claims()
+    assert len({claim.name for claim in known}) == len(known) and 8 <= sum(claim.primary for claim in known) <= 14
+    for claim in known:
+        assert claim.condition in {*TEST_STRENGTH, "mixed", "augmented"} and claim.expected in (-1, 1)
+        assert abs(sum(claim.contrast.values())) < 1e-9 and claim.paper
+        assert claim.tag in ("V", "D", "R-hi", "R-mid", "R-lo", "?")
+
+
+def world(seeds=5, people=200, effect=0.0, of_seed=0.5, of_person=6.0, noise=4.0, draws=100):
+    """Values of seeds x people, crossed: an effect, each seed's own, each person's own, noise."""
+    table = effect + of_seed * CHANCE.normal(size=(seeds, 1)) + of_person * CHANCE.normal(size=(1, people))
+    table = table + noise * CHANCE.normal(size=(seeds, people))
+    again = np.random.default_rng(7).integers(people, size=(draws, people))
+    return Cells(table.mean(1), np.stack([table[:, rows].mean(1) for rows in again], 1))
+
+
+def test_intervals_hold_what_they_promise_where_seeds_alone_or_people_alone_do_not():
+    runs = [(world(), estimate) for _ in range(400)]
+    both = [estimate([cells]) for cells, _ in runs]
+    covered = np.mean([e.low <= 0 <= e.high for e in both])
+    alone = [stats.t.interval(0.95, 4, c.values.mean(), stats.sem(c.values)) for c, _ in runs]
+    assert 0.92 <= covered <= 0.985
+    assert np.mean([low <= 0 <= high for low, high in alone]) < covered - 0.05
+    assert np.mean([abs(e.mean) <= 1.96 * e.over_people for e in both]) < covered
+
+
+def test_the_smallest_effect_is_found_as_often_as_promised():
+    smallest = np.mean([estimate([world()]).smallest for _ in range(50)])
+    found = [estimate([world(effect=smallest)]).p < 0.05 for _ in range(300)]
+    assert 0.72 < np.mean(found) < 0.9
+
+
+def test_a_slope_is_what_a_line_has_and_a_contrast_is_paired():
+    people = (300, 600, 1500, 3000)
+    cells = [Cells(2 + 1.5 * np.log2(n) + np.array([0.01, -0.01, 0.0]), np.zeros((3, 0))) for n in people]
+    slope = estimate(cells, slope_weights(people))
+    assert slope.mean == pytest.approx(1.5) and slope.low < 1.5 < slope.high and slope.p < 1e-6
+    one, other = world(effect=3), world(effect=1)
+    both = total([one.times(1), other.times(-1)])
+    np.testing.assert_allclose(both.values, one.values - other.values)
+    with pytest.raises(SalonError, match="same for all"):
+        total([one, world(seeds=3)])
+    with pytest.raises(SalonError, match="one seed"):
+        estimate([world(seeds=1)])
+
+
+def test_holm_is_the_step_down_procedure():
+    p = CHANCE.random(12) ** 3
+    adjusted, left, slow = holm(p), 12, {}
+    for i in np.argsort(p):
+        slow[i] = max([left * p[i], *slow.values()])
+        left -= 1
+    np.testing.assert_allclose(adjusted, [min(1, slow[i]) for i in range(12)])
