@@ -23,7 +23,7 @@ from salon.paths import data_root
 # The variable SALON_REPOSITORY overrules it, here and in the cell below.
 REPOSITORY = ""
 LEFT_OUT = ("models/photo.safetensors",)  # no notebook loads it
-_KINDS = {".py", ".js", ".css", ".json", ".toml"}
+_KINDS = {".py", ".js", ".css", ".html", ".json", ".toml"}
 _MADE = {"_data", "_notebooks", "__pycache__"}
 _PACKAGE = Path(salon.__file__).resolve().parent
 _TIME = (2020, 1, 1, 0, 0, 0)  # the same sources give the same bytes

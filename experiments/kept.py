@@ -13,10 +13,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from experiments.tables import provenance
-from salon.paths import data_root
 from salon.training.checkpoints import write_whole
 from salon.training.recipes import Recipe
 
+ROOT = Path(__file__).parent.parent / "measured"
 MEASURED_BY = "1"  # raise it when what is measured changes: all runs are then stale
 Measured = tuple[list[dict], NDArray[np.uint16]]  # rows, and of some of them the TAR under people drawn anew
 
@@ -34,7 +34,7 @@ def fingerprint(made: Recipe, start: Recipe | None, *beside: object) -> str:
 
 def kept_path(experiment: str, name: str) -> Path:
     """Where the repository keeps what was measured of a run."""
-    return data_root() / "runs" / experiment / f"{name}.npz"
+    return ROOT / experiment / f"{name}.npz"
 
 
 def measured_once(path: Path, known_as: str, measure: Callable[[], Measured]) -> pd.DataFrame:

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 
 from experiments.bootstrap import bootstrap_tar_at_far
-from experiments.features import hole_rows, separation, strength_curves
+from experiments.features import factor_probes, hole_rows, separation, strength_curves
 from experiments.identification import evaluate_identification
 from experiments.kept import Measured, fingerprint, kept_path, measured_once
 from experiments.measures import evaluate_covers, evaluate_rejection, evaluate_templates, remembering
@@ -171,6 +171,7 @@ def _everything(run: Run, test: Benchmark) -> list[dict]:
     if r.K > 1:  # without decorrelation it is judged by the masks that others of its seed were given
         masks = variation_masks(len(VARIATIONS), r.K, torch.Generator().manual_seed(r.seed))
         rows += separation(model, test, masks if run.masks is None else run.masks)
+        rows += factor_probes(model, test) if r.seed == 0 else []  # half a minute
     return rows
 
 

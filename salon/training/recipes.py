@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from salon.words import SalonError
+from salon.words import SalonError, entry
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Recipe:
     def __str__(self) -> str:
         lines = [f"  {f.name} = {getattr(self, f.name)!r}" for f in fields(self)[1:]]
         if self.name == "paper":
-            tags = (PAPER.get(f.name, "ours") for f in fields(self)[1:])
+            tags = (entry("paper").get(f.name, "ours") for f in fields(self)[1:])
             lines = [f"{line:40}# {tag}" for line, tag in zip(lines, tags, strict=True)]
         return "\n".join([f"recipe {self.name}", *lines])
 
@@ -92,26 +92,6 @@ RECIPES = {
         Recipe("tiny", people=12, images=4, size=32, d=16, width=0.5, steps=12, batch=16, **_STORED),
     )
 }  # fmt: skip
-
-# How far a setting of "paper" is the paper's: read in a public source, or recalled; all others are ours.
-PAPER = {
-    "people": "ours; the paper: 76,500 of MS-Celeb-1M, as recalled",
-    "images": "ours; the paper: about 63, as recalled",
-    "yaw": "ours: near-frontal",
-    "border": "as recalled: 110 cut to 100",
-    "backbone": "ours: the nearest in torchvision to the 100-layer ResNet that later papers name",
-    "K": "verified: a public re-implementation",
-    "d": "verified: 512 / 16",
-    "loss": "verified",
-    "margin": "verified: a public re-implementation",
-    "s0": "ours: the scale at which a margin of 30 is CosFace's .47",
-    "hide": "verified: a public re-implementation",
-    "mined": "ours: none; the paper: smiling, young, gender, as recalled",
-    "camera": "ours: none",
-    "steps": "as recalled: 27 epochs",
-} | dict.fromkeys(
-    ("turned", "size", "regularise", "decorrelate", "adversary", "variations", "probability"), "as recalled"
-)
 
 
 def recipe(name: str, **changes: object) -> Recipe:

@@ -32,37 +32,6 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 _HERE = Path(__file__).parent
 _FRAME = '<iframe srcdoc="{page}" sandbox="allow-scripts" width="100%" height="{height}" style="border:0"></iframe>'
 
-# The policy forbids every request; the model is a stand-in for the one that a kernel would keep.
-_PAGE = Template("""<!doctype html>
-<html lang="$lang">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
-  content="default-src 'none'; img-src data:; script-src 'unsafe-inline'; style-src 'unsafe-inline'; font-src data:">
-<link rel="icon" href="data:,">
-<title>$title</title>
-<style>:root { color-scheme: light dark; } body { margin: 12px; }
-$css</style>
-<body><main></main>
-<script type="module">
-$script
-const traits = $traits, listeners = {};
-const model = {
-  get: (name) => traits[name],
-  set(name, value) {
-    if (traits[name] === value) return;
-    traits[name] = value;
-    for (const listener of listeners["change:" + name] ?? []) listener();
-  },
-  on: (event, listener) => (listeners[event] ??= []).push(listener),
-  save_changes() {},
-};
-widget.render({ model, el: document.querySelector("main") });
-</script>
-</body>
-</html>
-""")
-
 
 def source(*names: str) -> str:
     """The text of the files of this folder, one after the other."""
@@ -89,9 +58,12 @@ def words(room: str, lang: str | None = None) -> dict[str, str]:
 
 
 def page(script: str, traits: dict[str, Any], lang: str | None = None) -> str:
-    """A self-contained HTML page that runs a widget's script on fixed traits: no kernel, no network."""
+    """A self-contained HTML page that runs a widget's script on fixed traits: no kernel, no network.
+
+    Its policy forbids every request; its model is a stand-in for the one that a kernel would keep.
+    """
     lang = lang or language()
-    return _PAGE.substitute(
+    return Template(source("page.html")).substitute(
         lang={"en": "en", "zh": "zh-CN"}[lang],
         title=traits["words"]["title"],
         css=font_faces("latin", *(["han-pages"] if lang == "zh" else [])) + source("salon.css"),
