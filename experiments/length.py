@@ -14,66 +14,78 @@ from experiments.rows import Setting, work
 from experiments.tables import write_plain, write_table
 
 CURVE = (8.0, 12.0, 16.0, 20.0, 28.0, 40.0, 64.0)  # the fixed scales that C is held against
-RATES = (0.05, 0.2)  # tried beside 0.1 with the best of a row's other settings
+TAXES = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032)  # lambda_reg, which decides where the confidences end
+MARGINS = {"B": (0.25, 0.5), "C": (5.0, 12.0)}  # tried beside .35 and 8 with the best of those
+RATES = (0.025, 0.05, 0.2)  # tried beside 0.1 with the best so far
 PEOPLE = {3000: (0, 1, 2, 3, 4), 600: (0, 1, 2, 3, 4), 1500: (0, 1, 2), 300: (0, 1, 2)}  # with the seeds of each
 SHOWN = (3000, 600)  # where the curve of fixed scales is shown, and B and C are followed beyond the main length
 LONGER = (6400, 12800)  # steps, two seeds: is the main length enough?
 MOST = 3000  # the people with whom every row is trained
 
-LEARNED: list[Setting] = [{"loss": "confidence", "margin": m, "s0": s0, "regularise": r} for m, s0, r in (
-    (8.0, 20.0, 0.0005), (8.0, 20.0, 0.001), (8.0, 20.0, 0.002), (8.0, 20.0, 0.004), (8.0, 20.0, 0.008),
-    (5.0, 12.0, 0.002), (11.0, 28.0, 0.001))]  # fmt: skip
+_LEARNED: Setting = {"loss": "confidence", "margin": 8.0, "s0": 20.0}
 FROZEN = {"frozen": 1.0}
 # Parts that look at places, and parts that see all, at the same cost of a step; trained with covers.
 PLACES: Setting = {"K": 4, "places": True, "width": 0.625, "variations": "covers"}
 WHOLE: Setting = {"K": 4, "variations": "covers"}
 # Chosen for separation on validation people, not for accuracy: what is not in V_t hides t.
 SEPARATED: Setting = {"K": 8, "decorrelate": 2.0, "hide": "rest", "opponent_lr": 1e-3}
-GAMES = [(weight, lr) for weight in (0.1, 0.5, 2.0) for lr in (3e-4, 1e-3, 3e-3)]
 
 
 @dataclass
 class Choice:
-    """The settings chosen for so many people, row by row; nine tries each, with seed 0, on validation people."""
+    """The settings chosen for so many people, row by row, with seed 0 and on validation people.
+
+    B and C have twelve tries each where they are shown; with other numbers of people the seven scales and the seven
+    taxes, margin and rate being those of `near`. Every other row has six, and takes over what it shares with B or C.
+    """
 
     people: int
     processes: int
+    near: "Choice | None" = None
     chosen: dict[str, Setting] = field(default_factory=dict)
     tried: dict[str, list[tuple[Setting, float]]] = field(default_factory=dict)  # with clean plus mixed, in percent
 
     def tries(self, name: str) -> list[Setting]:
-        """What a row may be before the rates are tried; C's setting where it builds on that."""
-        C, D = self.chosen.get("C", {}), self.chosen.get("D", {})
+        """What a row may be."""
+        B, C, D = (self.chosen.get(row, {}) for row in "BCD")
+        games = [(weight, lr) for weight in (0.1, 0.5, 2.0) for lr in (1e-3, 3e-3)]
         known: dict[str, list[Setting]] = {
-            "A": [{"scale": s, "probability": 0.0} for s in CURVE],
-            "B": [{"scale": s} for s in CURVE],
-            "C": LEARNED,
-            "S": [one | {"per_image": False} for one in LEARNED],
-            "C0*": [C | {"s0": s} | FROZEN for s in CURVE],
-            "D": [C | {"K": K, "regularise": x * C.get("regularise", 1)} for K in (4, 8, 16) for x in (0.5, 1.0, 2.0)],
-            "E": [D | {"decorrelate": w, "opponent_lr": lr} for w, lr in GAMES],
-            "E-rest": [D | {"decorrelate": w, "opponent_lr": lr, "hide": "rest"} for w, lr in GAMES],
-            "places": [one | PLACES for one in LEARNED],
-            "whole": [one | WHOLE for one in LEARNED],
+            "B": [{"scale": s} | self._nearby("B") for s in CURVE],
+            "C": [_LEARNED | {"regularise": tax} | self._nearby("C") for tax in TAXES],
+            "A": [B | {"scale": s, "probability": 0.0} for s in CURVE[:6]],
+            "S": [C | {"regularise": tax, "per_image": False} for tax in TAXES[1:]],
+            "C0*": [C | {"s0": s} | FROZEN for s in CURVE[:6]],
+            "D": [C | {"K": K, "regularise": x * C.get("regularise", 1)} for K in (4, 8, 16) for x in (0.5, 1.0)],
+            "E": [D | {"decorrelate": w, "opponent_lr": lr} for w, lr in games],
+            "E-rest": [D | {"decorrelate": w, "opponent_lr": lr, "hide": "rest"} for w, lr in games],
+            "places": [C | PLACES | {"regularise": tax} for tax in TAXES[1:]],
+            "whole": [C | WHOLE | {"regularise": tax} for tax in TAXES[1:]],
         }
         return known[name]
 
-    def add(self, *names: str) -> None:
-        """Choose rows that build on those chosen before, side by side: the rest of the setting, then the rate."""
-        self._add({name: [(one, False) for one in self.tries(name)] for name in names})
-        rates = {name: [({**self.chosen[name], "lr": lr}, True) for lr in RATES] for name in names}
-        self._add({name: more for name, more in rates.items() if len(self.tries(name)) < len(GAMES)})
+    def _nearby(self, name: str) -> Setting:
+        """Margin and rate of the row as chosen with another number of people."""
+        taken = self.near.chosen[name] if self.near else {}
+        return {field: x for field, x in taken.items() if field in ("margin", "lr")}
 
-    def _add(self, more: dict[str, list[tuple[Setting, bool]]]) -> None:
-        measure_all((self._try(name, *one) for name in more for one in more[name]), self.processes)
+    def add(self, *names: str) -> None:
+        """Choose rows that build on those chosen before, side by side; of B and C where shown margin and rate too."""
+        self._add({name: self.tries(name) for name in names})
+        for changes in (MARGINS, dict.fromkeys("BC", RATES)):
+            more = {name: changes[name] for name in names if name in changes and self.near is None}
+            word = "margin" if changes is MARGINS else "lr"
+            self._add({name: [self.chosen[name] | {word: x} for x in values] for name, values in more.items()})
+
+    def _add(self, more: dict[str, list[Setting]]) -> None:
+        measure_all((self._try(name, one) for name in more for one in more[name]), self.processes)
         for name, settings in more.items():
-            found = [(one, round(on_validation(self._try(name, one, rate)), 2)) for one, rate in settings]
+            found = [(one, round(on_validation(self._try(name, one)), 2)) for one in settings]
             self.tried[name] = [*self.tried.get(name, []), *found]
             self.chosen[name] = max(self.tried[name], key=lambda pair: pair[1])[0]
 
-    def _try(self, name: str, setting: Setting, rate: bool) -> Job:
+    def _try(self, name: str, setting: Setting) -> Job:
         """A setting at the main length; the curve of fixed scales is a result too where it is shown."""
-        shown = name == "B" and self.people in SHOWN and not rate
+        shown = name == "B" and self.near is None and setting.keys() == {"scale"}
         return Job(tuple(setting.items()), self.people, 0, LENGTHS if shown else (MAIN,), shown)
 
     def job(self, name: str, seed: int) -> Job:
@@ -121,13 +133,14 @@ def _measure(job: Job) -> None:
 # --- the stages, the most telling first
 
 BY_PEOPLE = ("B", "C", "C0")  # with every number of people
-AT_MOST = ("A", "S", "C0*", "D", "E", "places", "whole")  # five seeds
-MORE = ("B2", "D8", "E-rest", "E-λ2", "places, blocks", "whole, blocks")  # three
+AT_MOST = ("A", "S", "D", "E", "places", "whole")  # five seeds
+MORE = ("C0*", "B2", "D8", "E-rest", "E-λ2", "places, blocks", "whole, blocks")  # three
 
 
 def train_all(processes: int) -> dict[int, Choice]:
     """Everything that the tables need; what is kept already is not trained again."""
-    known = {people: Choice(people, processes) for people in PEOPLE}
+    known = {people: Choice(people, processes) for people in SHOWN}
+    known |= {1500: Choice(1500, processes, known[3000]), 300: Choice(300, processes, known[600])}
     for people in SHOWN:
         known[people].add("B", "C")
         measure_all((known[people].job(name, seed) for name in "CB" for seed in PEOPLE[people]), processes)

@@ -98,21 +98,26 @@ def test_a_ladder_is_measured_whole(job, monkeypatch):
     assert {"templates", "sunglasses", "mixed_covers", "cover_0.8"} <= {*last.condition}
 
 
-def test_rows_are_chosen_by_validation_with_nine_tries_each(monkeypatch):
+def test_rows_are_chosen_by_validation_with_as_many_tries(monkeypatch):
     seen = []
     monkeypatch.setattr(length, "measure_all", lambda jobs, processes: seen.extend(jobs))
     monkeypatch.setattr(length, "on_validation", lambda job: -abs(dict(job.setting).get("scale", 20) - 15) - job.people)
     monkeypatch.setattr(length, "reached", lambda job: 17.0)
     choice = length.Choice(600, 1)
     choice.add("B", "C")
-    assert choice.chosen["B"]["scale"] in (12.0, 16.0) and len(choice.tried["B"]) == len(choice.tried["C"]) == 9
+    assert choice.chosen["B"]["scale"] in (12.0, 16.0) and len(choice.tried["B"]) == len(choice.tried["C"]) == 12
     assert all(job.seed == 0 for job in seen) and {job.reported for job in seen} == {True, False}
-    choice.add("D"), choice.add("E", "E-rest"), choice.add("A", "S", "C0*"), choice.add("places", "whole")
-    assert {len(found) for found in choice.tried.values()} == {9}
+    rows = ("D",), ("E", "E-rest"), ("A", "S", "C0*"), ("places", "whole")
+    for names in rows:
+        choice.add(*names)
+    assert {len(choice.tried[name]) for names in rows for name in names} == {6}
     for name in length.rows_with(length.MOST):
         made = choice.job(name, 1).recipe(100)
         assert made.K * made.d == 128 and made.people == 600
     assert choice.job("C0", 1).recipe(100).frozen == 1.0 and choice.job("C0", 1).recipe(100).s0 == 17.0
+    nearby = length.Choice(300, 1, choice)
+    nearby.add("B", "C")
+    assert len(nearby.tried["B"]) == 7 and nearby.chosen["B"].get("lr") == choice.chosen["B"].get("lr")
 
 
 def test_every_claim_is_of_rows_that_are_trained():

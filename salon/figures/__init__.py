@@ -5,6 +5,7 @@ from salon.figures.ablation import (
     curve_figure,
     degradation_figure,
     difference_figure,
+    effect_figure,
     factor_figure,
     rejection_figure,
 )

@@ -60,6 +60,27 @@ def _dots(axis: Axes, found: np.ndarray, places: np.ndarray, **look: Any) -> Non
     axis.errorbar(found[:, 0], places, xerr=reach, fmt="o", markersize=5, **look)
 
 
+def effect_figure(claims: pd.DataFrame, names: Mapping[str, str]) -> Figure:
+    """Claims of `claims.csv` along the training, one line a number of people; bands: 95 %, over seeds and people.
+
+    `names`: the claims to draw, a panel each, with their titles.
+    """
+    figure, axes = panels(1, len(names), 3.4 * len(names), 3.4, sharey=True)
+    for axis, (name, title) in zip(axes[0], names.items(), strict=True):
+        found = claims[(claims["name"] == name) & (claims.people != "slope")]
+        for (people, line), colour in zip(found.groupby(found.people.astype(int)), COLOURS * 2, strict=False):
+            axis.plot(line.step, line["mean"], "o-", color=colour, label=f"{people:,}")
+            axis.fill_between(line.step, line.low, line.high, color=colour, alpha=0.15, linewidth=0)
+        axis.axhline(0, color="black", linewidth=0.8)
+        axis.set_xscale("log", base=2)
+        axis.set(title=title, xlabel="steps", xticks=sorted({*found.step}), xticklabels=sorted({*found.step}))
+        axis.minorticks_off()
+    axes[0, 0].set_ylabel("difference of TAR@FAR=1e-3, points")
+    drawn = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*drawn, frameon=False, title="training people", loc="outside right center")
+    return figure
+
+
 def curve_figure(tables: Mapping[str, pd.DataFrame], ys: Sequence[str]) -> Figure:
     """Mixed quality against other conditions: the curve of fixed scales, C0, C0* and C; a row of panels a table."""
     figure, axes = panels(len(tables), len(ys), 3.3 * len(ys), 3.0 * len(tables))
