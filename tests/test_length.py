@@ -105,7 +105,7 @@ def test_rows_are_chosen_by_validation_with_as_many_tries(monkeypatch):
     monkeypatch.setattr(length, "reached", lambda job: 17.0)
     choice = length.Choice(600, 1)
     choice.add("B", "C")
-    assert choice.chosen["B"]["scale"] in (12.0, 16.0) and len(choice.tried["B"]) == len(choice.tried["C"]) == 12
+    assert choice.chosen["B"]["scale"] in (12.0, 16.0) and len(choice.tried["B"]) == len(choice.tried["C"]) == 13
     assert all(job.seed == 0 for job in seen) and {job.reported for job in seen} == {True, False}
     rows = ("D",), ("E", "E-rest"), ("A", "S", "C0*"), ("places", "whole")
     for names in rows:
