@@ -5,11 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from experiments.ablation import SCALES, reproduce_ablation
+from experiments.certainty import reproduce_certainty
 from experiments.convergence import reproduce_convergence
 from experiments.features import reproduce_features
 from experiments.gap import reproduce_gap
 from experiments.generator import reproduce_fairness, reproduce_generator
 from experiments.glyphs import reproduce_glyphs
+from experiments.length import reproduce_length
 from experiments.mining import reproduce_mining
 from experiments.photographs import reproduce_lfw
 from experiments.real_faces import reproduce_real_faces
@@ -33,7 +35,7 @@ EXPERIMENTS: dict[str, Callable[..., Path]] = {
     "ablation": reproduce_ablation, "features": reproduce_features, "real_faces": reproduce_real_faces,
     "lfw": reproduce_lfw, "glyphs": reproduce_glyphs, "generator": reproduce_generator,
     "fairness": reproduce_fairness, "gap": reproduce_gap, "mining": reproduce_mining,
-    "convergence": reproduce_convergence,
+    "convergence": reproduce_convergence, "certainty": reproduce_certainty, "length": reproduce_length,
 }  # fmt: skip
 
 
