@@ -6,12 +6,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from experiments.claims import Cells, Claim, claims, estimate, holm, slope_weights, total
 from experiments.kept import is_measured, read_kept
 from experiments.ladder import LENGTHS, MAIN, Job, core_rows
 from experiments.rows import Setting, work
 from experiments.tables import write_plain, write_table
+from salon.evaluation.people import CONDITIONS, COVERED
 
 CURVE = (8.0, 12.0, 16.0, 20.0, 28.0, 40.0, 64.0)  # the fixed scales that C is held against
 TAXES = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032)  # lambda_reg, which decides where the confidences end
@@ -219,13 +221,15 @@ def _on_validation(choice: Choice, name: str, steps: int, condition: str) -> flo
 def cells(choice: Choice, name: str, seeds: Iterable[int], claim: Claim, steps: int) -> Cells:
     """What a configuration ("C+16") reached, seed by seed, TAR in percent."""
     base, plus, _ = name.partition("+16")
+    if claim.metric == "steps_to_level":  # nine tenths of what B has at the main length
+        level = 0.9 * np.mean([clean_tar(choice.job("B", seed))[MAIN] for seed in seeds])
+        steps_taken = [steps_to_level(clean_tar(choice.job(base, seed)), float(level)) for seed in seeds]
+        return Cells(np.array(steps_taken), np.zeros((len(steps_taken), 0)))
     found = [_cell(choice.job(base, seed), plus and "+16", claim, steps) for seed in seeds]
     return Cells(np.array([value for value, _ in found]), np.array([drawn for _, drawn in found]))
 
 
 def _cell(job: Job, suffix: str, claim: Claim, steps: int) -> tuple[float, np.ndarray]:
-    if claim.metric == "steps_to_level":
-        return steps_to_level(job), np.zeros(0)
     table, resampled, _ = read_kept(job.path)
     which = (table.configuration == suffix) & (table.condition == claim.condition) & (table.metric == claim.metric)
     which &= (table.split == "test") & (table.step == steps)
@@ -237,15 +241,16 @@ def _cell(job: Job, suffix: str, claim: Claim, steps: int) -> tuple[float, np.nd
     return 100 * value, drawn[index] / 100 if index in drawn else np.zeros(0)
 
 
-LEVEL = 80.0  # TAR on clean faces, in percent
-
-
-def steps_to_level(job: Job) -> float:
-    """After how many steps the clean TAR passes `LEVEL`, straight lines between the lengths on a scale of doublings."""
+def clean_tar(job: Job) -> pd.Series:
+    """TAR on clean faces by the cosine, in percent, at each length."""
     table = job.table
     clean = table[core_rows(table) & (table.condition == "clean") & (table.configuration == "")]
-    tar = np.maximum.accumulate(100 * clean.value.to_numpy())
-    return float(2 ** np.interp(LEVEL, tar, np.log2(clean.step.to_numpy())))
+    return 100 * clean.set_index("step").value
+
+
+def steps_to_level(tar: pd.Series, level: float) -> float:
+    """After how many steps a curve passes a level, straight between the lengths on a scale of doublings."""
+    return float(2 ** np.interp(level, np.maximum.accumulate(tar.to_numpy()), np.log2(tar.index.to_numpy())))
 
 
 def judged(known: dict[int, Choice]) -> list[dict]:
@@ -254,7 +259,8 @@ def judged(known: dict[int, Choice]) -> list[dict]:
     for claim in claims():
         bases = {name.partition("+16")[0] for name in claim.contrast}
         groups = {people: choice for people, choice in known.items() if bases <= rows_with(people).keys()}
-        for steps in LENGTHS if claim.metric != "steps_to_level" else LENGTHS[-1:]:
+        along = claim.condition in (*CONDITIONS, *COVERED, "augmented") and claim.metric != "steps_to_level"
+        for steps in LENGTHS if along else (MAIN,):
             held = {people: _contrast(choice, claim, steps) for people, choice in groups.items()}
             rows += [_row(claim, people, steps, [one]) for people, one in held.items()]
             if claim.people == "slope":

@@ -120,6 +120,12 @@ def test_rows_are_chosen_by_validation_with_as_many_tries(monkeypatch):
     assert len(nearby.tried["B"]) == 7 and nearby.chosen["B"].get("lr") == choice.chosen["B"].get("lr")
 
 
+def test_a_level_is_passed_between_two_lengths():
+    tar = pd.Series([60.0, 70.0, 90.0], index=[200, 400, 800])
+    assert length.steps_to_level(tar, 70) == pytest.approx(400)
+    assert length.steps_to_level(tar, 80) == pytest.approx(400 * 2**0.5)
+
+
 def test_every_claim_is_of_rows_that_are_trained():
     for claim in claims():
         people = length.PEOPLE if claim.people == "slope" else (claim.people,)
