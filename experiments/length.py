@@ -1,6 +1,7 @@
 """The main experiment: what each step of the method buys, along the training and with ever more people."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -14,15 +15,18 @@ from experiments.ladder import LENGTHS, MAIN, Job, core_rows
 from experiments.rows import Setting, work
 from experiments.tables import write_plain, write_table
 from salon.evaluation.people import CONDITIONS, COVERED
+from salon.words import SalonError
 
 CURVE = (8.0, 12.0, 16.0, 20.0, 28.0, 40.0, 64.0)  # the fixed scales that C is held against
 TAXES = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032)  # lambda_reg, which decides where the confidences end
 MARGINS = {"B": (0.15, 0.25, 0.5), "C": (3.0, 5.0, 12.0)}  # tried beside .35 and 8 with the best of those
 RATES = (0.025, 0.05, 0.2)  # tried beside 0.1 with the best so far
-PEOPLE = {3000: (0, 1, 2, 3, 4), 600: (0, 1, 2, 3, 4), 1500: (0, 1, 2), 300: (0, 1, 2)}  # with the seeds of each
-SHOWN = (3000, 600)  # where the curve of fixed scales is shown, and B and C are followed beyond the main length
-LONGER = (6400, 12800)  # steps, two seeds: is the main length enough?
+SEEDS = (0, 1, 2)
+BOTH = {3000: (0, 1, 2, 3, 4)}  # people and seeds of B and C where those are more
+FEWER = (300, 600, 1500)  # people with whom B and C alone are trained
+LONGER = (6400,)  # steps, two seeds: is the main length enough?
 MOST = 3000  # the people with whom every row is trained
+BY_PEOPLE = ("B", "C")  # the rows with every number of people
 
 _LEARNED: Setting = {"loss": "confidence", "margin": 8.0, "s0": 20.0}
 FROZEN = {"frozen": 1.0}
@@ -37,8 +41,8 @@ SEPARATED: Setting = {"K": 8, "decorrelate": 2.0, "hide": "rest", "opponent_lr":
 class Choice:
     """The settings chosen for so many people, row by row, with seed 0 and on validation people.
 
-    B and C have thirteen tries each where they are shown; with other numbers of people the seven scales and the seven
-    taxes, margin and rate being those of `near`. Every other row has six, and takes over what it shares with B or C.
+    B and C have thirteen tries each with most people; with fewer five scales and five taxes, margin and rate being
+    those of `near`. Every other row takes over what it shares with B or C, and has three tries of what it adds.
     """
 
     people: int
@@ -46,24 +50,26 @@ class Choice:
     near: "Choice | None" = None
     chosen: dict[str, Setting] = field(default_factory=dict)
     tried: dict[str, list[tuple[Setting, float]]] = field(default_factory=dict)  # with clean plus mixed, in percent
+    rows: dict[str, tuple[int, ...]] = field(default_factory=dict)  # those that are measured, and their seeds
 
-    def tries(self, name: str) -> list[Setting]:
-        """What a row may be."""
+    def tries(self) -> dict[str, list[Setting]]:
+        """What each row may be."""
         B, C, D = (self.chosen.get(row, {}) for row in "BCD")
-        games = [(weight, lr) for weight in (0.1, 0.5, 2.0) for lr in (1e-3, 3e-3)]
-        known: dict[str, list[Setting]] = {
-            "B": [{"scale": s} | self._nearby("B") for s in CURVE],
-            "C": [_LEARNED | {"regularise": tax} | self._nearby("C") for tax in TAXES],
-            "A": [B | {"scale": s, "probability": 0.0} for s in CURVE[:6]],
-            "S": [C | {"regularise": tax, "per_image": False} for tax in TAXES[1:]],
-            "C0*": [C | {"s0": s} | FROZEN for s in CURVE[:6]],
-            "D": [C | {"K": K, "regularise": x * C.get("regularise", 1)} for K in (4, 8, 16) for x in (0.5, 1.0)],
-            "E": [D | {"decorrelate": w, "opponent_lr": lr} for w, lr in games],
-            "E-rest": [D | {"decorrelate": w, "opponent_lr": lr, "hide": "rest"} for w, lr in games],
-            "places": [C | PLACES | {"regularise": tax} for tax in TAXES[1:]],
-            "whole": [C | WHOLE | {"regularise": tax} for tax in TAXES[1:]],
+        scales, taxes = (CURVE, TAXES) if self.near is None else (CURVE[:5], TAXES[2:])
+        taxed: list[Setting] = [{"regularise": x * C.get("regularise", 1)} for x in (0.5, 1, 2)]
+        games: list[Setting] = [{"decorrelate": weight, "opponent_lr": 1e-3} for weight in (0.1, 0.5, 2.0)]
+        return {
+            "B": [{"scale": s} | self._nearby("B") for s in scales],
+            "C": [_LEARNED | {"regularise": tax} | self._nearby("C") for tax in taxes],
+            "A": [B | {"scale": s, "probability": 0.0} for s in (8.0, 16.0, 28.0)],
+            "S": [C | tax | {"per_image": False} for tax in taxed],
+            "C0*": [C | {"s0": s} | FROZEN for s in (12.0, 16.0, 20.0)],
+            "D": [C | {"K": K} for K in (4, 8, 16)],
+            "E": [D | game for game in games],
+            "E-rest": [D | game | {"hide": "rest"} for game in games],
+            "places": [C | PLACES | tax for tax in taxed],
+            "whole": [C | WHOLE | tax for tax in taxed],
         }
-        return known[name]
 
     def _nearby(self, name: str) -> Setting:
         """Margin and rate of the row as chosen with another number of people."""
@@ -72,11 +78,19 @@ class Choice:
 
     def add(self, *names: str) -> None:
         """Choose rows that build on those chosen before, side by side; of B and C where shown margin and rate too."""
-        self._add({name: self.tries(name) for name in names})
+        self._add({name: self.tries()[name] for name in names})
         for changes in (MARGINS, dict.fromkeys("BC", RATES)):
             more = {name: changes[name] for name in names if name in changes and self.near is None}
             word = "margin" if changes is MARGINS else "lr"
             self._add({name: [self.chosen[name] | {word: x} for x in values] for name, values in more.items()})
+
+    def finish(self, *names: str) -> None:
+        """Choose rows, and train them with all their seeds."""
+        self.add(*(name for name in names if name in self.tries()))
+        for name in names:
+            seeds = BOTH.get(self.people, SEEDS) if name in BY_PEOPLE else SEEDS
+            measure_all((self.job(name, seed) for seed in seeds), self.processes)
+            self.rows[name] = seeds
 
     def _add(self, more: dict[str, list[Setting]]) -> None:
         measure_all((self._try(name, one) for name in more for one in more[name]), self.processes)
@@ -121,9 +135,15 @@ def reached(job: Job) -> float:
     return round(float(table.value.item()), 2)
 
 
+class NotMeasured(SalonError):
+    """Something is missing, and nothing was to be trained."""
+
+
 def measure_all(asked: Iterable[Job], processes: int) -> None:
     """Train and measure what is not kept yet, those first that were asked for first."""
     left = [job for job in dict.fromkeys(asked) if not is_measured(job.path, job.known_as)]
+    if left and not processes:
+        raise NotMeasured(f"{len(left)} ladders are not measured, such as {left[0].path.stem}.")
     if left:
         work(_measure, left, "ladders", processes)
 
@@ -134,57 +154,40 @@ def _measure(job: Job) -> None:
 
 # --- the stages, the most telling first
 
-BY_PEOPLE = ("B", "C", "C0")  # with every number of people
-AT_MOST = ("A", "S", "D", "E", "places", "whole")  # five seeds
-MORE = ("C0*", "B2", "D8", "E-rest", "E-λ2", "places, blocks", "whole, blocks")  # three
+STAGES = (("B", "C"), ("C0",), ("places", "whole"), ("S", "A"), ("D",), ("E",))  # with most people
+LAST = (("D8", "E-λ2"), ("E-rest",), ("C0*",), ("B2",), ("places, blocks", "whole, blocks"))
 
 
 def train_all(processes: int) -> dict[int, Choice]:
-    """Everything that the tables need; what is kept already is not trained again."""
-    known = {people: Choice(people, processes) for people in SHOWN}
-    known |= {1500: Choice(1500, processes, known[3000]), 300: Choice(300, processes, known[600])}
-    for people in SHOWN:
-        known[people].add("B", "C")
-        measure_all((known[people].job(name, seed) for name in "CB" for seed in PEOPLE[people]), processes)
-    measure_all(longer(known), processes)
-    for choice in known.values():
-        choice.add("B", "C")
-        for name in BY_PEOPLE:
-            measure_all((choice.job(name, seed) for seed in PEOPLE[choice.people]), processes)
-    most = known[MOST]
-    for names in (("places", "whole"), ("A", "S", "C0*"), ("D",), ("E", "E-rest")):
-        most.add(*names)
-        measure_all((most.job(name, seed) for name in names if name in AT_MOST for seed in PEOPLE[MOST]), processes)
-    measure_all((most.job(name, seed) for name in MORE for seed in PEOPLE[MOST][:3]), processes)
+    """Everything that the tables need; what is kept already is not trained again, and with 0 processes nothing is."""
+    most = Choice(MOST, processes)
+    known = {MOST: most} | {people: Choice(people, processes, most) for people in FEWER}
+    stages = [(most, names) for names in STAGES]
+    stages += [(known[people], BY_PEOPLE) for people in FEWER[:2]] + [(most, LAST[0])]
+    stages += [(known[people], BY_PEOPLE) for people in FEWER[2:]] + [(most, names) for names in LAST[1:]]
+    for choice, names in stages:
+        with suppress(NotMeasured, KeyError):
+            choice.finish(*names)
+    with suppress(NotMeasured, KeyError):
+        measure_all(longer(most), processes)
     return known
 
 
-def longer(known: dict[int, Choice]) -> list[Job]:
+def longer(most: Choice) -> list[Job]:
     """B and C beyond the main length, two seeds each."""
-    return [replace(known[people].job(name, seed), lengths=(steps,))
-            for people in SHOWN for steps in LONGER for seed in (0, 1) for name in "CB"]  # fmt: skip
-
-
-def rows_with(people: int) -> dict[str, tuple[int, ...]]:
-    """The rows that are reported with so many people, and their seeds."""
-    seeds = PEOPLE[people]
-    rows = dict.fromkeys(BY_PEOPLE, seeds)
-    if people in SHOWN:
-        rows |= {f"CosFace s={scale:g}": (0,) for scale in CURVE}
-    if people == MOST:
-        rows |= dict.fromkeys(AT_MOST, seeds) | dict.fromkeys(MORE, seeds[:3])
-    return rows
+    return [replace(most.job(name, seed), lengths=(steps,)) for steps in LONGER for seed in (0, 1) for name in "BC"]
 
 
 # --- the tables
 
 
 def reproduce_length(jobs: int = 2) -> Path:
-    """Length of the training times number of people, with every control: nine tries a row, the claims judged."""
+    """Length of the training times number of people, with every control; the claims judged. 0 jobs: what is kept."""
     known = train_all(jobs)
-    reported = [(name, choice.job(name, seed)) for people, choice in known.items()
-                for name, seeds in rows_with(people).items() for seed in seeds]  # fmt: skip
-    reported += [(name, job) for job, name in zip(longer(known), "CB" * 99, strict=False)]
+    reported = [(name, choice.job(name, seed)) for choice in known.values()
+                for name, seeds in choice.rows.items() for seed in seeds]  # fmt: skip
+    reported += [(f"CosFace s={scale:g}", known[MOST].job(f"CosFace s={scale:g}", 0)) for scale in CURVE]
+    reported += [(name, job) for job, name in zip(measured_longer(known), "BC" * 99, strict=False)]
     rows = [row for name, job in reported for row in _named(name, job)]
     notes = {
         "commits": sorted({read_kept(job.path)[2]["commit"] for _, job in reported}), "main_length": main_length(known),
@@ -195,6 +198,11 @@ def reproduce_length(jobs: int = 2) -> Path:
     return write_table("length", rows, "salon reproduce length", **notes)
 
 
+def measured_longer(known: dict[int, Choice]) -> list[Job]:
+    """Those runs beyond the main length that are kept."""
+    return [job for job in longer(known[MOST]) if is_measured(job.path, job.known_as)]
+
+
 def _named(name: str, job: Job) -> list[dict]:
     table = job.table
     return table.assign(configuration=name + table.configuration).to_dict("records")
@@ -202,7 +210,7 @@ def _named(name: str, job: Job) -> list[dict]:
 
 def main_length(known: dict[int, Choice], limit: float = 1.0) -> int:
     """The least length from which doubling moves validation of B and C by less than a point; else the longest."""
-    lengths = (*LENGTHS, *LONGER)
+    lengths = (*LENGTHS, *(LONGER if len(measured_longer(known)) == len(longer(known[MOST])) else ()))
     for steps, twice in pairwise(lengths):
         moves = [_on_validation(known[MOST], name, twice, c) - _on_validation(known[MOST], name, steps, c)
                  for name in "BC" for c in ("clean", "mixed")]  # fmt: skip
@@ -258,12 +266,12 @@ def judged(known: dict[int, Choice]) -> list[dict]:
     main, rows = main_length(known), []
     for claim in claims():
         bases = {name.partition("+16")[0] for name in claim.contrast}
-        groups = {people: choice for people, choice in known.items() if bases <= rows_with(people).keys()}
+        groups = {people: choice for people, choice in known.items() if bases <= choice.rows.keys()}
         along = claim.condition in (*CONDITIONS, *COVERED, "augmented") and claim.metric != "steps_to_level"
         for steps in LENGTHS if along else (MAIN,):
             held = {people: _contrast(choice, claim, steps) for people, choice in groups.items()}
             rows += [_row(claim, people, steps, [one]) for people, one in held.items()]
-            if claim.people == "slope":
+            if claim.people == "slope" and len(held) > 1:
                 rows.append(_row(claim, "slope", steps, [*held.values()], slope_weights([*held])))
     made = [row for row in rows if row["people"] == row["of"] and row["step"] == min(main, LENGTHS[-1])]
     primary = [row for row in made if row["primary"]]
@@ -275,8 +283,7 @@ def judged(known: dict[int, Choice]) -> list[dict]:
 
 
 def _contrast(choice: Choice, claim: Claim, steps: int) -> Cells:
-    rows = rows_with(choice.people)
-    seeds = min((rows[name.partition("+16")[0]] for name in claim.contrast), key=len)
+    seeds = min((choice.rows[name.partition("+16")[0]] for name in claim.contrast), key=len)
     return total([cells(choice, name, seeds, claim, steps).times(w) for name, w in claim.contrast.items()])
 
 

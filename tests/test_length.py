@@ -109,15 +109,18 @@ def test_rows_are_chosen_by_validation_with_as_many_tries(monkeypatch):
     assert all(job.seed == 0 for job in seen) and {job.reported for job in seen} == {True, False}
     rows = ("D",), ("E", "E-rest"), ("A", "S", "C0*"), ("places", "whole")
     for names in rows:
-        choice.add(*names)
-    assert {len(choice.tried[name]) for names in rows for name in names} == {6}
-    for name in length.rows_with(length.MOST):
+        choice.finish(*names)
+    assert {len(choice.tried[name]) for names in rows for name in names} == {3}
+    assert choice.rows["D"] == length.SEEDS
+    for name in [name for names in (*length.STAGES, *length.LAST) for name in names]:
         made = choice.job(name, 1).recipe(100)
         assert made.K * made.d == 128 and made.people == 600
     assert choice.job("C0", 1).recipe(100).frozen == 1.0 and choice.job("C0", 1).recipe(100).s0 == 17.0
     nearby = length.Choice(300, 1, choice)
     nearby.add("B", "C")
-    assert len(nearby.tried["B"]) == 7 and nearby.chosen["B"].get("lr") == choice.chosen["B"].get("lr")
+    assert len(nearby.tried["B"]) == len(nearby.tried["C"]) == 5 and nearby.chosen["B"].get("lr") == choice.chosen[
+        "B"
+    ].get("lr")
 
 
 def test_a_level_is_passed_between_two_lengths():
@@ -127,7 +130,14 @@ def test_a_level_is_passed_between_two_lengths():
 
 
 def test_every_claim_is_of_rows_that_are_trained():
+    trained = {name for names in (*length.STAGES, *length.LAST) for name in names}
     for claim in claims():
-        people = length.PEOPLE if claim.people == "slope" else (claim.people,)
         bases = {name.partition("+16")[0] for name in claim.contrast}
-        assert all(bases <= length.rows_with(n).keys() for n in people), claim.name
+        assert bases <= (set(length.BY_PEOPLE) if claim.people == "slope" else trained), claim.name
+
+
+def test_what_is_not_measured_is_said_and_left_out(monkeypatch):
+    monkeypatch.setattr(length, "is_measured", lambda *_: False)
+    with pytest.raises(length.NotMeasured, match="not measured, such as 3000-scale=8"):
+        length.Choice(3000, 0).finish("B")
+    assert all(not choice.rows for choice in length.train_all(0).values())
