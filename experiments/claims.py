@@ -21,6 +21,7 @@ class Claim:
     """One line of `claims.toml`: so much of each configuration, under a condition, with so many training people."""
 
     name: str
+    group: str  # the line of the lecture's table that it belongs to
     contrast: Mapping[str, float]
     condition: str
     people: int | str  # a number, or "slope": for each doubling
@@ -29,6 +30,11 @@ class Claim:
     tag: str  # how sure that is
     primary: bool
     metric: str = "tar"
+
+    def __str__(self) -> str:
+        """The contrast as it is written: "C+16 − B+16"."""
+        terms = "".join(f" {'−' if weight < 0 else '+'} {name}" for name, weight in self.contrast.items())
+        return terms.removeprefix(" + ")
 
 
 def claims() -> list[Claim]:

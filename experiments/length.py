@@ -182,20 +182,34 @@ def longer(most: Choice) -> list[Job]:
 
 
 def reproduce_length(jobs: int = 2) -> Path:
-    """Length of the training times number of people, with every control; the claims judged. 0 jobs: what is kept."""
+    """Length of the training times number of people, with every control; the claims judged. 0 jobs: what is kept.
+
+    Three tables: `ablation` (most people, main length, every measure), `length` (core measures, all lengths and
+    numbers of people) and `claims`.
+    """
     known = train_all(jobs)
-    reported = [(name, choice.job(name, seed)) for choice in known.values()
-                for name, seeds in choice.rows.items() for seed in seeds]  # fmt: skip
-    reported += [(f"CosFace s={scale:g}", known[MOST].job(f"CosFace s={scale:g}", 0)) for scale in CURVE]
-    reported += [(name, job) for job, name in zip(measured_longer(known), "BC" * 99, strict=False)]
-    rows = [row for name, job in reported for row in _named(name, job)]
+    most, everywhere = known[MOST], [(name, choice.job(name, seed)) for choice in known.values()
+                                     for name, seeds in choice.rows.items() for seed in seeds]  # fmt: skip
+    curve = [(f"CosFace s={scale:g}", most.job(f"CosFace s={scale:g}", 0)) for scale in CURVE]
+    further = [(name, job) for job, name in zip(measured_longer(known), "BC" * 99, strict=False)]
+    found = pd.concat([_named(name, job) for name, job in [*everywhere, *curve, *further]])
     notes = {
-        "commits": sorted({read_kept(job.path)[2]["commit"] for _, job in reported}), "main_length": main_length(known),
+        "commits": sorted({read_kept(job.path)[2]["commit"] for _, job in everywhere}),
+        "main_length": main_length(known), "seeds": {people: choice.rows for people, choice in known.items()},
         "chosen": {people: choice.chosen for people, choice in known.items()},
         "tried": {people: choice.tried for people, choice in known.items()},
     }  # fmt: skip
-    write_plain("claims", judged(known), "salon reproduce length", **notes)
-    return write_table("length", rows, "salon reproduce length", **notes)
+    command, main = "salon reproduce length", (found.people == MOST) & (found.step == MAIN)
+    write_plain("claims", judged(known), command, **notes)
+    write_table("length", found[along(found)].to_dict("records"), command, **notes)
+    return write_table("ablation", found[main].drop(columns=["people", "step"]).to_dict("records"), command, **notes)
+
+
+def along(table: pd.DataFrame) -> pd.Series:
+    """Which rows are told of every length: TAR of the core conditions, and how the training went."""
+    training = table.metric.isin(["accuracy", "pull", "gradient_noise", "seconds"])
+    training |= (table.metric == "confidence") & (table.condition == "training")
+    return core_rows(table) | training | ((table.split == "validation") & (table.metric == "tar"))
 
 
 def measured_longer(known: dict[int, Choice]) -> list[Job]:
@@ -203,9 +217,8 @@ def measured_longer(known: dict[int, Choice]) -> list[Job]:
     return [job for job in longer(known[MOST]) if is_measured(job.path, job.known_as)]
 
 
-def _named(name: str, job: Job) -> list[dict]:
-    table = job.table
-    return table.assign(configuration=name + table.configuration).to_dict("records")
+def _named(name: str, job: Job) -> pd.DataFrame:
+    return job.table.assign(configuration=lambda table: name + table.configuration)
 
 
 def main_length(known: dict[int, Choice], limit: float = 1.0) -> int:
@@ -275,7 +288,8 @@ def judged(known: dict[int, Choice]) -> list[dict]:
                 rows.append(_row(claim, "slope", steps, [*held.values()], slope_weights([*held])))
     made = [row for row in rows if row["people"] == row["of"] and row["step"] == min(main, LENGTHS[-1])]
     primary = [row for row in made if row["primary"]]
-    for row, adjusted in zip(primary, holm([row["p"] for row in primary]), strict=True):
+    missing = sum(claim.primary for claim in claims()) - len(primary)  # counted all the same
+    for row, adjusted in zip(primary, holm([row["p"] for row in primary] + [1.0] * missing), strict=False):
         row |= {"holm": adjusted, "survives": bool(adjusted < 0.05 and row["mean"] * row["expected"] > 0)}
     for row in made:
         row["made"] = True
@@ -289,6 +303,7 @@ def _contrast(choice: Choice, claim: Claim, steps: int) -> Cells:
 
 def _row(claim: Claim, people: int | str, steps: int, groups: list[Cells], weights: Iterable[float] = (1.0,)) -> dict:
     found = estimate(groups, [*weights])
-    fields = {name: getattr(claim, name) for name in ("name", "condition", "metric", "expected", "primary")}
+    fields = {name: getattr(claim, name) for name in ("name", "group", "condition", "metric", "expected", "primary")}
+    fields |= {"contrast": str(claim), "made": False, "survives": False}
     seeds = "/".join(str(len(group.values)) for group in groups)
     return fields | {"of": claim.people, "people": people, "step": steps, "seeds": seeds} | found._asdict()
