@@ -19,18 +19,19 @@ from experiments.features import factor_probes, hole_rows, separation, strength_
 from experiments.identification import evaluate_identification
 from experiments.kept import Measured, fingerprint, kept_path, measured_once
 from experiments.measures import evaluate_covers, evaluate_rejection, evaluate_templates, remembering
-from experiments.people import fresh_benchmark, validation_benchmark
+from experiments.people import fresh_benchmark, render_scenes, validation_benchmark
 from experiments.pull import evaluate_pull
 from experiments.rows import Setting
 from experiments.runs import trained
 from salon.evaluation.benchmark import evaluate_benchmark, scores_of
-from salon.evaluation.people import CONDITIONS, COVERED, UNSEEN, Benchmark
+from salon.evaluation.people import CONDITIONS, COVERED, UNSEEN, Benchmark, known
 from salon.evaluation.protocols import tar_at_far
 from salon.evaluation.results import FAR, row
 from salon.faces.variations import VARIATIONS
 from salon.model.decorrelation import variation_masks
 from salon.model.network import Recogniser, embed
-from salon.training.data import TrainSet
+from salon.training.data import RENDERED, TrainSet
+from salon.training.fabric import processes
 from salon.training.loop import Run, begin, fit, fit_variances_afterwards, train_data
 from salon.training.recipes import Recipe, recipe
 from salon.training.run import recipe_fingerprint
@@ -41,34 +42,39 @@ COOLDOWN = 0.2
 FROZEN = 40  # steps for which a confidence that is learned stays at s0
 RESAMPLES, DRAWS = 100, 3  # of people; of mixed quality
 WAYS = ("cosine", "likelihood")
-SEEN = 48  # pixels that the networks see
+# What all rows have, and how many numbers all sub-embeddings have together.
+SIZES: dict[str, tuple[Setting, int]] = {
+    "lecture": ({}, 128),
+    "gpu": ({"images": 16, "yaw": 30.0, "size": 112, "width": 2.0, "batch": 256}, 512),
+}
 
 
 @dataclass(frozen=True)
 class Job:
-    """A ladder: a setting (names and values), so many people, a seed, and the lengths."""
+    """A ladder: a setting (names and values), so many people, a seed, the lengths, and the size of everything."""
 
     setting: tuple[tuple[str, Any], ...]
     people: int
     seed: int
     lengths: tuple[int, ...] = LENGTHS
     reported: bool = True  # False: only tried, so that no test person is looked at
+    size: str = "lecture"  # of `SIZES`
 
     @property
     def start(self) -> Recipe:
         """The clean pre-training that every row of as many people and this seed starts from."""
-        setting: Setting = dict(self.setting)
-        network = {"places": True, "K": setting["K"], "d": 128 // setting["K"]} if "places" in setting else {}
+        (common, D), setting = SIZES[self.size], dict(self.setting)
+        network = {"places": True, "K": setting["K"], "d": D // setting["K"]} if "places" in setting else {}
         network |= {"width": setting["width"]} if "width" in setting else {}
-        return recipe("start", people=self.people, seed=self.seed, **network)
+        return recipe("start", people=self.people, seed=self.seed, **{"d": D} | common | network)
 
     def recipe(self, steps: int, start: str = "") -> Recipe:
         """The run of one length; `start`: the file of the clean pre-training."""
-        setting: Setting = dict(self.setting)
-        common: Setting = {"probability": 0.3, "lr": 0.1, "cooldown": COOLDOWN, "frozen": FROZEN / steps}
+        (common, D), setting = SIZES[self.size], dict(self.setting)
+        usual: Setting = {"probability": 0.3, "lr": 0.1, "cooldown": COOLDOWN, "frozen": FROZEN / steps}
         fixed: Setting = {"people": self.people, "seed": self.seed, "steps": steps, "start": start,
-                          "d": 128 // setting.get("K", 1), "variances_on": "training"}  # fmt: skip
-        return recipe("cosface", **common | setting | fixed)
+                          "d": D // setting.get("K", 1), "variances_on": "training"}  # fmt: skip
+        return recipe("cosface", **usual | common | setting | fixed)
 
     @property
     def known_as(self) -> str:
@@ -81,7 +87,8 @@ class Job:
         """Where its rows are kept."""
         words = "-".join(f"{name}={x:g}" if isinstance(x, float) else f"{name}={x}" for name, x in self.setting)
         kind = "" if self.reported else "-tried"
-        return kept_path("length", f"{self.people}-{words}-seed{self.seed}-{self.lengths[-1]}{kind}")
+        folder = "length" if self.size == "lecture" else f"length_{self.size}"
+        return kept_path(folder, f"{self.people}-{words}-seed{self.seed}-{self.lengths[-1]}{kind}")
 
     @property
     def table(self) -> pd.DataFrame:
@@ -99,40 +106,40 @@ def started(job: Job) -> Path:
 
 
 def ladder(job: Job, start: str, data: TrainSet) -> Iterator[Run]:
-    """The finished run of each length, shortest first."""
-    trunk = begin(job.recipe(job.lengths[-1], start))
+    """The finished run of each length, shortest first; trained on a GPU where there is one, measured on the CPU."""
+    trunk = begin(job.recipe(job.lengths[-1], start), processes("best"))
     for steps in job.lengths:
         leave = round((1 - COOLDOWN) * steps)
         if trunk.step < leave:
             next(step for step in fit(trunk, data, progress=False) if step == leave)
-        branch = begin(job.recipe(steps, start))
+        branch = begin(job.recipe(steps, start), trunk.fabric)
         branch.recogniser.load_state_dict(trunk.recogniser.state_dict())
         branch.restore({name: x.clone() for name, x in trunk.tensors().items()})
         branch.history, branch.seconds = [*trunk.history], trunk.seconds
         for _ in fit(branch, data, progress=False):
             pass
-        branch.recogniser.eval()
-        yield branch
+        yield branch.to_cpu()
 
 
 # --- measuring
 
 
 @cache
-def people_of(split: str) -> Benchmark:
-    """Those to choose settings on, or those to report on, whom nobody has looked at before."""
-    return remembering(validation_benchmark(False) if split == "validation" else fresh_benchmark(False), SEEN)
+def people_of(split: str, size: int) -> Benchmark:
+    """Those to choose settings on, or those to report on, whom nobody has looked at before, `size` pixels wide."""
+    made = validation_benchmark(False) if split == "validation" else fresh_benchmark(False)
+    return remembering(made if size <= RENDERED else render_scenes(known(made.scenes), size, False), size)
 
 
 @cache
-def pictures_of(people: int) -> TrainSet:
+def pictures_of(people: int, size: str) -> TrainSet:
     """What the runs of so many people are trained on."""
-    return train_data(recipe("start", people=people), progress=False)
+    return train_data(recipe("start", people=people, **SIZES[size][0]), progress=False)
 
 
 def measure(job: Job) -> Measured:
     """Everything that is known of a ladder, step by step."""
-    rows, resampled, data = [], [], pictures_of(job.people)
+    rows, resampled, data = [], [], pictures_of(job.people, job.size)
     for run in ladder(job, str(started(job)), data):
         found, people = measured(run, data) if job.reported else (_tried(run), [])
         label = {"experiment": "length", "people": job.people, "seed": job.seed, "split": "test", "step": run.step}
@@ -143,7 +150,7 @@ def measure(job: Job) -> Measured:
 
 def _tried(run: Run) -> list[dict]:
     """What a setting is chosen by, and what is known of its training."""
-    found = evaluate_benchmark(run.recogniser, people_of("validation"), ("clean", "mixed"))
+    found = evaluate_benchmark(run.recogniser, people_of("validation", run.recipe.size), ("clean", "mixed"))
     last = run.history[-10:]
     reached = sum(point["confidence"] for point in last) / len(last)
     trained = row("training", "confidence", reached, len(last)), row("training", "seconds", run.seconds, run.step)
@@ -152,7 +159,7 @@ def _tried(run: Run) -> list[dict]:
 
 def measured(run: Run, data: TrainSet) -> tuple[list[dict], list]:
     """Rows of a finished run, those first that have the TAR under people drawn anew; and that, [resamples] each."""
-    model, test = run.recogniser, people_of("test")
+    model, test = run.recogniser, people_of("test", run.recipe.size)
     fit_variances_afterwards(run, data)
     rows, people = _core(model, test)
     rows += _tried(run) + evaluate_pull(run, data)
@@ -166,7 +173,7 @@ def _everything(run: Run, test: Benchmark) -> list[dict]:
     model, r = run.recogniser, run.recipe
     rows = evaluate_benchmark(model, test, UNSEEN, WAYS) + evaluate_covers(model, test)
     rows += evaluate_templates(model, test) + evaluate_rejection(model, test)
-    rows += evaluate_identification(model, test, people_of("validation").straight)
+    rows += evaluate_identification(model, test, people_of("validation", run.recipe.size).straight)
     rows += hole_rows(model, test) + strength_curves(model)
     if r.K > 1:  # without decorrelation it is judged by the masks that others of its seed were given
         masks = variation_masks(len(VARIATIONS), r.K, torch.Generator().manual_seed(r.seed))

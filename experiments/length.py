@@ -41,12 +41,14 @@ SEPARATED: Setting = {"K": 8, "decorrelate": 2.0, "hide": "rest", "opponent_lr":
 class Choice:
     """The settings chosen for so many people, row by row, with seed 0 and on validation people.
 
-    B and C have thirteen tries each with most people; with fewer five scales and five taxes, margin and rate being
-    those of `near`. Every other row takes over what it shares with B or C, and has three tries of what it adds.
+    B and C have thirteen tries each with most people; with fewer four scales and four taxes, margin and rate being
+    those of `near`. Every other row differs from one of these in what its name says and in nothing else; where that has
+    a size of its own (how many parts, how strong a game), it has three tries.
     """
 
     people: int
     processes: int
+    size: str = "lecture"
     near: "Choice | None" = None
     chosen: dict[str, Setting] = field(default_factory=dict)
     tried: dict[str, list[tuple[Setting, float]]] = field(default_factory=dict)  # with clean plus mixed, in percent
@@ -54,21 +56,16 @@ class Choice:
 
     def tries(self) -> dict[str, list[Setting]]:
         """What each row may be."""
-        B, C, D = (self.chosen.get(row, {}) for row in "BCD")
-        scales, taxes = (CURVE, TAXES) if self.near is None else (CURVE[:5], TAXES[2:])
-        taxed: list[Setting] = [{"regularise": x * C.get("regularise", 1)} for x in (0.5, 1, 2)]
+        C, D = (self.chosen.get(row, {}) for row in "CD")
+        scales, taxes = (CURVE, TAXES) if self.near is None else (CURVE[:4], TAXES[2:6])
         games: list[Setting] = [{"decorrelate": weight, "opponent_lr": 1e-3} for weight in (0.1, 0.5, 2.0)]
         return {
             "B": [{"scale": s} | self._nearby("B") for s in scales],
             "C": [_LEARNED | {"regularise": tax} | self._nearby("C") for tax in taxes],
-            "A": [B | {"scale": s, "probability": 0.0} for s in (8.0, 16.0, 28.0)],
-            "S": [C | tax | {"per_image": False} for tax in taxed],
-            "C0*": [C | {"s0": s} | FROZEN for s in (12.0, 16.0, 20.0)],
             "D": [C | {"K": K} for K in (4, 8, 16)],
             "E": [D | game for game in games],
             "E-rest": [D | game | {"hide": "rest"} for game in games],
-            "places": [C | PLACES | tax for tax in taxed],
-            "whole": [C | WHOLE | tax for tax in taxed],
+            "C0*": [C | {"s0": s} | FROZEN for s in (12.0, 16.0, 20.0)],
         }
 
     def _nearby(self, name: str) -> Setting:
@@ -102,24 +99,29 @@ class Choice:
     def _try(self, name: str, setting: Setting) -> Job:
         """A setting at the main length; the curve of fixed scales is a result too where it is shown."""
         shown = name == "B" and self.near is None and setting.keys() == {"scale"}
-        return Job(tuple(setting.items()), self.people, 0, LENGTHS if shown else (MAIN,), shown)
+        return Job(tuple(setting.items()), self.people, 0, LENGTHS if shown else (MAIN,), shown, self.size)
 
     def job(self, name: str, seed: int) -> Job:
         """The ladder of a row with its setting; "CosFace s=8": a point of the curve."""
         if name.startswith("CosFace s="):
-            return Job((("scale", float(name.removeprefix("CosFace s="))),), self.people, seed)
+            setting: Setting = {"scale": float(name.removeprefix("CosFace s="))}
+            return Job(tuple(setting.items()), self.people, seed, size=self.size)
         C = self.chosen["C"]
         rate = {name: x for name, x in C.items() if name == "lr"}
         built = {
+            "A": lambda: self.chosen["B"] | {"probability": 0.0},
+            "S": lambda: C | {"per_image": False},
+            "places": lambda: C | PLACES,
+            "whole": lambda: C | WHOLE,
             "C0": lambda: C | {"s0": reached(self.job("C", seed))} | FROZEN,
             "B2": lambda: {"scale": reached(self.job("C", seed)), "margin": C["margin"] / C["s0"]} | rate,
             "D8": lambda: C | {"K": 8},
             "E-λ2": lambda: C | SEPARATED,
-            "places, blocks": lambda: self.chosen["places"] | {"variations": "graded"},
-            "whole, blocks": lambda: self.chosen["whole"] | {"variations": "graded"},
+            "places, blocks": lambda: C | PLACES | {"variations": "graded"},
+            "whole, blocks": lambda: C | WHOLE | {"variations": "graded"},
         }
         setting = built[name]() if name in built else self.chosen[name]
-        return Job(tuple(setting.items()), self.people, seed)
+        return Job(tuple(setting.items()), self.people, seed, size=self.size)
 
 
 def on_validation(job: Job, steps: int = MAIN, conditions: Iterable[str] = ("clean", "mixed")) -> float:
@@ -154,14 +156,14 @@ def _measure(job: Job) -> None:
 
 # --- the stages, the most telling first
 
-STAGES = (("B", "C"), ("C0",), ("places", "whole"), ("S", "A"), ("D",), ("E",))  # with most people
+STAGES = (("B", "C"), ("C0",), ("places", "whole"), ("D",), ("E",), ("S", "A"))  # with most people
 LAST = (("D8", "E-λ2"), ("E-rest",), ("C0*",), ("B2",), ("places, blocks", "whole, blocks"))
 
 
-def train_all(processes: int) -> dict[int, Choice]:
+def train_all(processes: int, size: str = "lecture") -> dict[int, Choice]:
     """Everything that the tables need; what is kept already is not trained again, and with 0 processes nothing is."""
-    most = Choice(MOST, processes)
-    known = {MOST: most} | {people: Choice(people, processes, most) for people in FEWER}
+    most = Choice(MOST, processes, size)
+    known = {MOST: most} | {people: Choice(people, processes, size, most) for people in FEWER}
     stages = [(most, names) for names in STAGES]
     stages += [(known[people], BY_PEOPLE) for people in FEWER[:2]] + [(most, LAST[0])]
     stages += [(known[people], BY_PEOPLE) for people in FEWER[2:]] + [(most, names) for names in LAST[1:]]
@@ -181,13 +183,13 @@ def longer(most: Choice) -> list[Job]:
 # --- the tables
 
 
-def reproduce_length(jobs: int = 2) -> Path:
-    """Length of the training times number of people, with every control; the claims judged. 0 jobs: what is kept.
+def reproduce_length(size: str = "lecture", jobs: int = 2) -> Path:
+    """The ablation along the training and with ever more people; the claims judged (--scale; --jobs 0: what is kept).
 
     Three tables: `ablation` (most people, main length, every measure), `length` (core measures, all lengths and
     numbers of people) and `claims`.
     """
-    known = train_all(jobs)
+    known = train_all(jobs, size)
     most, everywhere = known[MOST], [(name, choice.job(name, seed)) for choice in known.values()
                                      for name, seeds in choice.rows.items() for seed in seeds]  # fmt: skip
     curve = [(f"CosFace s={scale:g}", most.job(f"CosFace s={scale:g}", 0)) for scale in CURVE]
@@ -199,10 +201,12 @@ def reproduce_length(jobs: int = 2) -> Path:
         "chosen": {people: choice.chosen for people, choice in known.items()},
         "tried": {people: choice.tried for people, choice in known.items()},
     }  # fmt: skip
-    command, main = "salon reproduce length", (found.people == MOST) & (found.step == MAIN)
-    write_plain("claims", judged(known), command, **notes)
-    write_table("length", found[along(found)].to_dict("records"), command, **notes)
-    return write_table("ablation", found[main].drop(columns=["people", "step"]).to_dict("records"), command, **notes)
+    command, main = f"salon reproduce length --scale {size}", (found.people == MOST) & (found.step == MAIN)
+    suffix = "" if size == "lecture" else f"_{size}"
+    write_plain(f"claims{suffix}", judged(known), command, **notes)
+    write_table(f"length{suffix}", found[along(found)].to_dict("records"), command, **notes)
+    at_the_end = found[main].drop(columns=["people", "step"]).to_dict("records")
+    return write_table(f"ablation{suffix}", at_the_end, command, **notes)
 
 
 def along(table: pd.DataFrame) -> pd.Series:

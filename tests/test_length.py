@@ -83,8 +83,8 @@ def test_a_fingerprint_tells_settings_and_starts_apart():
 def test_a_ladder_is_measured_whole(job, monkeypatch):
     """On forty people: every rung has the core with people drawn anew, and the main one has all else."""
     few = ladder.remembering(render_benchmark("validation", 40, False), 32)
-    monkeypatch.setattr(ladder, "people_of", lambda split: few)
-    monkeypatch.setattr(ladder, "pictures_of", lambda people: train_set(12, 4, 32, progress=False))
+    monkeypatch.setattr(ladder, "people_of", lambda split, size: few)
+    monkeypatch.setattr(ladder, "pictures_of", lambda people, size: train_set(12, 4, 32, progress=False))
     monkeypatch.setattr(ladder, "started", lambda job: "")
     monkeypatch.setattr(ladder, "MAIN", 100)
     monkeypatch.setattr(ladder, "evaluate_identification", lambda *_: [])  # FPIR = 1 % wants two hundred people
@@ -107,18 +107,18 @@ def test_rows_are_chosen_by_validation_with_as_many_tries(monkeypatch):
     choice.add("B", "C")
     assert choice.chosen["B"]["scale"] in (12.0, 16.0) and len(choice.tried["B"]) == len(choice.tried["C"]) == 13
     assert all(job.seed == 0 for job in seen) and {job.reported for job in seen} == {True, False}
-    rows = ("D",), ("E", "E-rest"), ("A", "S", "C0*"), ("places", "whole")
-    for names in rows:
+    for names in (("D",), ("E", "E-rest", "C0*"), ("A", "S", "places", "whole")):
         choice.finish(*names)
-    assert {len(choice.tried[name]) for names in rows for name in names} == {3}
+    assert {len(choice.tried[name]) for name in ("D", "E", "E-rest", "C0*")} == {3}
+    assert "A" not in choice.tried and choice.job("A", 0).recipe(100).probability == 0
     assert choice.rows["D"] == length.SEEDS
     for name in [name for names in (*length.STAGES, *length.LAST) for name in names]:
         made = choice.job(name, 1).recipe(100)
         assert made.K * made.d == 128 and made.people == 600
     assert choice.job("C0", 1).recipe(100).frozen == 1.0 and choice.job("C0", 1).recipe(100).s0 == 17.0
-    nearby = length.Choice(300, 1, choice)
+    nearby = length.Choice(300, 1, near=choice)
     nearby.add("B", "C")
-    assert len(nearby.tried["B"]) == len(nearby.tried["C"]) == 5 and nearby.chosen["B"].get("lr") == choice.chosen[
+    assert len(nearby.tried["B"]) == len(nearby.tried["C"]) == 4 and nearby.chosen["B"].get("lr") == choice.chosen[
         "B"
     ].get("lr")
 
