@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -33,8 +33,9 @@ FROZEN = {"frozen": 1.0}
 # Parts that look at places, and parts that see all, at the same cost of a step; trained with covers.
 PLACES: Setting = {"K": 4, "places": True, "width": 0.625, "variations": "covers"}
 WHOLE: Setting = {"K": 4, "variations": "covers"}
+PARTS: Setting = {"K": 8}
 # Chosen for separation on validation people, not for accuracy: what is not in V_t hides t.
-SEPARATED: Setting = {"K": 8, "decorrelate": 2.0, "hide": "rest", "opponent_lr": 1e-3}
+SEPARATED: Setting = PARTS | {"decorrelate": 2.0, "hide": "rest", "opponent_lr": 1e-3}
 
 
 @dataclass
@@ -56,15 +57,14 @@ class Choice:
 
     def tries(self) -> dict[str, list[Setting]]:
         """What each row may be."""
-        C, D = (self.chosen.get(row, {}) for row in "CD")
+        C = self.chosen.get("C", {})
         scales, taxes = (CURVE, TAXES) if self.near is None else (CURVE[:4], TAXES[2:6])
         games: list[Setting] = [{"decorrelate": weight, "opponent_lr": 1e-3} for weight in (0.1, 0.5, 2.0)]
         return {
             "B": [{"scale": s} | self._nearby("B") for s in scales],
             "C": [_LEARNED | {"regularise": tax} | self._nearby("C") for tax in taxes],
-            "D": [C | {"K": K} for K in (4, 8, 16)],
-            "E": [D | game for game in games],
-            "E-rest": [D | game | {"hide": "rest"} for game in games],
+            "E": [C | PARTS | game for game in games],
+            "E-rest": [C | PARTS | game | {"hide": "rest"} for game in games],
             "C0*": [C | {"s0": s} | FROZEN for s in (12.0, 16.0, 20.0)],
         }
 
@@ -82,12 +82,13 @@ class Choice:
             self._add({name: [self.chosen[name] | {word: x} for x in values] for name, values in more.items()})
 
     def finish(self, *names: str) -> None:
-        """Choose rows, and train them with all their seeds."""
+        """Choose rows, and train them with all their seeds, side by side; what is kept of each is then its row."""
         self.add(*(name for name in names if name in self.tries()))
-        for name in names:
-            seeds = BOTH.get(self.people, SEEDS) if name in BY_PEOPLE else SEEDS
-            measure_all((self.job(name, seed) for seed in seeds), self.processes)
-            self.rows[name] = seeds
+        seeds = {name: BOTH.get(self.people, SEEDS) if name in BY_PEOPLE else SEEDS for name in names}
+        jobs = {name: [self.job(name, seed) for seed in seeds[name]] for name in names}
+        if self.processes:
+            measure_all(chain.from_iterable(jobs.values()), self.processes)
+        self.rows |= {name: seeds[name] for name in names if all(is_measured(j.path, j.known_as) for j in jobs[name])}
 
     def _add(self, more: dict[str, list[Setting]]) -> None:
         measure_all((self._try(name, one) for name in more for one in more[name]), self.processes)
@@ -115,7 +116,8 @@ class Choice:
             "whole": lambda: C | WHOLE,
             "C0": lambda: C | {"s0": reached(self.job("C", seed))} | FROZEN,
             "B2": lambda: {"scale": reached(self.job("C", seed)), "margin": C["margin"] / C["s0"]} | rate,
-            "D8": lambda: C | {"K": 8},
+            "D": lambda: C | PARTS,
+            "D8": lambda: C | PARTS,
             "E-λ2": lambda: C | SEPARATED,
             "places, blocks": lambda: C | PLACES | {"variations": "graded"},
             "whole, blocks": lambda: C | WHOLE | {"variations": "graded"},
@@ -156,8 +158,8 @@ def _measure(job: Job) -> None:
 
 # --- the stages, the most telling first
 
-STAGES = (("B", "C"), ("C0",), ("places", "whole"), ("D",), ("E",), ("S", "A"))  # with most people
-LAST = (("D8", "E-λ2"), ("E-rest",), ("C0*",), ("B2",), ("places, blocks", "whole, blocks"))
+STAGES = (("B", "C"), ("C0", "D", "places", "whole", "S", "A", "D8"), ("E", "E-λ2"))  # with most people
+LAST = ("E-rest", "C0*"), ("B2", "places, blocks", "whole, blocks")
 
 
 def train_all(processes: int, size: str = "lecture") -> dict[int, Choice]:
@@ -165,8 +167,7 @@ def train_all(processes: int, size: str = "lecture") -> dict[int, Choice]:
     most = Choice(MOST, processes, size)
     known = {MOST: most} | {people: Choice(people, processes, size, most) for people in FEWER}
     stages = [(most, names) for names in STAGES]
-    stages += [(known[people], BY_PEOPLE) for people in FEWER[:2]] + [(most, LAST[0])]
-    stages += [(known[people], BY_PEOPLE) for people in FEWER[2:]] + [(most, names) for names in LAST[1:]]
+    stages += [(known[people], BY_PEOPLE) for people in FEWER] + [(most, names) for names in LAST]
     for choice, names in stages:
         with suppress(NotMeasured, KeyError):
             choice.finish(*names)

@@ -74,7 +74,7 @@ _TUNED: dict[str, Any] = {"start": "start", "probability": 0.3, "steps": 400} | 
 # From here on for real faces too: more people, framed and lit as snapshots are.
 _SNAPSHOTS: dict[str, Any] = {"people": 1500, "images": 8, "yaw": 30.0, "camera": True} | _STORED
 _LEARNED: dict[str, Any] = _SNAPSHOTS | {
-    "people": 3000, "loss": "confidence", "margin": 5.0, "regularise": 0.008, "frozen": 0.01, "probability": 0.3,
+    "people": 3000, "loss": "confidence", "margin": 5.0, "regularise": 0.008, "frozen": 0.2, "probability": 0.3,
     "steps": 6400, "lr": 0.1, "cooldown": 0.2, "variances_on": "training",
 }  # fmt: skip
 RECIPES = {
