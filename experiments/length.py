@@ -166,7 +166,7 @@ def train_all(processes: int, size: str = "lecture") -> dict[int, Choice]:
     """Everything that the tables need; what is kept already is not trained again, and with 0 processes nothing is."""
     most = Choice(MOST, processes, size)
     known = {MOST: most} | {people: Choice(people, processes, size, most) for people in FEWER}
-    stages = [(most, names) for names in STAGES]
+    stages: list[tuple[Choice, tuple[str, ...]]] = [(most, names) for names in STAGES]
     stages += [(known[people], BY_PEOPLE) for people in FEWER] + [(most, names) for names in LAST]
     for choice, names in stages:
         with suppress(NotMeasured, KeyError):
