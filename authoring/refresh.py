@@ -8,11 +8,12 @@ from authoring.checksums import write_checksums
 from authoring.picture import readme_figure
 from authoring.test_people import write_test_sheets
 from authoring.views import write_characters, write_explorer_table, write_feature_views
+from experiments.ablation import reproduce_ablation
 from experiments.convergence import reproduce_convergence
+from experiments.features import reproduce_features
 from experiments.gap import reproduce_gap
 from experiments.generator import reproduce_fairness, reproduce_generator
 from experiments.glyphs import reproduce_glyphs
-from experiments.length import reproduce_length
 from experiments.mining import reproduce_mining, ship_attributes
 from experiments.photographs import reproduce_lfw
 from experiments.real_faces import reproduce_real_faces
@@ -25,7 +26,7 @@ def draw_picture() -> str:
     """Draw docs/picture.png from the stored table; returns its path."""
     path = data_root().parent / "docs" / "picture.png"
     path.parent.mkdir(exist_ok=True)
-    readme_figure(read_table("ablation")).savefig(path, dpi=110)
+    readme_figure(read_table("ablation_lecture")).savefig(path, dpi=110)
     return str(path)
 
 
@@ -51,9 +52,9 @@ STEPS: dict[str, Callable[[], object]] = {
     "clean start": lambda: ship_model("start"),
     "start for snapshots": lambda: ship_model("photo"),
     "lecture's model": lambda: ship_model("lecture"),
-    "model of places": lambda: ship_model("places"),
     "model of attributes": ship_attributes,
-    "experiment length": reproduce_length,
+    "experiment ablation": reproduce_ablation,
+    "experiment features": reproduce_features,
     "experiment glyphs": reproduce_glyphs,
     "experiment mining": reproduce_mining,
     "experiment convergence": reproduce_convergence,

@@ -243,7 +243,7 @@ def parser() -> argparse.ArgumentParser:
     option = add(commands, reproduce).add_argument
     option("name", nargs="?")
     option("--list", action="store_true", help="only say what there is")
-    option("--scale", help="of length: lecture (default) or gpu")
+    option("--scale", help="of ablation and features: lecture (default), gpu or tiny")
     option("--jobs", type=int, metavar="N", help="of ablation and features: processes (default: 2)")
 
     option = add(commands, bench).add_argument

@@ -7,7 +7,9 @@ import torch.nn.functional as F
 from experiments import features
 from experiments.people import render_benchmark
 from salon.evaluation.people import Benchmark
+from salon.evaluation.results import by_seed, read_table
 from salon.faces.variations import DEGRADE
+from salon.model.decorrelation import CONSTANT
 from salon.model.embedding import Embedding
 from salon.model.network import InputSpec, Recogniser
 
@@ -59,3 +61,12 @@ def test_curves_start_from_the_same_clean_picture():
     assert {row["condition"] for row in rows} == set(DEGRADE) and len(rows) == 2 * 6 * len(DEGRADE)
     clean = {row["value"] for row in rows if (row["metric"], row["at"]) == ("variance", 0)}
     assert max(clean) - min(clean) < 1e-6 * max(clean)
+
+
+def test_the_stored_separation_holds_for_every_variation():
+    """E-λ2 was chosen for it: what is a sub-embedding's own it tells, what is not it does not; none is constant."""
+    table = read_table("features_lecture")
+    for variation in ("low_resolution", "occlusion", "pose"):
+        own, other = (by_seed(table, "E-λ2", variation, f"probe_{g}") for g in ("assigned", "unassigned"))
+        assert (own - other).mean() > 20, variation
+    assert table[table.metric == "impostor_cosine_most"].value.max() < CONSTANT

@@ -73,10 +73,6 @@ _STORED: dict[str, Any] = {"variances_on": "augmented"}
 _TUNED: dict[str, Any] = {"start": "start", "probability": 0.3, "steps": 400} | _STORED
 # From here on for real faces too: more people, framed and lit as snapshots are.
 _SNAPSHOTS: dict[str, Any] = {"people": 1500, "images": 8, "yaw": 30.0, "camera": True} | _STORED
-_LEARNED: dict[str, Any] = _SNAPSHOTS | {
-    "people": 3000, "loss": "confidence", "margin": 5.0, "regularise": 0.008, "frozen": 0.2, "probability": 0.3,
-    "steps": 6400, "lr": 0.1, "cooldown": 0.2, "variances_on": "training",
-}  # fmt: skip
 RECIPES = {
     recipe.name: recipe
     for recipe in (
@@ -84,9 +80,8 @@ RECIPES = {
         Recipe("cosface", **_TUNED),
         Recipe("confidence", loss="confidence", margin=8.0, **_TUNED),
         Recipe("photo", start="start", scale=24.0, margin=0.25, steps=700, lr=0.1, **_SNAPSHOTS),
-        # parts that specialise, each in the variations of its mask; then parts that look at places, with covers
-        Recipe("lecture", start="photo", K=8, d=16, decorrelate=2.0, hide="rest", opponent_lr=1e-3, **_LEARNED),
-        Recipe("places", K=4, d=32, places=True, width=0.625, variations="covers", **_LEARNED),
+        Recipe("lecture", start="photo", loss="confidence", margin=8.0, K=8, d=16, probability=0.3, decorrelate=0.5,
+               steps=2000, **_SNAPSHOTS),
         # about 200 s on one thread; without variations, so that nobody need be rendered turned away
         Recipe("gap", scale=24.0, margin=0.25, steps=1600, lr=0.1, **_SNAPSHOTS | {"people": 1000}),
         # 27 epochs of 10,000 people: for a GPU, and a day; `salon train paper --steps 20` shows that it runs
