@@ -11,7 +11,9 @@ from salon.figures.ablation import (
 )
 from salon.figures.explorer import confidences
 from salon.figures.faces import face_sheet
+from salon.figures.geometry import circle_figure, cloud_figure
 from salon.figures.losses import angle_figure, confidence_figure, mask_figure
+from salon.figures.method import method_figure
 from salon.figures.results import (
     black_hole_figure,
     condition_figure,
