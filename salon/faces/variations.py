@@ -83,9 +83,13 @@ def _resample(images: Tensor, pixels: int) -> Tensor:
 def occlusion(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tensor:
     """Black out blocks of a 7 x 7 grid chosen at random, at the strongest four fifths of them."""
     covered = (strengths * MOST_COVERED * BLOCKS**2).round()[:, None]
-    order = torch.rand(len(images), BLOCKS**2, generator=generator).argsort(1).argsort(1)
-    keep = (order >= covered).float().view(-1, 1, BLOCKS, BLOCKS)
+    keep = (block_order(len(images), generator) >= covered).float().view(-1, 1, BLOCKS, BLOCKS)
     return images * F.interpolate(keep, images.shape[-2:], mode="nearest").to(images)
+
+
+def block_order(count: int, generator: torch.Generator) -> Tensor:
+    """When each block of the grid turns black, 0 the first: [count, 49]."""
+    return torch.rand(count, BLOCKS**2, generator=generator).argsort(1).argsort(1)
 
 
 def cover(images: Tensor, strengths: Tensor, generator: torch.Generator) -> Tensor:
