@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 
 from salon.model.embedding import InputSpec
 from salon.model.network import Recogniser, embed
-from salon.training.checkpoints import load, load_training, read_card, save, write_whole
+from salon.paths import write_whole
+from salon.training.checkpoints import load, load_training, read_card, save
 from salon.words import SalonError
 
 CARD = {"recipe": {"name": "tiny", "loss": "cosface"}, "seed": 3, "step": 40, "licence": "MIT"}
