@@ -77,9 +77,9 @@ def test_arrows_between_rooms_run_one_way(path: Path) -> None:
 
 # Lines of Python, JavaScript and CSS that a room may have; the words' data do not count. What grows past its budget
 # needs a reason, and something else to go.
-BUDGETS = {"model": 940, "faces": 2065, "training": 1170, "evaluation": 760, "figures": 680, "widgets": 740}
-BUDGETS |= {"lecture": 1060, "words": 50, "paths": 65, "__init__": 45, "__main__": 10, "cli": 265}
-BUDGETS |= {"salon": 7800, "experiments": 4060, "authoring": 2450, "tests": 7800}
+BUDGETS = {"model": 940, "faces": 2125, "training": 1170, "evaluation": 760, "figures": 680, "widgets": 740}
+BUDGETS |= {"lecture": 1065, "words": 65, "paths": 120, "__init__": 45, "__main__": 10, "cli": 265}
+BUDGETS |= {"salon": 7910, "experiments": 4060, "authoring": 2450, "tests": 8110}
 
 
 def lines_of_rooms() -> Counter[str]:
