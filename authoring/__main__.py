@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from salon.cli import add, run
+from salon.paths import write_whole
 
 
 def notebooks(arguments: argparse.Namespace) -> int:
@@ -58,7 +59,7 @@ def script(arguments: argparse.Namespace) -> None:
 
     path = find([arguments.notebook])[0]
     out = arguments.out or Path(f"{path.stem}.py")
-    out.write_text(as_script(path), encoding="utf-8")
+    write_whole(out, as_script(path))
     print(f"saved {out}")
 
 

@@ -6,6 +6,7 @@ notebooks without outputs, each with one cell before the first, since a machine 
 """
 
 import copy
+import io
 import os
 import re
 import zipfile
@@ -17,7 +18,7 @@ import salon
 from salon.lecture.doctor import checksums
 from salon.lecture.lab import check_edition, originals
 from salon.lecture.platforms import requirements
-from salon.paths import data_root
+from salon.paths import data_root, write_whole
 
 # The repository's address, of which pip takes `git+ADDRESS`; empty as long as there is none that everybody can read.
 # The variable SALON_REPOSITORY overrules it, here and in the cell below.
@@ -57,13 +58,16 @@ def cell_zero() -> str:
 def write_bundle(out: Path, lang: str = "en") -> Path:
     """Write the zip for one language; the same sources give the same bytes. Raises `SalonError` without notebooks."""
     check_edition(lang)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
+    write_whole(out, lambda file: _zip(file, lang))
+    return out
+
+
+def _zip(whole: io.BytesIO, lang: str) -> None:
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
         for name, content in sorted(contents(lang)):
             entry = zipfile.ZipInfo(name, _TIME)
             entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
             file.writestr(entry, content)
-    return out
 
 
 def contents(lang: str = "en") -> Iterator[tuple[str, bytes]]:

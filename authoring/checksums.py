@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from salon.lecture.doctor import CHECKSUMS, checksums
-from salon.paths import data_root
+from salon.paths import data_root, write_whole
 from salon.words import SalonError
 
 
@@ -15,5 +15,5 @@ def write_checksums(root: Path | None = None) -> int:
     text, count = CHECKSUMS.subn(lambda m: m[1] + "".join(rows) + m[3], sheet.read_text(encoding="utf-8"))
     if count != 1:
         raise SalonError(f"{sheet} has {count} checksum sections; one was expected: see `git diff data`.")
-    sheet.write_text(text, encoding="utf-8", newline="\n")
+    write_whole(sheet, text)
     return len(digests)

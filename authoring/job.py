@@ -15,7 +15,7 @@ from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from salon.paths import default_out
+from salon.paths import default_out, write_whole
 from salon.training.log import Log, lines
 from salon.words import say
 
@@ -85,5 +85,5 @@ class Job:
         """Write a PNG (as bytes or in base64), named after the part that showed it."""
         self.pictures += 1
         path = self.folder / f"{self.step:02}-{self.part}-{self.pictures}.png"
-        path.write_bytes(base64.b64decode(png) if isinstance(png, str) else png)
+        write_whole(path, base64.b64decode(png) if isinstance(png, str) else png)
         return path

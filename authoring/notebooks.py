@@ -11,7 +11,7 @@ from typing import Any
 
 from authoring import exercises, form, translation
 from salon.lecture.lab import originals
-from salon.training.checkpoints import write_whole
+from salon.paths import write_whole
 from salon.words import SalonError
 
 SECONDS = 900  # for one cell, on a busy machine

@@ -19,14 +19,14 @@ from experiments.photographs import reproduce_lfw
 from experiments.real_faces import reproduce_real_faces
 from experiments.reproduce import ship_model
 from salon.evaluation.results import read_table
-from salon.paths import data_root
+from salon.paths import data_root, write_whole
 
 
 def draw_picture() -> str:
     """Draw docs/picture.png from the stored table; returns its path."""
     path = data_root().parent / "docs" / "picture.png"
-    path.parent.mkdir(exist_ok=True)
-    readme_figure(read_table("ablation_lecture")).savefig(path, dpi=110)
+    figure = readme_figure(read_table("ablation_lecture"))
+    write_whole(path, lambda file: figure.savefig(file, dpi=110))
     return str(path)
 
 

@@ -28,7 +28,7 @@ from salon.figures.losses import angle_figure, confidence_figure, mask_figure
 from salon.figures.results import black_hole_figure, condition_figure, probe_figure, trade_off_figure
 from salon.figures.style import panels
 from salon.model.decorrelation import variation_masks
-from salon.paths import cache_path, data_path
+from salon.paths import cache_path, data_path, write_whole
 from salon.training.checkpoints import load
 from salon.training.data import train_set
 from salon.training.loop import train
@@ -74,9 +74,10 @@ def save(name: str, path: Path) -> None:
     draw(name).savefig(file, dpi=DPI)
     picture = Image.open(file).convert("RGB")
     if path.suffix == ".jpg":
-        picture.save(path, quality=88)
+        write_whole(path, lambda file: picture.save(file, "JPEG", quality=88))
     else:
-        picture.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+        flat = picture.quantize(128, dither=Image.Dither.NONE)
+        write_whole(path, lambda file: flat.save(file, "PNG", optimize=True))
 
 
 def cover() -> Figure:

@@ -19,8 +19,7 @@ from pathlib import Path
 
 from authoring.slide_numbers import fill
 from salon.figures.explorer import ConfidenceTable
-from salon.paths import data_path, data_root
-from salon.training.checkpoints import write_whole
+from salon.paths import data_path, data_root, write_whole
 from salon.widgets.explorer import explorer_page
 from salon.widgets.host import font_faces
 from salon.words import LANGUAGES, SalonError, say

@@ -11,7 +11,7 @@ from experiments.people import render_benchmark
 from salon.evaluation.people import DEGRADED, KINDS, TEST_PEOPLE, Benchmark, known
 from salon.faces.people import GENERATOR_VERSION
 from salon.faces.pixels import digest, to_webp
-from salon.training.checkpoints import write_whole
+from salon.paths import write_whole
 from salon.training.data import read_tensors
 
 SHEET_COLUMNS = 20  # pictures side by side

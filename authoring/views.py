@@ -21,9 +21,8 @@ from salon.faces.variations import VARIATIONS
 from salon.figures.explorer import ConfidenceTable
 from salon.figures.umap import FeatureViews
 from salon.model.embedding import Embedding
-from salon.paths import data_path, data_root
+from salon.paths import data_path, data_root, write_whole
 from salon.training import checkpoints
-from salon.training.checkpoints import write_whole
 from salon.widgets.explorer import ConfidenceExplorer
 
 SHOWN_PEOPLE = 120  # of the map: 480 points
@@ -33,7 +32,6 @@ THUMB = 40  # pixels of a thumbnail
 def write_explorer_table() -> Path:
     """Compute the explorer's 7 × 7 × 7 states and store them."""
     path = data_root() / "views" / "explorer.npz"
-    path.parent.mkdir(exist_ok=True)
     explorer = ConfidenceExplorer.live(salon.load("lecture"), split_people("test", 8)[7])
     ConfidenceTable.of(explorer.look).save(path)
     return path
@@ -54,7 +52,6 @@ def write_feature_views() -> Path:
     rows = torch.arange(SHOWN_PEOPLE * TEST_IMAGES)
     views = feature_views(embedding[rows], variations[rows], benchmark.labels[rows], images[rows], masks)
     path = data_root() / "views" / "features.npz"
-    path.parent.mkdir(exist_ok=True)
     views.save(path)
     return path
 

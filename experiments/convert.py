@@ -11,8 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from experiments.tables import COLUMNS
-from salon.paths import data_root
-from salon.training.checkpoints import write_whole
+from salon.paths import data_root, write_whole
 
 # What an old metric was called: its name, what it was measured at, and what else its name said.
 _OLD = re.compile(

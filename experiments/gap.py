@@ -94,7 +94,7 @@ def faces_without(left_out: str, made: Recipe, progress: bool = True) -> TrainSe
         people, views = split_people("train", made.people)[labels], sample_views(len(labels), 7, made.yaw)
         return {"pictures": render_bytes(*LEFT_OUT[left_out](people, views), made.size, "grey", progress)[:, 0]}
 
-    pictures = kept(name, draw)["pictures"]
+    pictures = kept(name, ["pictures"], draw)["pictures"]
     return TrainSet(pictures, pictures, labels)  # the recipe asks for no variation: nobody is seen turned away
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from experiments.tables import provenance
-from salon.training.checkpoints import write_whole
+from salon.paths import write_whole
 from salon.training.recipes import Recipe
 
 ROOT = Path(__file__).parent.parent / "measured"
@@ -43,10 +43,8 @@ def measured_once(path: Path, known_as: str, measure: Callable[[], Measured]) ->
         rows, resampled = measure()
         table = pd.DataFrame(rows).to_csv(index=False, float_format="%.6g")
         facts = json.dumps(provenance("") | {"fingerprint": known_as})
-        whole = io.BytesIO()
-        np.savez_compressed(whole, facts=np.array(facts), table=np.array(table), resampled=resampled)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, whole.getvalue())
+        values = {"facts": np.array(facts), "table": np.array(table), "resampled": resampled}
+        write_whole(path, lambda file: np.savez_compressed(file, **values))
     return read_kept(path)[0]
 
 

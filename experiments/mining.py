@@ -100,7 +100,7 @@ def rendered_attributes(
     Each per-image attribute is there with chance 1/2, independently of all else, at a strength from its least to 1.
     """
     name = f"attributes2-{split}-v{GENERATOR_VERSION}-{first}+{people}x{images}-{size}px"
-    made = kept(name, lambda: _draw(split, people, images, size, first, progress))
+    made = kept(name, ("images", "labels", "identities"), lambda: _draw(split, people, images, size, first, progress))
     return AttributeSet(made["images"], made["labels"], made["identities"])
 
 

@@ -49,7 +49,7 @@ def fresh_benchmark(progress: bool = True) -> Benchmark:
 
 def _kept(name: str, scenes: Scenes, progress: bool) -> Benchmark:
     whole = f"{name}-v{GENERATOR_VERSION}-{len(scenes.people)}x{TEST_IMAGES}"
-    return of_pixels(kept(whole, lambda: drawn_pixels(scenes, RENDERED, progress)), scenes)
+    return of_pixels(kept(whole, KINDS, lambda: drawn_pixels(scenes, RENDERED, progress)), scenes)
 
 
 def render_scenes(scenes: Scenes, size: int = RENDERED, progress: bool = True) -> Benchmark:

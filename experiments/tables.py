@@ -10,8 +10,7 @@ import torch
 
 from salon import __version__
 from salon.faces.people import GENERATOR_VERSION
-from salon.paths import data_root
-from salon.training.checkpoints import write_whole
+from salon.paths import data_root, write_whole
 
 # `at` is what a metric depends on (FAR, rank, share rejected, strength, sub-embedding), empty where there is none.
 COLUMNS = ["experiment", "configuration", "seed", "split", "condition", "metric", "at", "value", "n"]

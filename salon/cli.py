@@ -5,6 +5,7 @@ import inspect
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -12,9 +13,10 @@ from typing import Any
 
 import salon
 from salon import __version__
-from salon.paths import default_out, mo_folder
-from salon.words import LANGUAGES, SalonError
+from salon.paths import default_out, mo_folder, write_whole
+from salon.words import LANGUAGES, SalonError, expect_whole
 
+number = partial(partial, expect_whole, "the number")  # the type of an option, within bounds
 Command = Callable[[argparse.Namespace], int | None]
 
 
@@ -25,6 +27,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(commands: argparse.ArgumentParser, argv: list[str] | None) -> int:
     """Run the command that `argv` names; returns 0, 1 (something to mend), 2 (an error) or 130 (Ctrl-C)."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that is no UTF-8, or a terminal of ASCII
     arguments = commands.parse_args(argv)
     try:
         return arguments.command(arguments) or 0
@@ -173,9 +177,7 @@ def _report(measured: dict, out: Path | None) -> None:
     for name, value in measured.items():
         print(f"{name:>{width}}  {value:.4f}" if isinstance(value, float) else f"{name:>{width}}  {value}")
     if out is not None:
-        from salon.training.checkpoints import write_whole
-
-        write_whole(out, (json.dumps(measured, indent=2) + "\n").encode())
+        write_whole(out, json.dumps(measured, indent=2) + "\n")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -188,14 +190,14 @@ def parser() -> argparse.ArgumentParser:
 
     option = add(commands, train).add_argument
     option("recipe", help="name of the recipe; a wrong one lists them")
-    option("--seed", type=int)
-    option("--steps", type=int, help="length, instead of the recipe's own")
+    option("--seed", type=number())
+    option("--steps", type=number(least=1), help="length, instead of the recipe's own")
     option("--faces", **folder, help="on photographs: a folder for each person")
     option("--out", **folder, help="default: runs/RECIPE-SEED")
     option("--resume", action="store_true", help="go on from the last checkpoint in DIR")
     option("--compile", action="store_true", help="with torch.compile: pays on a GPU")
     option("--device", choices=("cpu", "cuda"), help="default: a GPU where there is one")
-    option("--devices", type=int, default=1, metavar="N", help="processes that share each batch")
+    option("--devices", type=number(least=1, most=1024), default=1, metavar="N", help="processes that share each batch")
     option("--precision", choices=("32-true", "bf16-mixed"), help="default: bf16 on a GPU that has it")
     option("--log", **folder, help="write metrics.jsonl (on Mo: beside the model)")
     option("--metrics", action="store_true", help="print the same lines, as Mo charts them")
@@ -214,16 +216,16 @@ def parser() -> argparse.ArgumentParser:
     option = add(commands, pairs).add_argument
     option("folder", **folder)
     option("--out", **file, required=True)
-    option("--seed", type=int, default=0)
-    option("--folds", type=int, default=10)
-    option("--pairs-per-fold", type=int, help="of each kind; default: what there is")
+    option("--seed", type=number(), default=0)
+    option("--folds", type=number(least=1, most=1000), default=10)
+    option("--pairs-per-fold", type=number(least=1), help="of each kind; default: what there is")
 
     option = add(commands, faces).add_argument
     option("out", type=Path, metavar="OUT.png")
     option("--sheet", default="people", metavar="KIND", help="people, person, nuisances or traits")
-    option("--count", type=int, help="tiles of people or person (default: 32)")
-    option("--seed", type=int, help="default: 1")
-    option("--size", type=int, help="pixels of a tile (default: 112)")
+    option("--count", type=number(least=1, most=10_000), help="tiles of people or person (default: 32)")
+    option("--seed", type=number(), help="default: 1")
+    option("--size", type=number(least=16, most=1024), help="pixels of a tile (default: 112)")
     option("--frontal", action="store_true", default=None, help="people from the front, in one light")
 
     option = add(commands, page).add_argument
@@ -235,7 +237,7 @@ def parser() -> argparse.ArgumentParser:
     option("--folder", **folder, help="your copy (default: my-notebooks)")
     option("--reset", action="store_true", help="a fresh copy; the old one is put aside")
     option("--no-browser", action="store_true", help="serve and print the address")
-    option("--port", type=int)
+    option("--port", type=number(least=0, most=65_535))
     option("--lang", choices=LANGUAGES, default="en")
 
     add(commands, doctor)
@@ -244,7 +246,7 @@ def parser() -> argparse.ArgumentParser:
     option("name", nargs="?")
     option("--list", action="store_true", help="only say what there is")
     option("--scale", help="of ablation and features: lecture (default), gpu or tiny")
-    option("--jobs", type=int, metavar="N", help="of ablation and features: processes (default: 2)")
+    option("--jobs", type=number(least=1, most=1024), metavar="N", help="of ablation and features (default: 2)")
 
     option = add(commands, bench).add_argument
     option("name")

@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 
 from salon.model.embedding import InputSpec
 from salon.model.network import Recogniser, embed
-from salon.training.checkpoints import load, load_training, read_card, save, write_whole
+from salon.paths import write_whole
+from salon.training.checkpoints import load, load_training, read_card, save
 from salon.words import SalonError
 
 CARD = {"recipe": {"name": "tiny", "loss": "cosface"}, "seed": 3, "step": 40, "licence": "MIT"}
@@ -114,7 +115,7 @@ def test_what_is_no_model_is_refused(saved, spoil, says):
 def test_a_write_that_fails_leaves_the_old_file_and_no_litter(saved, monkeypatch):
     before = saved.read_bytes()
     monkeypatch.setattr(os, "fsync", lambda file: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(SalonError, match="disk full"):
         write_whole(saved, b"half")
     assert saved.read_bytes() == before
     assert list(saved.parent.iterdir()) == [saved]

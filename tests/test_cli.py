@@ -211,10 +211,10 @@ def test_lab_keeps_what_the_reader_wrote(tmp_path: Path) -> None:
     (source / ".ipynb_checkpoints").mkdir()
     for name in ("00.ipynb", "zh/00.ipynb", ".ipynb_checkpoints/00.ipynb"):
         (source / name).write_text("ours")
-    assert len(lab.copy_notebooks(source, target)) == 2
+    assert len(lab.copy_notebooks(source, target)[0]) == 2
     (target / "00.ipynb").write_text("mine")
     (source / "01.ipynb").write_text("ours")
-    assert lab.copy_notebooks(source, target) == [target / "01.ipynb"]
+    assert lab.copy_notebooks(source, target) == ([target / "01.ipynb"], [])
     assert (target / "00.ipynb").read_text() == "mine"
     kept = lab.put_aside(target)
     assert kept is not None and (kept / "00.ipynb").read_text() == "mine" and not target.exists()

@@ -106,8 +106,8 @@ def test_what_is_no_image_is_refused(tmp_path):
     (tmp_path / "empty.png").write_bytes(b"")
     store(tmp_path / "tiny.png", Image.new("L", (15, 40)))
     for name, says in {
-        "none.jpg": "none.jpg does not exist; expected an image",
-        "": "is a folder",
+        "none.jpg": "none.jpg cannot be read as an image .*No such file",
+        "": "cannot be read as an image .*directory",
         "text.jpg": "text.jpg cannot be read as an image",
         "empty.png": "empty.png cannot be read as an image",
         "tiny.png": "tiny.png is 15×40 pixels; expected at least 16×16",
@@ -245,7 +245,6 @@ def test_written_pairs_are_many_different_apart_and_the_same_for_a_seed(tmp_path
         ({"a": 5}, {}),  # no impostor
         ({"a": 1, "b": 1}, {}),  # nothing genuine
         ({"a": 5, "b": 5}, {"folds": 2, "pairs_per_fold": 11}),
-        ({"a": 5, "b": 5}, {"folds": 0}),
         ({"a": 5, "b": 5}, {"pairs_per_fold": 0}),
     ],
 )

@@ -17,7 +17,7 @@ from salon.faces.insightface import read_insightface
 from salon.model.embedding import Embedding
 from salon.model.matching import cosine_pairs, likelihood_pairs
 from salon.model.network import Recogniser, embed
-from salon.training.checkpoints import write_whole
+from salon.paths import write_whole
 from salon.words import SalonError
 
 MATCHING = {"cosine": cosine_pairs, "likelihood": likelihood_pairs}
@@ -69,6 +69,9 @@ def verification(scores: NDArray, same: NDArray, fold: NDArray) -> dict:
     Pairs that all stand in one fold are cut into ten: each kind, in the order of the list, into tenths.
     A TAR whose FAR so few impostors cannot resolve is None, and "note" says so.
     """
+    if same.all() or not same.any():
+        came = f"{same.sum()} genuine and {(~same).sum()} impostor pairs"
+        raise SalonError(f"{came} came; expected some of both kinds. `salon pairs` makes such a list.")
     if len(np.unique(fold)) == 1:
         fold = _tenths(same)
     mean, deviation = ten_fold_accuracy(scores, same, fold)
@@ -91,7 +94,7 @@ def write_scores(path: str | Path, pairs: Pairs, scores: NDArray) -> None:
     names = (["/".join(file.parts[-2:]) for file in files] for files in (pairs.first, pairs.second))
     columns = (*names, pairs.fold, (f"{score:.9g}" for score in scores), pairs.same.astype(int))
     table.writerows(zip(*columns, strict=True))
-    write_whole(path, text.getvalue().encode())
+    write_whole(path, text.getvalue())
 
 
 def _tenths(same: NDArray) -> NDArray:

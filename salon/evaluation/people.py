@@ -133,7 +133,7 @@ class Benchmark:
         made_from = hashlib.sha256(numbers).hexdigest()[:8]
         strength = TEST_STRENGTH[condition]
         name = f"probes-v{GENERATOR_VERSION}-{made_from}-{condition}-{strength:g}-{size}px"
-        made = kept(name, lambda: {"images": as_bytes(seen_under(who, views, condition, strength, size))})
+        made = kept(name, ["images"], lambda: {"images": as_bytes(seen_under(who, views, condition, strength, size))})
         return from_bytes(made["images"])
 
     def mixture(self, seed: int = 0) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from salon.evaluation.intervals import Interval, t_interval
 from salon.faces.people import GENERATOR_VERSION
-from salon.paths import data_path
+from salon.paths import read_data
 from salon.words import SalonError
 
 SUFFIX = {"cosine": "", "likelihood": "+16"}  # "C" matched by the cosine is "C+16" by (16)
@@ -33,16 +33,16 @@ def labelled(rows: Iterable[dict], configuration: str, experiment: str = "", see
 
 def read_table(name: str) -> pd.DataFrame:
     """A stored table; raises `SalonError` where it is missing, or made by another version of the generator."""
-    if read_provenance(name)["generator"] != GENERATOR_VERSION:
+    if read_provenance(name).get("generator") != GENERATOR_VERSION:
         raise SalonError(
             f"The table {name} was made with other faces than these; make it again: salon reproduce {name}"
         )
-    return pd.read_csv(data_path("results", f"{name}.csv"))
+    return read_data(pd.read_csv, "results", f"{name}.csv")
 
 
 def read_provenance(name: str) -> dict:
     """What stands beside a stored table."""
-    return json.loads(data_path("results", f"{name}.json").read_text("utf-8"))
+    return read_data(lambda path: dict(json.loads(path.read_bytes())), "results", f"{name}.json")
 
 
 def by_seed(table: pd.DataFrame, configuration: str, condition: str, metric: str = "tar", at: float = FAR) -> pd.Series:

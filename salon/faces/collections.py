@@ -1,7 +1,10 @@
 """Real faces as people have them: photographs in many formats, a folder per person, LFW's list of pairs."""
 
+import os
 import re
 import struct
+import warnings
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,12 +20,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from salon.words import SalonError
+from salon.paths import write_whole
+from salon.words import SalonError, expect_whole, short
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".pgm", ".bmp", ".webp")
+UNREAD = (".heic", ".heif", ".avif", ".tif", ".tiff", ".gif", ".jxl", ".jp2", ".dng", ".cr2", ".cr3", ".nef", ".arw")
 SMALLEST = 16  # pixels: less is no face
+WHOLE = 25_000_000  # pixels: 600 MB on the way
+ENOUGH, STRIP = 1024, 64  # pixels that are left of a side when a large photograph is reduced; rows at a time
 BEHIND = 0.5  # the mid-grey that shows through where an image is transparent
 LFW_FOLD = 300  # pairs of each kind in a fold of LFW
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # we keep watch over the memory
 
 
 def read_image(path: str | Path, size: int | None = None) -> Tensor:
@@ -30,24 +38,23 @@ def read_image(path: str | Path, size: int | None = None) -> Tensor:
 
     Turned as its EXIF says; 16 bits are scaled, not clipped; transparency is laid over mid-grey.  With
     `size` (pixels) the largest centred square is cut out, so that no face is stretched, and resized with
-    antialiasing.  Raises `SalonError` for what is missing, broken, no image, or smaller than 16 pixels.
+    antialiasing.  Raises `SalonError` for what is missing, broken, no image, of 32-bit numbers, smaller than 16 pixels,
+    or by its header larger than 179 megapixels (25 without `size`).
     """
-    path = Path(path)
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise SalonError(f"{path} {what}; expected an image file ({', '.join(SUFFIXES)}).")
-    image = decode(path, str(path))
+    image = decode(Path(path), str(path), size)
     if min(image.shape[1:]) < SMALLEST:
         came = f"{image.shape[2]}×{image.shape[1]}"
         raise SalonError(f"{path} is {came} pixels; expected at least {SMALLEST}×{SMALLEST}. Leave it out.")
-    return image if size is None else _square(image, size)
+    return image if size is None else F.interpolate(image[None], (size, size), mode="bilinear", antialias=True)[0]
 
 
-def decode(file: Path | BytesIO, name: str) -> Tensor:
-    """What Pillow reads as RGB, float32 [3, H, W] in 0..1; raises `SalonError` for what it cannot read whole."""
+def decode(file: Path | BytesIO, name: str, size: int | None = None) -> Tensor:
+    """What Pillow reads as RGB, float32 [3, H, W] in 0..1; with `size` its centred square. Raises as `read_image`."""
     try:
         with Image.open(file) as image:
-            pixels = _rgb(ImageOps.exif_transpose(image))
+            kind = _kind(image, whole=size is None)
+            seen = image if size is None else _square(image, kind, max(ENOUGH, 4 * size))
+            pixels = _rgb(ImageOps.exif_transpose(seen).convert(kind))
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
         raise SalonError(
             f"{name} cannot be read as an image ({error}); expected a whole one. Copy it again or leave it out."
@@ -55,24 +62,39 @@ def decode(file: Path | BytesIO, name: str) -> Tensor:
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
 
 
+def _kind(image: Image.Image, whole: bool) -> str:
+    """The mode that keeps all of a picture: "I" for 16 bits, "RGBA" for transparency, "RGB" for all others."""
+    if whole and image.width * image.height > WHOLE:
+        raise ValueError(f"{image.width}×{image.height} pixels are too many to be read whole: give a size")
+    sixteen = image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM"))
+    if image.mode in ("I", "F") and not sixteen:
+        raise ValueError("its pixels are 32-bit numbers, of which nobody knows the white: save it with 8 or 16 bits")
+    return "I" if sixteen else "RGBA" if image.has_transparency_data else "RGB"
+
+
+def _square(image: Image.Image, kind: str, least: int) -> Image.Image:
+    """The largest centred square; of a large one k × k pixels become one, strip by strip, to no less than `least`."""
+    image.draft(None, (least, least))  # a JPEG is decoded at a half, a quarter or an eighth
+    side = min(image.size)
+    left, top, k = (image.width - side) // 2, (image.height - side) // 2, max(1, side // least)
+    square = Image.new(kind, (side // k, side // k))
+    for row in range(0, side // k, STRIP):  # whole, its copies would take gigabytes
+        strip = (left, top + k * row, left + side, top + min(k * (row + STRIP), side))
+        square.paste(image.crop(strip).convert(kind).reduce(k), (0, row))
+    square.info = image.info  # how it is turned
+    return square
+
+
 def _rgb(image: Image.Image) -> np.ndarray:
-    """[H, W, 3] in 0..1 from an image of any mode."""
-    if image.mode.startswith("I"):  # 16 bits; Pillow's own conversion to 8 bits would clip them
+    """[H, W, 3] in 0..1 from an image of one of the modes of `_kind`."""
+    if image.mode == "I":  # Pillow's own conversion to 8 bits would clip 16
         grey = np.asarray(image).astype(np.float32) / 65535
         return np.stack([grey.clip(0, 1)] * 3, axis=2)
-    if not image.has_transparency_data:
-        return np.asarray(image.convert("RGB"), np.float32) / 255
-    pixels = np.asarray(image.convert("RGBA"), np.float32) / 255
+    pixels = np.asarray(image, np.float32) / 255
+    if image.mode == "RGB":
+        return pixels
     colour, alpha = pixels[..., :3], pixels[..., 3:]
     return colour * alpha + BEHIND * (1 - alpha)
-
-
-def _square(image: Tensor, size: int) -> Tensor:
-    """The largest centred square of [3, H, W], resized to [3, size, size]."""
-    side = min(image.shape[1:])
-    top, left = ((length - side) // 2 for length in image.shape[1:])
-    square = image[None, :, top : top + side, left : left + side]
-    return F.interpolate(square, (size, size), mode="bilinear", antialias=True)[0]
 
 
 def read_images(paths: Iterable[str | Path], size: int) -> Tensor:
@@ -95,8 +117,8 @@ def _natural(text: str) -> list[tuple[int, int, str]]:
 def list_people(faces_dir: str | Path) -> dict[str, list[Path]]:
     """The people of a collection that has a folder for each: name -> image files, both in natural order.
 
-    Hidden files and folders without images are passed over.  Raises `SalonError` where the folder is
-    missing or holds nobody.
+    Hidden files and folders without images are passed over, and of `UNREAD` pictures a warning tells.  Raises
+    `SalonError` where the folder is missing or holds nobody.
     """
     root = Path(faces_dir)
     if not root.is_dir():
@@ -104,6 +126,10 @@ def list_people(faces_dir: str | Path) -> dict[str, list[Path]]:
         raise SalonError(f"{root} {what}; expected a folder that has a folder per person. Check the path.")
     names = sorted((f.name for f in root.iterdir() if f.is_dir() and f.name[0] != "."), key=_natural)
     people = {name: images for name in names if (images := _images(root / name))}
+    unread = [file for file in root.glob("[!.]*/[!.]*") if file.suffix.lower() in UNREAD]
+    if unread:
+        who, kinds = {file.parent for file in unread}, ", ".join(sorted({file.suffix.lower() for file in unread}))
+        warnings.warn(f"{len(unread)} pictures of {len(who)} people are not read: {kinds}; save as .jpg", stacklevel=2)
     if not people:
         raise SalonError(
             f"{root} holds no people: {len(_images(root))} images, and no folder with images; expected a folder "
@@ -167,24 +193,29 @@ def read_pairs(pairs_file: str | Path, faces_dir: str | Path) -> Pairs:
 
 
 def _lines(pairs_file: str | Path) -> list[tuple[str, list[str]]]:
-    """The lines that are not blank: which one it is, and its words (between tabs where there are any)."""
+    """The lines that are not blank: which one it is, and its words; names are bytes, as the file system has them."""
     try:
-        lines = Path(pairs_file).read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        content = Path(pairs_file).read_bytes().removeprefix(BOM_UTF8)
+    except OSError as error:
         raise SalonError(
             f"{pairs_file} cannot be read as text ({error}); expected a pairs file, as `salon pairs` makes one."
         ) from error
-    split = (line.split("\t" if "\t" in line else None) for line in lines)
-    numbered = enumerate(([word.strip() for word in words] for words in split), start=1)
+    numbered = enumerate(_words(os.fsdecode(content)), start=1)
     return [(f"Line {number} of {pairs_file}", words) for number, words in numbered if any(words)]
+
+
+def _words(text: str) -> list[list[str]]:
+    """The words of each line, between tabs where there are any."""
+    lines = (line.split("\t" if "\t" in line else None) for line in text.splitlines())
+    return [[word.strip() for word in words] for words in lines]
 
 
 def _header(where: str, words: list[str]) -> tuple[int, int]:
     """(folds, pairs per fold) of a first line such as `10 300` or `1100`."""
     if not all(word.isdecimal() for word in words):
         expected = "folds and pairs, such as '10 300', or a pair, such as 'name 1 2'"
-        raise SalonError(f"{where} is {' '.join(words)!r}; expected {expected}. Mend the line.")
-    *folds, pairs_of_a_kind = (int(word) for word in words)
+        raise SalonError(f"{where} is {short(' '.join(words))}; expected {expected}. Mend the line.")
+    *folds, pairs_of_a_kind = (expect_whole(f"A number in {where}", word) for word in words)
     return (folds or [1])[0], 2 * pairs_of_a_kind
 
 
@@ -194,8 +225,9 @@ def _pair(where: str, words: list[str]) -> tuple[str, int, str, int]:
     if len(words) == 3:
         words.insert(2, words[0])  # one person, named once
     if len(words) != 4 or not words[1].isdecimal() or not words[3].isdecimal():
-        raise SalonError(f"{where} is {line!r}; expected 'name 1 2' or 'name 1 other 3'. Mend the line.")
-    return words[0], int(words[1]), words[2], int(words[3])
+        raise SalonError(f"{where} is {short(line)}; expected 'name 1 2' or 'name 1 other 3'. Mend the line.")
+    image, image2 = (expect_whole(f"A number in {where}", word) for word in (words[1], words[3]))
+    return words[0], image, words[2], image2
 
 
 def _find(where: str, name: str, image: int, images: dict[int, Path]) -> Path:
@@ -204,7 +236,7 @@ def _find(where: str, name: str, image: int, images: dict[int, Path]) -> Path:
         return images[image]
     has = f"{len(images)}, from {min(images)} to {max(images)}" if images else "no folder of images"
     raise SalonError(
-        f"{where} names image {image} of {name!r}, who has {has}; expected a list that belongs to the faces folder."
+        f"{where} names image {image} of {short(name)}, who has {has}; expected a list that belongs to this folder."
     )
 
 
@@ -216,19 +248,24 @@ def write_pairs(
     No person stands in two folds where there are people enough (two or more in each, one with two images);
     else no pair does.  `pairs_per_fold` counts each kind; by default it is what the poorest fold can give,
     300 at most.  The same seed draws the same pairs.  Returns a sentence that says what was written.
-    Raises `SalonError` where so many pairs cannot be had.
+    Raises `SalonError` where so many pairs cannot be had, and for a name that `read_pairs` could not read.
     """
-    people, chance = list_people(faces_dir), np.random.default_rng(seed)
+    expect_whole("The number of folds", folds, 1, 1000)
+    people, chance = list_people(faces_dir), np.random.default_rng(expect_whole("The seed", seed))
+    if odd := [short(name) for name in people if _words(f"{name}\t1\t2") != [[name, "1", "2"]]]:
+        raise SalonError(
+            f"{odd[0]} is a name with a tab, a line break or a space at an edge. Rename {len(odd)} folders."
+        )
     order = [list(people)[i] for i in chance.permutation(len(people))]
     parts = [order[i::folds] for i in range(folds)]
     can = min((_available(people, part) for part in parts), default=0)
     if can == 0:
-        parts, can = [order], _available(people, order) // max(folds, 1)
+        parts, can = [order], _available(people, order) // folds
     count = min(can, LFW_FOLD) if pairs_per_fold is None else pairs_per_fold
-    if folds < 1 or not 0 < count <= can:
+    if not 0 < count <= can:
         raise SalonError(
             f"{folds} folds of {count} genuine and {count} impostor pairs were asked of {len(people)} people in "
-            f"{faces_dir}; expected at least 1 fold, and 1 to {can} pairs. Ask for less, or add images."
+            f"{faces_dir}; expected 1 to {can} pairs. Ask for less, or add images."
         )
     lines, shares = [f"{folds}\t{count}"], folds // len(parts)
     for part in parts:
@@ -236,7 +273,7 @@ def write_pairs(
         for share in range(shares):
             for kind in drawn:
                 lines += sorted(kind[share::shares], key=_natural)
-    Path(out).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_whole(out, os.fsencode("\n".join(lines) + "\n"))
     apart = "folds share people, for there are too few" if shares > 1 else "no person stands in two folds"
     return f"{out}: {folds} × {count} genuine and {count} impostor pairs of {len(people)} people; {apart}."
 

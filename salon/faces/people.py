@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from salon.words import SalonError
+from salon.words import SalonError, expect_whole
 
 GENERATOR_VERSION = "2"  # stands in every card and table; raise it whenever a pixel could change
 
@@ -83,9 +83,8 @@ def column(name: str) -> int:
 
 def sample_people(count: int, seed: int) -> People:
     """Draw `count` identities; the first n of a larger draw with the same seed are the same people."""
-    if count < 1:
-        raise SalonError(f"{count} people were asked for; expected at least 1.")
-    generator = torch.Generator().manual_seed(seed)
+    expect_whole("The number of people", count, 1)
+    generator = torch.Generator().manual_seed(expect_whole("The seed", seed))
     numbers = torch.stack([torch.randn(len(TRAITS), generator=generator) for _ in range(count)])
     return People(numbers.clamp(-2.6, 2.6))
 

@@ -13,7 +13,8 @@ from salon.faces.nuisances import NUISANCES, label, seen_under
 from salon.faces.people import People, sample_people
 from salon.faces.pixels import lay_out
 from salon.faces.render import frontal_views, render, sample_views
-from salon.words import SalonError
+from salon.paths import write_whole
+from salon.words import SalonError, expect_whole
 
 ACROSS, GAP = 8, 2  # tiles in a row of people, white pixels around each
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -96,6 +97,7 @@ def save_sheet(path: str | Path, kind: str = "people", **options: int) -> None:
     taken = signature(SHEETS[kind]).parameters
     if others := options.keys() - taken:
         raise SalonError(f"The sheet {kind!r} takes no {', '.join(others)}; expected {', '.join(taken)}.")
-    if options.get("count", 1) < 1:
-        raise SalonError(f"A sheet of {options['count']} tiles was asked for; expected at least 1.")
-    SHEETS[kind](**options).save(path)
+    for name, least, most in (("count", 1, 10_000), ("size", 16, 1024)):
+        expect_whole(f"The sheet's {name}", options.get(name, most), least, most)
+    picture, form = SHEETS[kind](**options), Image.registered_extensions()[path.suffix.lower()]
+    write_whole(path, lambda file: picture.save(file, form))

@@ -19,6 +19,7 @@ from salon.faces.render import frontal_views, render
 from salon.faces.variations import degrade, pose_yaw
 from salon.figures.style import BLUE, ORANGE, panels
 from salon.model.network import Recogniser, embed
+from salon.paths import write_whole
 
 # Where each slider ends (it starts at 0): strength, strength, degrees.
 LIMITS = {"blur": 1.0, "occlusion": 1.0, "yaw": float(pose_yaw(1.0))}
@@ -83,8 +84,8 @@ class ConfidenceTable:
 
     def save(self, path: Path) -> None:
         """Write one `.npz` file, without pickle."""
-        sprite = np.frombuffer(self.sprite, np.uint8)
-        np.savez(path, sprite=sprite, tile=self.tile, confidences=self.confidences.astype(np.float32))
+        sprite, table = np.frombuffer(self.sprite, np.uint8), self.confidences.astype(np.float32)
+        write_whole(path, lambda file: np.savez(file, sprite=sprite, tile=self.tile, confidences=table))
 
     @classmethod
     def load(cls, path: Path) -> "ConfidenceTable":

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from salon.figures.style import BLUE, GREEN, ORANGE, PINK, panels, readable
+from salon.paths import write_whole
 
 # Okabe and Ito's colours, told apart with any kind of colour vision; shapes come to their help.
 COLOURS = ("#999999", BLUE, ORANGE, GREEN, PINK, "#E69F00", "#56B4E9", "#F0E442")
@@ -34,7 +35,8 @@ class FeatureViews:
 
     def save(self, path: Path) -> None:
         """Write one `.npz` file, without pickle."""
-        np.savez_compressed(path, **asdict(self) | {"sprite": np.frombuffer(self.sprite, np.uint8)})
+        own = asdict(self) | {"sprite": np.frombuffer(self.sprite, np.uint8)}
+        write_whole(path, lambda file: np.savez_compressed(file, **own))
 
     @classmethod
     def load(cls, path: Path) -> "FeatureViews":

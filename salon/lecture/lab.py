@@ -1,11 +1,12 @@
 """`salon lab`: JupyterLab on the reader's own copy of the notebooks, so that reading dirties no checkout."""
 
 import os
-import shutil
 import time
+from itertools import count
 from pathlib import Path
 
 import salon
+from salon.paths import write_whole
 from salon.words import SalonError
 
 START = {"en": "00_start_here.ipynb", "zh": "zh/00_start_here.ipynb"}
@@ -35,23 +36,29 @@ def own_folder() -> Path:
     return (_PACKAGE.parent if in_checkout else Path.cwd()) / "my-notebooks"
 
 
-def copy_notebooks(source: Path, target: Path) -> list[Path]:
-    """Copy into `target` the notebooks that are not there yet; nothing is overwritten. Returns the new files."""
-    new = []
-    for path in sorted(source.rglob("*.ipynb")):
+def copy_notebooks(source: Path, target: Path) -> tuple[list[Path], list[str]]:
+    """Copy into `target` the notebooks that are not there yet; nothing is overwritten.
+
+    Returns the new files, and the names of those whose originals were updated since.
+    """
+    new, old = [], []
+    for path in (path for path in sorted(source.rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts):
         copy = target / path.relative_to(source)
-        if path.is_file() and ".ipynb_checkpoints" not in path.parts and not copy.exists():
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy)
+        if not copy.exists():
+            write_whole(copy, path.read_bytes())
             new.append(copy)
-    return new
+        elif path.stat().st_mtime > copy.stat().st_mtime and path.read_bytes() != copy.read_bytes():
+            old.append(path.relative_to(source).as_posix())
+    return new, old
 
 
 def put_aside(folder: Path) -> Path | None:
     """Rename `folder` to one with the time in its name: a reset loses nothing. None if it is not there."""
     if not folder.exists():
         return None
-    return folder.rename(folder.with_name(f"{folder.name}-{time.strftime('%Y%m%d-%H%M%S')}"))
+    name = f"{folder.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    free = (folder.with_name(name + f"-{n}" * (n > 1)) for n in count(1))  # there may be two within a second
+    return folder.rename(next(path for path in free if not path.exists()))
 
 
 def lab_arguments(folder: Path, browser: bool = True, port: int | None = None, lang: str = "en") -> list[str]:
@@ -78,8 +85,10 @@ def open_lab(
     kept = put_aside(folder) if reset else None
     if kept:
         print(f"Your old copy is kept as {kept}", flush=True)
-    new = copy_notebooks(originals(), folder)
+    new, old = copy_notebooks(originals(), folder)
     print(f"Your notebooks: {folder} ({len(new)} new files; what was there is as you left it)", flush=True)
+    if old:
+        print(f"The lecture has newer versions of {', '.join(old)}: rename yours, or take all by --reset.", flush=True)
     try:
         from jupyterlab.labapp import LabApp
     except ImportError as error:

@@ -3,10 +3,13 @@
 import os
 import random
 import warnings
+from contextlib import suppress
+from importlib.util import find_spec
 
 import salon
 from salon.lecture import platforms
-from salon.words import say, set_language
+from salon.paths import cache_path
+from salon.words import SalonError, say, set_language
 
 SEED = 0
 
@@ -39,6 +42,10 @@ def setup(lang: str = "en") -> None:
 def _be_reproducible(seed: int = SEED) -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic products on a GPU need it
     os.environ.setdefault("NUMBA_NUM_THREADS", "1")  # UMAP; read when numba is first imported
+    umap = find_spec("umap")
+    if umap and not os.access(os.path.dirname(str(umap.origin)), os.W_OK):  # where numba would keep what it compiles
+        with suppress(SalonError):  # without any place the map says so, and all else runs
+            os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_path("numba", "umap").parent))
     import numpy as np
     import torch
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from salon.figures.explorer import ConfidenceTable
 from salon.figures.umap import FeatureViews
-from salon.paths import data_path
+from salon.paths import read_data, write_whole
 from salon.widgets.explorer import explorer_page
 from salon.widgets.feature_map import FeatureMap
 from salon.words import SalonError
@@ -15,7 +15,7 @@ def write_page(name: str, out: Path, lang: str | None = None) -> None:
     if name not in ("explorer", "map"):
         raise SalonError(f"The widget {name!r} is not known; expected 'explorer' or 'map'.")
     if name == "explorer":
-        text = explorer_page(ConfidenceTable.load(data_path("views", "explorer.npz")), lang)
+        text = explorer_page(read_data(ConfidenceTable.load, "views", "explorer.npz"), lang)
     else:
-        text = FeatureMap(FeatureViews.load(data_path("views", "features.npz")), lang).page(lang)
-    out.write_text(text, encoding="utf-8")
+        text = FeatureMap(read_data(FeatureViews.load, "views", "features.npz"), lang).page(lang)
+    write_whole(out, text)

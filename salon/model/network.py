@@ -55,16 +55,15 @@ def resnet_backbone(name: str, channels: int) -> nn.Module:
 def trunk_for(spec: InputSpec, name: str = "small", width: float = 1.0) -> tuple[nn.Module, int]:
     """The backbone that takes what `spec` prepares, and how many features it gives."""
     net = small_backbone(spec.channels, width) if name == "small" else resnet_backbone(name, spec.channels)
-    net = net.to(memory_format=torch.channels_last)
-    with torch.no_grad():
-        inputs = net.eval()(torch.zeros(1, spec.channels, spec.size, spec.size)).shape[1]
-    return net.train(), inputs
+    channels = [part.num_features for part in net.modules() if isinstance(part, nn.BatchNorm2d)][-1]
+    side = math.ceil(spec.size / 16)  # each of these nets halves a picture four times, and rounds up
+    return net.to(memory_format=torch.channels_last), channels * side**2
 
 
 def place_size(size: int, K: int) -> int:
     """Pixels of a place: squares that overlap by half, 2/3 of a picture for K = 4; raises `SalonError` for other K."""
     side = math.isqrt(K)
-    if side < 2 or side**2 != K or 2 * size % (side + 1):
+    if not 2 <= side <= 10 or side**2 != K or 2 * size % (side + 1):
         raise SalonError(f"K = {K} places of {size} px were asked for; expected a square number of them, such as 4.")
     return 2 * size // (side + 1)
 

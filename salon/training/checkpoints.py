@@ -6,8 +6,8 @@ how it was made).  It stands as JSON in the file's metadata, so any safetensors 
 """
 
 import json
-import os
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,24 +20,10 @@ from salon import __version__
 from salon.model.embedding import InputSpec
 from salon.model.mining import AttributeModel
 from salon.model.network import Recogniser
+from salon.paths import write_whole
 from salon.words import SalonError
 
 TRAINING = "training."  # the prefix of the tensors that only a resumed training needs
-
-
-def write_whole(path: str | Path, content: bytes) -> None:
-    """Write `content` to `path` so that a reader finds the old file or the new one, never a part of it."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")  # same folder: os.replace must not cross disks
-    try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())  # else a power cut may keep the new name and lose the bytes
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 M = TypeVar("M", Recogniser, AttributeModel)
@@ -70,20 +56,23 @@ def load(path: str | Path) -> tuple[Recogniser, dict]:
 def load_as(kind: type[M], path: str | Path) -> tuple[M, dict]:
     """A network of a kind and its card, as `load`; the caller's random state is left as it was."""
     tensors, card = read_tensors(path, training=False)
-    broken = [name for name, x in tensors.items() if not torch.isfinite(x).all()]
-    if broken:
-        raise SalonError(f"{path} has weights that are not finite in {broken[0]}; expected numbers. Train anew.")
     try:
+        broken = [name for name, x in tensors.items() if not torch.isfinite(x).all()]
+        build = partial(kind, spec=InputSpec(**card["input"]), **card["network"])
+        with torch.device("meta"):  # shapes alone: what the card says costs nothing before the tensors agree
+            build().load_state_dict(tensors, assign=True)
         with torch.random.fork_rng(devices=[]):
-            model = kind(spec=InputSpec(**card["input"]), **card["network"])
+            model = build()
         model.to(next(x.dtype for x in tensors.values() if x.is_floating_point()))  # what it was trained in
         model.load_state_dict(tensors)
-    except (KeyError, TypeError, ValueError, RuntimeError, StopIteration) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError, RuntimeError, StopIteration) as error:
         raise SalonError(
             f"The card of {path} does not describe a network that this version ({__version__}) can build as "
             f"{kind.__name__} from its tensors: {error}. It was written by Salon {card.get('salon', '?')}; use that "
             "version, another file, or train anew."
         ) from error
+    if broken:
+        raise SalonError(f"{path} has weights that are not finite in {broken[0]}; expected numbers. Train anew.")
     return model.eval(), card
 
 
@@ -107,10 +96,10 @@ def read_tensors(path: str | Path, training: bool | None) -> tuple[dict[str, Ten
         with safe_open(path, "pt") as file:
             names = [name for name in file.keys() if name.startswith(TRAINING) == training]  # noqa: SIM118
             tensors = {name.removeprefix(TRAINING): file.get_tensor(name) for name in names}
-            return tensors, json.loads((file.metadata() or {})["card"])
+            return tensors, dict(json.loads((file.metadata() or {})["card"]))
     except SafetensorError as error:
         raise SalonError(f"{path} {_fault(path)} Copy or download it again, or train anew.") from error
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise SalonError(
             f"{path} holds tensors but no card; expected the JSON card that `salon train` writes into the "
             "file's metadata. Weights of another program cannot be read: train a model here."

@@ -1,7 +1,8 @@
 """Rendered people to train on, made once and kept in the cache."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,8 +17,7 @@ from salon.faces.people import GENERATOR_VERSION, People, split_people
 from salon.faces.pixels import as_bytes
 from salon.faces.render import Views, render, sample_views
 from salon.model.embedding import LUMA
-from salon.paths import cache_path
-from salon.training.checkpoints import write_whole
+from salon.paths import cache_path, write_whole
 from salon.words import say
 
 RENDERED = 64  # pixels, of every picture that is shipped
@@ -74,7 +74,7 @@ def train_set(
             made[kind] = render_bytes(who, seen, size, colour, progress).squeeze(1)
         return made
 
-    made = kept(name, draw)
+    made = kept(name, ("straight", "turned", "labels"), draw)
     return TrainSet(made["straight"], made["turned"], made["labels"])
 
 
@@ -105,15 +105,15 @@ def render_bytes(people: People, views: Views, size: int, colour: str, progress:
     return torch.cat(made)
 
 
-def kept(name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Tensors from the cache, or made now and kept there; a broken file is made again."""
+def kept(name: str, wanted: Iterable[str], make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Tensors from the cache, or made now and kept there; a file that is broken or lacks one is made again."""
     path = cache_path(f"{name}.safetensors")
-    try:
-        return read_tensors(path)[0]
-    except (SafetensorError, OSError):
-        made = make()
-        write_whole(path, to_bytes(made))
-        return made
+    with suppress(SafetensorError, OSError):
+        if set(wanted) <= (found := read_tensors(path)[0]).keys():
+            return found
+    made = make()
+    write_whole(path, to_bytes(made))
+    return made
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

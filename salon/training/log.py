@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from salon.training.checkpoints import write_whole
+from salon.paths import write_whole, writing
 from salon.words import SalonError
 
 
@@ -31,7 +31,7 @@ class Log:
         """Begin the file with what the run has told so far, so that a resumed run has no line twice."""
         if self.folder is not None:
             told = "".join(line + "\n" for row in history for line in lines(row))
-            write_whole(self.folder / "metrics.jsonl", told.encode())
+            write_whole(self.folder / "metrics.jsonl", told)
         if self.tensorboard:
             from torch.utils.tensorboard import SummaryWriter
 
@@ -44,7 +44,8 @@ class Log:
             tqdm.write("\n".join(lines(row)))  # past a progress bar
             print(end="", flush=True)
         if self.folder is not None:
-            with (self.folder / "metrics.jsonl").open("a") as file:
+            path = self.folder / "metrics.jsonl"
+            with writing(path), path.open("a") as file:
                 file.writelines(line + "\n" for line in lines(row))
         if self.board is not None:
             for name in row.keys() - {"step"}:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from salon.words import SalonError, entry
+from salon.words import SalonError, entry, expect_whole
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,10 @@ class Recipe:
     cooldown: float = 1.0  # the last share of the steps, in which the rate falls; less than all: after full rate
     weight_decay: float = 5e-4
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("people", "images", "size", "K", "d", "steps", "batch", "seed"):
+            expect_whole(f"A recipe's {name}", getattr(self, name), least=int(name != "seed"))
 
     def __str__(self) -> str:
         lines = [f"  {f.name} = {getattr(self, f.name)!r}" for f in fields(self)[1:]]

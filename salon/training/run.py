@@ -21,7 +21,7 @@ from salon.training.data import TrainSet
 from salon.training.fabric import processes, share_batch_statistics
 from salon.training.recipes import AUGMENTED, Recipe, for_variances
 from salon.training.shipped import model_path
-from salon.words import SalonError
+from salon.words import SalonError, short
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -177,11 +177,12 @@ def restore(run: Run, path: Path) -> None:
     """Go on with the run that `save` left; raises `SalonError` for one of another recipe or on other faces."""
     saved, card = checkpoints.load(path)
     if not trained_by(card, run.recipe) or card.get("trained_on") != run.source:
-        raise SalonError(
-            f"{path} was trained by another recipe ({card.get('recipe', {}).get('name', 'unknown')}) or on other faces "
-            f"({card.get('trained_on', 'unknown')}); expected {run.recipe.name}, field by field, on {run.source}. Use "
-            "the same options, or another folder with --out."
-        )
+        told = card.get("recipe", {}) | {"trained_on": card.get("trained_on")}
+        wanted = json.loads(json.dumps(asdict(run.recipe) | {"trained_on": run.source}))  # as a card has it
+        both = {name: (told.get(name, x), x) for name, x in wanted.items()}
+        differ = [f"{name} = {short(came)}, expected {short(x)}" for name, (came, x) in both.items() if came != x]
+        what = f"{path} was trained by another recipe or on other faces ({'; '.join(differ) or 'of another generator'})"
+        raise SalonError(f"{what}. Use the same options, or another folder with --out.")
     run.recogniser.load_state_dict(saved.state_dict())
     run.restore(checkpoints.load_training(path))
     run.history, run.impostor_cosine = card["history"], card.get("impostor_cosine", [])

@@ -3,8 +3,11 @@
 The texts are data: in the `.toml` files beside this one, both languages of a text stand together.
 """
 
+import re
 import tomllib
+from argparse import ArgumentTypeError
 from functools import cache, reduce
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,22 @@ LANGUAGES = ("en", "zh")
 _language = "en"
 
 
-class SalonError(ValueError):
+class SalonError(ValueError, ArgumentTypeError):  # the latter: argparse, too, repeats what it says
     """A mistake that a reader can mend: it says what came, what was expected and what to do."""
+
+
+def short(came: object, most: int = 60) -> str:
+    """What came, as a message may repeat it: on one line, and cut where it is long."""
+    told = repr(came)
+    return told if len(told) <= most else f"{told[:most]}… ({len(told):,} characters)"
+
+
+def expect_whole(name: str, came: Any, least: int = 0, most: int = 2**32 - 1) -> int:
+    """What came, a number or at most thirty digits, as a whole number within bounds; else raises `SalonError`."""
+    number = isinstance(came, Integral) or (isinstance(came, str) and re.fullmatch(r"[+-]?\d{1,30}", came))
+    if not number or not least <= int(came) <= most:
+        raise SalonError(f"{name} came as {short(came)}; expected a whole number from {least} to {most:,}.")
+    return int(came)
 
 
 def set_language(lang: str) -> None:

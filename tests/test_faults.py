@@ -1,0 +1,320 @@
+"""Faults that people meet, each kind once: the right result, and nothing lost. docs/faults.md lists them."""
+
+import ast
+import json
+import os
+import pickle
+import re
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT
+from PIL import Image
+from safetensors.torch import save_file
+
+from salon import cli, paths
+from salon.evaluation.pairs import verification
+from salon.evaluation.results import read_table
+from salon.faces.collections import list_people, read_image, read_pairs, write_pairs
+from salon.faces.insightface import read_insightface
+from salon.faces.people import sample_people
+from salon.lecture import lab
+from salon.paths import cache_path, read_data, write_whole
+from salon.training.checkpoints import load
+from salon.training.data import kept
+from salon.training.recipes import recipe
+from salon.words import SalonError, expect_whole, short
+
+
+def people(root: Path, *names: str) -> Path:
+    for name in names:
+        (root / name).mkdir(parents=True)
+        for n in range(1, 4):
+            Image.new("L", (16, 16), n).save(root / name / f"{n}.png")
+    return root
+
+
+def test_only_one_helper_writes_files() -> None:
+    """Of the package; the log is appended to, and pip's list lies in a folder of its own."""
+    found = set()
+    for path in (ROOT / "salon").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                modes = {argument.value for argument in node.args if isinstance(argument, ast.Constant)}
+                if node.func.attr in ("write_text", "write_bytes", "to_csv", "copyfile") or {"w", "wb"} & modes:
+                    found.add(path.name)
+    assert found == {"paths.py", "platforms.py"}
+
+
+@pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="no limit to set")
+@pytest.mark.parametrize("command", ["pairs", "page", "faces"])
+def test_a_full_disk_names_the_file_and_leaves_the_old_one(command: str, tmp_path: Path) -> None:
+    out = tmp_path / {"pairs": "pairs.txt", "page": "page.html", "faces": "sheet.png"}[command]
+    out.write_text("old")
+    given = {
+        "pairs": ["pairs", people(tmp_path / "faces", "a", "b"), "--out", out, "--folds", "1"],
+        "page": ["page", "explorer", out],
+        "faces": ["faces", out, "--count", "2", "--size", "48"],
+    }[command]
+    code = (
+        "import resource, signal, sys; from salon import cli\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nresource.setrlimit(resource.RLIMIT_FSIZE, (8, 8))\n"
+        "sys.exit(cli.main(sys.argv[1:]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *map(str, given)], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 2 and f"salon: {out} could not be written" in done.stderr, done.stderr
+    assert out.read_text() == "old" and {path.name for path in tmp_path.iterdir()} <= {out.name, "faces"}
+
+
+def test_devices_and_links_stay_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    write_whole(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "real").read_text() == "new"
+    if Path("/dev/full").exists():
+        with pytest.raises(SalonError, match="/dev/full could not be written"):
+            write_whole("/dev/full", "x")
+        assert not Path("/dev/full").is_file()
+
+
+GBK = os.fsdecode("张伟".encode("gbk"))
+
+
+@pytest.mark.parametrize("locale", ["C.UTF-8", "C"])
+def test_names_that_are_not_utf_8_go_through_pairs_and_back(locale: str, tmp_path: Path) -> None:
+    folder, out = people(tmp_path / "faces", GBK, "李雷", "b"), tmp_path / "pairs.txt"
+    environment = os.environ | {"LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-m", "salon", "pairs", folder, "--out", out, "--folds", "1"]
+    done = subprocess.run(command, capture_output=True, cwd=ROOT, env=environment)
+    assert done.returncode == 0 and b"Traceback" not in done.stderr, done.stderr
+    assert {file.parent.name for file in read_pairs(out, folder).first} >= {"李雷"}
+    assert GBK.encode("utf-8", "surrogateescape") in out.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "name", ["a\tb", "a\nb", "a\rb", "a\x0bb", "a\x0cb", "a\x1cb", "a\x85b", "a\u2028b", " a", "a\u3000"]
+)
+def test_names_that_a_list_cannot_hold_are_refused_when_it_is_written(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SalonError, match="a name with a tab, a line break or a space at an edge"):
+        write_pairs(people(tmp_path / "faces", name, "plain name"), tmp_path / "pairs.txt", folds=1)
+    assert not (tmp_path / "pairs.txt").exists()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["train", "tiny", "--steps", "0"], ["train", "tiny", "--steps", "-4"], ["train", "tiny", "--seed", "-1"],
+        ["train", "tiny", "--seed", "9" * 23], ["train", "tiny", "--seed", "9" * 5000], ["lab", "--port", "99999"],
+        ["reproduce", "ablation", "--jobs", "0"], ["faces", "x.png", "--size", "100000"],
+        ["pairs", "x", "--out", "y", "--folds", "0"],
+    ],
+)  # fmt: skip
+def test_numbers_out_of_range_are_refused_in_a_sentence(given: list[str], capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(given)
+    said = capsys.readouterr().err
+    assert "expected a whole number from" in said and len(said.splitlines()[-1]) < 250
+
+
+def test_numbers_are_checked_without_a_command_too(tmp_path: Path) -> None:
+    assert expect_whole("n", "12") == expect_whole("n", np.int64(12)) == 12
+    for call in (lambda: recipe("tiny", steps=0), lambda: recipe("tiny", seed=-1), lambda: sample_people(0, 1),
+                 lambda: recipe("tiny", K=2.5), lambda: write_pairs(tmp_path, "x", seed=-1)):  # fmt: skip
+        with pytest.raises(SalonError, match=r"expected a whole number|no people"):
+            call()
+    pairs, folder = tmp_path / "pairs.txt", people(tmp_path / "faces", "a", "b")
+    for text in ("9" * 5000 + "\n", "a\t1\t" + "9" * 5000 + "\n", "x" * 100_000 + "\n"):
+        pairs.write_text(text)
+        with pytest.raises(SalonError, match=r"characters\)") as refused:
+            read_pairs(pairs, folder)
+        assert len(str(refused.value)) < 400
+    assert short("a\nb") == "'a\\nb'"
+
+
+def test_only_genuine_pairs_are_told() -> None:
+    with pytest.raises(SalonError, match="3 genuine and 0 impostor pairs came"):
+        verification(np.ones(3), np.ones(3, bool), np.zeros(3, int))
+
+
+def test_without_a_home_the_variable_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SALON_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", "~nobody-of-that-name/cache")
+    with pytest.raises(SalonError, match=r"determine home.*export SALON_CACHE="):
+        cache_path("x")
+    monkeypatch.setenv("SALON_CACHE", str(tmp_path))
+    assert cache_path("x") == tmp_path / "x"
+
+
+def test_damaged_files_of_our_own_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "data_root", lambda: tmp_path)
+    (tmp_path / "results").mkdir()
+    for content in (b"", b"\xff\xfe", b"[1]", b'{"generator": '):
+        (tmp_path / "results" / "x.json").write_bytes(content)
+        with pytest.raises(SalonError, match=r"x\.json is damaged .* git checkout"):
+            read_table("x")
+    with pytest.raises(SalonError, match="missing"):
+        read_data(np.load, "views", "none.npz")
+
+
+def test_a_cache_file_that_lacks_a_tensor_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALON_CACHE", str(tmp_path))
+    save_file({"a": torch.zeros(1)}, tmp_path / "x.safetensors")
+    made = {"a": torch.ones(1), "b": torch.ones(2)}
+    assert kept("x", made, lambda: made) is made
+    assert kept("x", made, dict).keys() == made.keys()  # and was kept
+
+
+@contextmanager
+def cheap() -> Iterator[None]:
+    """What happens in here takes less than a second and 100 MB."""
+    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+    yield
+    assert time.process_time() - start < 1 and resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
+
+
+@pytest.mark.parametrize("network", [{"K": 10**9}, {"d": 10**12}, {"width": 1e7}, {"K": 10**10, "places": True}])
+def test_sizes_on_a_card_cost_nothing_before_the_tensors_agree(network: dict, tmp_path: Path) -> None:
+    card = {"input": {"size": 10**6}, "network": {"K": 4, "d": 8} | network}
+    save_file({"a": torch.zeros(3)}, tmp_path / "x.safetensors", {"card": json.dumps(card)})
+    with cheap(), pytest.raises(SalonError, match="does not describe a network"):
+        load(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("card", ["[]", "5", "null", "[" * 100_000, '{"a": ' + "9" * 6000 + "}"])
+def test_a_card_that_is_none_is_refused(card: str, tmp_path: Path) -> None:
+    save_file({"a": torch.zeros(3)}, tmp_path / "x.safetensors", {"card": card})
+    with pytest.raises(SalonError, match="card"):
+        load(tmp_path / "x.safetensors")
+
+
+def test_an_update_that_does_not_reach_a_copy_is_told(tmp_path: Path) -> None:
+    source, target = tmp_path / "notebooks", tmp_path / "mine"
+    source.mkdir()
+    for name in ("00.ipynb", "01.ipynb", "02.ipynb"):
+        (source / name).write_text("old")
+    assert len(lab.copy_notebooks(source, target)[0]) == 3
+    (target / "02.ipynb").write_text("mine")
+    later = time.time() + 10
+    for name, text in (("00.ipynb", "new"), ("01.ipynb", "old")):
+        (source / name).write_text(text)
+        os.utime(source / name, (later, later))
+    assert lab.copy_notebooks(source, target) == ([], ["00.ipynb"])
+    kept_as = {lab.put_aside(target): lab.copy_notebooks(source, target) for _ in range(3)}  # within one second
+    assert len(kept_as) == 3 and (min(kept_as) / "02.ipynb").read_text() == "mine"
+
+
+def test_pictures_in_formats_that_are_not_read_are_counted(tmp_path: Path) -> None:
+    folder = people(tmp_path / "faces", "a", "b")
+    for name in ("a/1.HEIC", "a/2.heic", "b/1.tiff", "b/.hidden.heic", "b/notes.txt"):
+        (folder / name).write_bytes(b"")
+    with pytest.warns(UserWarning, match=r"3 pictures of 2 people are not read: \.heic, \.tiff"):
+        assert len(list_people(folder)["a"]) == 3
+
+
+@pytest.mark.parametrize("mode", ["F", "I"])
+def test_pixels_without_a_known_white_are_refused(mode: str, tmp_path: Path) -> None:
+    Image.new("L", (32, 32), 128).convert(mode).save(tmp_path / "x.tiff")
+    with pytest.raises(SalonError, match="32-bit numbers"):
+        read_image(tmp_path / "x.tiff", 16)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "I;16"])
+def test_a_large_picture_is_reduced_to_what_it_shows(mode: str, tmp_path: Path) -> None:
+    ramp = np.tile(np.linspace(0, 1, 2600), (2200, 1))
+    values = (ramp * 65535).astype(np.uint16) if mode == "I;16" else (ramp * 255).astype(np.uint8)
+    image = Image.fromarray(values)
+    image = image if mode == "I;16" else image.convert(mode)
+    image.save(tmp_path / "x.png", compress_level=1)
+    for turned in (1, 6):
+        exif = Image.Exif()
+        exif[0x0112] = turned
+        image.save(tmp_path / "x.png", compress_level=1, exif=exif)
+        got = read_image(tmp_path / "x.png", 20)
+        got = got if turned == 1 else got.rot90(1, (1, 2))
+        expected = torch.from_numpy(ramp[0, 200:2400].reshape(20, 110).mean(1)).float()
+        assert (got - expected).abs()[:, :, 1:-1].max() < 0.02
+
+
+LARGE = """
+import resource, sys, time
+from salon.faces.collections import read_image
+read_image(sys.argv[2], 48)
+before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+read_image(sys.argv[1], 48)
+print(time.process_time() - start, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3)
+"""
+
+
+def test_108_megapixels_take_600_mb_and_two_seconds_and_a_bomb_nothing(tmp_path: Path) -> None:
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 120, 3)).astype(np.uint8))
+    noise.resize((12_000, 9_000)).save(tmp_path / "large.jpg", quality=90)
+    noise.save(tmp_path / "small.png")
+    command = [sys.executable, "-c", LARGE, tmp_path / "large.jpg", tmp_path / "small.png"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    seconds, megabytes = map(float, done.stdout.split())
+    assert seconds < 2 and megabytes < 600, done.stdout
+    (tmp_path / "bomb.pgm").write_bytes(b"P5 100000 100000 255\n" + bytes(100))
+    for size in (None, 48):
+        with pytest.raises(SalonError, match="exceeds limit"):
+            read_image(tmp_path / "bomb.pgm", size)
+    with pytest.raises(SalonError, match="too many to be read whole"):
+        read_image(tmp_path / "large.jpg")
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize(
+    "kind", [bytes, bytearray, lambda x: np.frombuffer(x, np.uint8)], ids=["bytes", "bytearray", "array"]
+)
+@pytest.mark.parametrize(
+    "same", [[True, False], np.array([1, 0]), np.array([1, 0], ">i4"), [np.int64(1), np.int8(0)]], ids=str
+)
+def test_sets_of_every_protocol_are_read(protocol: int, kind, same, tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "x.png")
+    images = [kind((tmp_path / "x.png").read_bytes()) for _ in range(4)]
+    (tmp_path / "x.bin").write_bytes(pickle.dumps((images, same), protocol))
+    read, labels = read_insightface(tmp_path / "x.bin")
+    assert read.shape == (4, 3, 8, 8) and labels.tolist() == [True, False]
+
+
+ENDLESS = {
+    "holds itself": b"\x80\x02]q\x00h\x00a]q\x01h\x01a\x86.",
+    "nested": b"\x80\x02" + b"]" * 100_000 + b"a" * 99_999 + b"]\x86.",
+    "laughs": b"\x80\x02]" + b"".join(b"q%c]h%ch%c\x86a" % (i, i, i) for i in range(60)) + b"]\x86.",
+    "hashed": b"\x80\x02}" + b")" + b"".join(b"q%ch%ch%c\x86" % (i, i, i) for i in range(40)) + b"K\x01s]\x86.",
+    "memo": b"\x80\x02]r\xff\xff\xff\x7f]\x86.",
+    "bytearray": b"\x80\x05\x96" + (2**42).to_bytes(8, "little") + b"x.",
+    "number": b"\x80\x02c__builtin__\nbytes\nJ\xff\xff\xff\x7f\x85R]\x86.",
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_nested_and_endless_values_are_refused_at_once(name: str, tmp_path: Path) -> None:
+    (tmp_path / "x.bin").write_bytes(ENDLESS[name])
+    with cheap(), pytest.raises(SalonError, match=r"no set of face pairs|holds 0 images") as refused:
+        read_insightface(tmp_path / "x.bin")
+    assert "trust" not in str(refused.value) and len(str(refused.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("name", "harm"), [("posix\nsystem", True), ("builtins\neval", True), ("datetime\ndate", False)]
+)
+def test_only_what_means_harm_is_called_so(name: str, harm: bool, tmp_path: Path) -> None:
+    (tmp_path / "x.bin").write_bytes(f"c{name}\n.".encode())
+    with pytest.raises(SalonError, match="was not run") as refused:
+        read_insightface(tmp_path / "x.bin")
+    assert ("Do not trust" in str(refused.value)) == harm
+
+
+def test_the_table_of_faults_names_tests_that_are_here() -> None:
+    names = set(re.findall(r"^def (test_\w+)", Path(__file__).read_text("utf-8"), re.MULTILINE))
+    for sheet in ("faults.md", "faults.zh.md"):
+        told = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / sheet).read_text("utf-8")))
+        assert told == names - {"test_the_table_of_faults_names_tests_that_are_here"}, sheet
