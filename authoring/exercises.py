@@ -11,10 +11,10 @@ from salon.lecture import exercises
 
 # Where each exercise stands: its cells are exercise-NAME, exercise-NAME-try and exercise-NAME-answer.
 EXERCISES: dict[str, str] = {
-    "pull": "01_background",
-    "pair_scores": "02_algorithm",
-    "accept_rates": "03_experiments",
-    "refusals": "04_discussion",
+    **dict.fromkeys(("pull", "arcface_loss", "cover"), "01_background"),
+    **dict.fromkeys(("pair_scores", "confidence_loss", "game_losses"), "02_algorithm"),
+    **dict.fromkeys(("accept_rates", "errors_left", "templates", "probe_parts"), "03_experiments"),
+    **dict.fromkeys(("refusals", "group_rates", "people_interval"), "04_discussion"),
 }
 _FENCED = re.compile(r"(?<=```python\n).*?(?=\n```)", re.DOTALL)
 
