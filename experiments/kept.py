@@ -41,10 +41,9 @@ def measured_once(path: Path, known_as: str, measure: Callable[[], Measured]) ->
     """The rows of a run, from its file if that was measured of the same run, or measured now and kept there."""
     if not is_measured(path, known_as):
         rows, resampled = measure()
-        table = pd.DataFrame(rows).to_csv(index=False, float_format="%.6g")
-        facts = json.dumps(provenance("") | {"fingerprint": known_as})
-        values = {"facts": np.array(facts), "table": np.array(table), "resampled": resampled}
-        write_whole(path, lambda file: np.savez_compressed(file, **values))
+        table = np.array(pd.DataFrame(rows).to_csv(index=False, float_format="%.6g"))
+        facts = np.array(json.dumps(provenance("") | {"fingerprint": known_as}))
+        write_whole(path, lambda file: np.savez_compressed(file, facts=facts, table=table, resampled=resampled))
     return read_kept(path)[0]
 
 

@@ -137,7 +137,7 @@ def test_pictures_are_laid_out_in_reading_order_with_gaps_between():
 @pytest.mark.parametrize(
     ("call", "word"),
     [
-        (lambda: sample_people(0, 1), "at least 1"),
+        (lambda: sample_people(0, 1), "from 1 to"),
         (lambda: split_people("trian", 3), "validation"),
         (lambda: sample_people(2, 0).trait("nose"), "nose_length"),
         (lambda: People(torch.full((1, len(TRAITS)), float("nan"))), "NaN"),

@@ -30,7 +30,6 @@ WHOLE = 25_000_000  # pixels: 600 MB on the way
 ENOUGH, STRIP = 1024, 64  # pixels that are left of a side when a large photograph is reduced; rows at a time
 BEHIND = 0.5  # the mid-grey that shows through where an image is transparent
 LFW_FOLD = 300  # pairs of each kind in a fold of LFW
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # we keep watch over the memory
 
 
 def read_image(path: str | Path, size: int | None = None) -> Tensor:
@@ -51,7 +50,10 @@ def read_image(path: str | Path, size: int | None = None) -> Tensor:
 def decode(file: Path | BytesIO, name: str, size: int | None = None) -> Tensor:
     """What Pillow reads as RGB, float32 [3, H, W] in 0..1; with `size` its centred square. Raises as `read_image`."""
     try:
-        with Image.open(file) as image:
+        with (
+            warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning),
+            Image.open(file) as image,
+        ):
             kind = _kind(image, whole=size is None)
             seen = image if size is None else _square(image, kind, max(ENOUGH, 4 * size))
             pixels = _rgb(ImageOps.exif_transpose(seen).convert(kind))
