@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 
 from experiments import glyphs, tables
-from salon.evaluation import results
 from salon.evaluation.people import CONDITIONS
 from salon.evaluation.results import read_provenance, read_table
 
@@ -118,7 +117,7 @@ def test_train_set_and_benchmark_are_as_for_faces(small):
 def test_the_experiment_in_small(small, monkeypatch, tmp_path):
     monkeypatch.setenv("SALON_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(tables, "data_root", lambda: tmp_path)
-    monkeypatch.setattr(results, "data_path", lambda *parts: tmp_path.joinpath(*parts))
+    monkeypatch.setattr("salon.paths.data_path", lambda *parts: tmp_path.joinpath(*parts))
     monkeypatch.setattr(glyphs, "SEEDS", (0, 1))
     monkeypatch.setattr(glyphs, "FROM_SCRATCH", 4)
     monkeypatch.setattr(glyphs, "SHAPE", glyphs.SHAPE | {"images": 3, "steps": 2, "batch": 8, "width": 0.25})
