@@ -90,10 +90,13 @@ def picture(arguments: argparse.Namespace) -> None:
 
 
 def refresh(arguments: argparse.Namespace) -> None:
-    """make everything under data/ and the notebooks' outputs again, in order (about four hours)"""
-    from authoring.refresh import refresh
+    """make what is stale under data/ and the notebooks' outputs again, in order; stopped, it goes on where it was"""
+    from authoring.refresh import listing, refresh
 
-    refresh()
+    if arguments.list:
+        print(*listing(), sep="\n")
+    else:
+        refresh(arguments.step)
 
 
 def fonts(arguments: argparse.Namespace) -> None:
@@ -136,7 +139,11 @@ def parser() -> argparse.ArgumentParser:
     command = add(commands, equations)
     command.add_argument("--markdown", action="store_true", help="as a table, with its formulas")
 
-    for function in (picture, fonts, refresh, checksums):
+    command = add(commands, refresh)
+    command.add_argument("step", nargs="?", default="", help="only this one, stale or not")
+    command.add_argument("--list", action="store_true", help="say what is stale, and what each step took")
+
+    for function in (picture, fonts, checksums):
         add(commands, function)
     return top
 

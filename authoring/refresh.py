@@ -1,43 +1,55 @@
-"""Everything under data/ and the notebooks' outputs again, in the order in which one needs the other."""
+"""Everything under data/ and the notebooks' outputs again, in the order in which one needs the other.
 
+A step is stale where a file that it is made from has changed since it last ran, by the ledger in `measured/`; comments
+and docstrings do not count. A refresh that was stopped goes on where it was, on another machine too.
+"""
+
+import ast
+import hashlib
+import json
 import os
+import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
 
 from authoring import notebooks
 from authoring.checksums import write_checksums
 from authoring.picture import readme_figure
 from authoring.test_people import write_test_sheets
 from authoring.views import write_characters, write_explorer_table, write_feature_views
-from experiments.ablation import reproduce_ablation
 from experiments.convergence import reproduce_convergence
-from experiments.features import reproduce_features
 from experiments.gap import reproduce_gap
 from experiments.generator import reproduce_fairness, reproduce_generator
 from experiments.glyphs import reproduce_glyphs
+from experiments.length import reproduce_length
 from experiments.mining import reproduce_mining, ship_attributes
 from experiments.photographs import reproduce_lfw
 from experiments.real_faces import reproduce_real_faces
 from experiments.reproduce import ship_model
 from salon.evaluation.results import read_table
 from salon.paths import data_root, write_whole
+from salon.words import SalonError
+
+ROOT = Path(__file__).parent.parent
+LEDGER = ROOT / "measured" / "refresh.json"
+REAL = "SALON_REAL_FACES"  # names the folder of real faces
+
+
+class Step(NamedTuple):
+    """What is made, how, and from which files (patterns below the root) beside the faces."""
+
+    run: Callable[[], object]
+    made_from: tuple[str, ...] = ()
+    photographs: bool = False  # only where real faces are at hand
 
 
 def draw_picture() -> str:
     """Draw docs/picture.png from the stored table; returns its path."""
-    path = data_root().parent / "docs" / "picture.png"
-    figure = readme_figure(read_table("ablation_lecture"))
+    path = ROOT / "docs" / "picture.png"
+    figure = readme_figure(read_table("ablation"))
     write_whole(path, lambda file: figure.savefig(file, dpi=110))
     return str(path)
-
-
-def real_faces() -> None:
-    """Measure the tables of real faces again where such are at hand; else say that the stored ones stay."""
-    if os.environ.get("SALON_REAL_FACES"):
-        reproduce_real_faces()
-        reproduce_lfw()
-        reproduce_gap()
-    else:
-        print("SALON_REAL_FACES is not set: the stored tables of real faces stay, though they are of old models.")
 
 
 def run_notebooks() -> None:
@@ -47,31 +59,91 @@ def run_notebooks() -> None:
         notebooks.run(path)
 
 
-STEPS: dict[str, Callable[[], object]] = {
-    "test people": lambda: write_test_sheets(data_root() / "faces"),
-    "clean start": lambda: ship_model("start"),
-    "start for snapshots": lambda: ship_model("photo"),
-    "lecture's model": lambda: ship_model("lecture"),
-    "model of attributes": ship_attributes,
-    "experiment ablation": reproduce_ablation,
-    "experiment features": reproduce_features,
-    "experiment glyphs": reproduce_glyphs,
-    "experiment mining": reproduce_mining,
-    "experiment convergence": reproduce_convergence,
-    "experiment generator": reproduce_generator,
-    "experiment fairness": reproduce_fairness,
-    "real faces": real_faces,
-    "explorer's states": write_explorer_table,
-    "map of features": write_feature_views,
-    "printed characters": write_characters,
-    "picture of the README": draw_picture,
-    "checksums": write_checksums,  # before the notebooks: the first one asks the doctor
-    "notebooks": run_notebooks,
+def shipped(*names: str) -> tuple[str, ...]:
+    """The files of shipped models."""
+    return tuple(f"data/models/{name}.safetensors" for name in names)
+
+
+FACES = ("salon/faces/people.py", "salon/faces/render.py", "salon/faces/anatomy.py")  # of every step
+TRAINED = ("salon/training/loop.py", "salon/training/recipes.py", "salon/model/*.py", "salon/faces/variations.py")
+STEPS: dict[str, Step] = {
+    "test people": Step(lambda: write_test_sheets(data_root() / "faces"), ("salon/faces/variations.py",)),
+    "clean start": Step(lambda: ship_model("start"), TRAINED),
+    "start for snapshots": Step(lambda: ship_model("photo"), TRAINED),
+    "lecture's model": Step(lambda: ship_model("lecture"), (*TRAINED, *shipped("photo"))),
+    "model of attributes": Step(ship_attributes, ("experiments/mining.py", *shipped("start"))),
+    "experiment length": Step(reproduce_length, ("experiments/l*.py", "experiments/claims.*", "measured/length/*")),
+    "experiment glyphs": Step(reproduce_glyphs, ("experiments/glyphs.py", *TRAINED)),
+    "experiment mining": Step(reproduce_mining, ("experiments/mining.py", *TRAINED)),
+    "experiment convergence": Step(reproduce_convergence, ("experiments/convergence.py", *TRAINED)),
+    "experiment generator": Step(reproduce_generator, ("experiments/generator.py", *shipped("start", "lecture"))),
+    "experiment fairness": Step(reproduce_fairness, ("experiments/generator.py", *shipped("lecture"))),
+    "real faces": Step(reproduce_real_faces, ("experiments/real_faces.py", *shipped("*")), photographs=True),
+    "experiment lfw": Step(reproduce_lfw, ("experiments/photographs.py", *TRAINED), photographs=True),
+    "experiment gap": Step(reproduce_gap, ("experiments/gap.py", *TRAINED), photographs=True),
+    "explorer's states": Step(write_explorer_table, shipped("lecture")),
+    "map of features": Step(write_feature_views, ("authoring/views.py", *shipped("lecture"))),
+    "printed characters": Step(write_characters, ("experiments/glyphs.py",)),
+    "picture of the README": Step(draw_picture, ("authoring/picture.py", "data/results/ablation.csv")),
+    "checksums": Step(write_checksums, ("data/*/*",)),  # before the notebooks: the first one asks the doctor
+    "notebooks": Step(run_notebooks, ("notebooks/*.ipynb", "notebooks/*.po", "salon/**/*.py", "data/*/*")),
 }
 
 
-def refresh() -> None:
-    """Run every step in order, saying which; what the cache holds of these faces is not trained again."""
-    for name, step in STEPS.items():
+def refresh(only: str = "") -> None:
+    """Run every stale step in order, or the one that is named; raises `SalonError` for a name that is not known."""
+    if only and only not in STEPS:
+        raise SalonError(f"The step {only!r} is not known; expected one of {', '.join(STEPS)}.")
+    for name in [only] if only else STEPS:
+        if not only and not is_stale(name):
+            continue
+        if STEPS[name].photographs and not os.environ.get(REAL):
+            print(f"{name}: {REAL} is not set; what is stored stays, though it is stale.")
+            continue
         print(f"{name} …", flush=True)
-        step()
+        begun = time.perf_counter()
+        STEPS[name].run()
+        note(name, minutes=(time.perf_counter() - begun) / 60)
+
+
+def listing() -> list[str]:
+    """Each step, whether it is stale, and the minutes that it took."""
+    known = ledger()
+    took = {name: f"{known[name]['minutes']:.0f} min" if "minutes" in known.get(name, {}) else "" for name in STEPS}
+    return [f"{'stale' if is_stale(name) else 'fresh':6} {name:24} {took[name]}".rstrip() for name in STEPS]
+
+
+def is_stale(name: str) -> bool:
+    """Whether a file has changed that the step is made from, or it never ran."""
+    return ledger().get(name, {}).get("made_from") != fingerprint(name)
+
+
+def fingerprint(name: str) -> str:
+    """Of all the files that a step is made from."""
+    patterns = (*FACES, *STEPS[name].made_from)
+    paths = sorted({path for pattern in patterns for path in ROOT.glob(pattern) if path.is_file()})
+    return hashlib.sha256("".join(map(_meaning, paths)).encode()).hexdigest()[:16]
+
+
+def _meaning(path: Path) -> str:
+    """What a file says: of a program all but comments and docstrings, of any other every byte."""
+    if path.suffix != ".py":
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
+            node.body = node.body[1:]
+    return ast.dump(tree)
+
+
+def ledger() -> dict[str, dict]:
+    """What is known of the last run of each step."""
+    return json.loads(LEDGER.read_text(encoding="utf-8")) if LEDGER.exists() else {}
+
+
+def note(name: str, **facts: float) -> None:
+    """Write down that a step has just been run, or that what is stored is of these files."""
+    known = ledger()
+    known[name] = known.get(name, {}) | {key: round(x, 1) for key, x in facts.items()}
+    known[name]["made_from"] = fingerprint(name)  # after it ran: its own files may be among them
+    write_whole(LEDGER, (json.dumps(known, indent=1) + "\n").encode())

@@ -15,9 +15,10 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from authoring.picture import people_and_variations
+from experiments.bench import LIVE_IMAGES, LIVE_PEOPLE, live_pair
 from salon.evaluation.benchmark import black_hole, evaluate_benchmark
 from salon.evaluation.people import CONDITIONS, test_benchmark
-from salon.evaluation.results import differences, labelled, read_provenance, read_table
+from salon.evaluation.results import labelled, read_provenance, read_table, stored_differences
 from salon.faces.people import sample_people, split_people
 from salon.faces.render import frontal_views, render, sample_views
 from salon.faces.variations import DEGRADE, VARIATIONS, degrade, pose_yaw
@@ -33,6 +34,7 @@ from salon.training.checkpoints import load
 from salon.training.data import train_set
 from salon.training.loop import train
 from salon.training.recipes import recipe
+from salon.training.run import recipe_fingerprint
 from salon.words import SalonError
 
 # Points of any text. A slide of 1280 × 720 CSS pixels is 13.33 × 7.5 inches, as in any slide program.
@@ -113,21 +115,18 @@ def variations() -> Figure:
 
 def augment() -> Figure:
     """What augmentation changes under each condition (01, `augment-table`)."""
-    stored = read_table("ablation_lecture")
+    stored = read_table("ablation")
     names = {"A": "A: clean images only", "B": "B: augmented"}
     return _room_for_words(condition_figure(stored[stored.condition.isin(CONDITIONS)], names))
 
 
 def live() -> Figure:
-    """A pair that is trained now, as in the notebook (03, `live-figure`); about a minute and a half, once."""
-    chosen = read_provenance("ablation_lecture")["chosen"]
-    small = {"start": "start", "people": 200, "images": 8, "steps": 300}
-    recipes = {"fixed scale": recipe("cosface", **chosen["B"], **small),
-               "C": recipe("confidence", **chosen["C"], **small)}  # fmt: skip
-    data, benchmark = train_set(people=200, images=8, size=48, progress=False), test_benchmark()
-    rows: list[dict] = []
+    """A pair that is trained now, as in the notebook (03, `live-figure`); about two minutes, once."""
+    recipes = dict(zip(("fixed scale", "C"), live_pair(read_provenance("ablation")), strict=True))
+    data = train_set(LIVE_PEOPLE, LIVE_IMAGES, recipe("start").size, progress=False)
+    benchmark, rows = test_benchmark(), []
     for name, each in recipes.items():
-        kept = cache_path("slides", f"{each.loss}-{each.steps}")
+        kept = cache_path("slides", f"{each.loss}-{recipe_fingerprint(each)}")
         recogniser = train(each, kept, resume=True, data=data, variances=False, progress=False).recogniser
         rows += labelled(evaluate_benchmark(recogniser, benchmark), name)
     return _room_for_words(condition_figure(pd.DataFrame(rows), {name: name for name in recipes}))
@@ -164,15 +163,15 @@ def protocol() -> Figure:
 
 def trade_off() -> Figure:
     """Clean against mixed quality (03, `stored-figure`); of the scales only some are named."""
-    places = {"CosFace s=40": (10, -4), "CosFace s=20": (-14, 9), "CosFace s=8": (9, -7), "C": (8, 6)}
-    legend = {"CosFace": "one fixed scale s", "C0": "C0: frozen", "C0*": "C0*: frozen, tuned", "C": "C: learned"}
-    figure = trade_off_figure(read_table("ablation_lecture"), places=places, legend=legend)
+    places = {"CosFace s=40": (10, -14), "CosFace s=8": (9, -7), "CosFace s=64": (4, 9), "C": (-26, 2)}
+    legend = {"CosFace": "one fixed scale s", "C0": "C0: frozen", "S": "S: one, learned", "C": "C: learned"}
+    figure = trade_off_figure(read_table("ablation"), places=places, legend=legend)
     return _room_for_words(figure)
 
 
 def probes() -> Figure:
     """What single parts know of each variation, without and with the game (03, `split`)."""
-    figure = probe_figure(read_table("features_lecture"))
+    figure = probe_figure(read_table("ablation"))
     for axis in figure.axes:
         axis.margins(x=0.25)
     return _room_for_words(figure)
@@ -180,9 +179,9 @@ def probes() -> Figure:
 
 def rivals() -> Figure:
     """C against its rivals, condition by condition (03, `stored-conditions`)."""
-    pairs = [("C", other) for other in ("B", "C0", "C0*")]
+    pairs = [("C", other) for other in ("B", "C0", "S")]
     conditions = ("clean", "low_resolution", "occlusion", "pose", "mixed")
-    figure = difference_figure(differences(read_table("ablation_lecture"), pairs, conditions))
+    figure = difference_figure(stored_differences(pairs, conditions))
     figure.axes[0].margins(y=0.3)
     for axis in figure.axes:
         axis.xaxis.set_major_locator(MaxNLocator(3, integer=True))
@@ -191,7 +190,7 @@ def rivals() -> Figure:
 
 def ablation() -> Figure:
     """Every row on clean and mixed images and on templates (03, `steps`)."""
-    return ablation_figure(read_table("ablation_lecture"), ("clean", "mixed", "templates"))
+    return ablation_figure(read_table("ablation"), ("clean", "mixed", "templates"))
 
 
 def black_holes() -> Figure:
@@ -205,8 +204,8 @@ def black_holes() -> Figure:
 
 
 def degrades() -> Figure:
-    """What lowers the confidence of E, and raises its variance (03, `degrade`)."""
-    figure = degradation_figure(read_table("features_lecture"), "E", list(DEGRADE))
+    """What lowers the confidence of C, and raises its variance (03, `degrade`)."""
+    figure = degradation_figure(read_table("ablation"), "C", list(DEGRADE))
     for axis in figure.axes:
         axis.containers[8][0].set_linestyle(":")  # four colours, solid and broken, tell eight apart
     return _room_for_words(figure, 1, axis=1, place="outside right center")
@@ -216,10 +215,10 @@ def rejection() -> Figure:
     """The error of the mixed set as its worst images are left out (03, `reject`)."""
     curves = {
         "B, length of the feature": ("B", "norm"), "B, variance": ("B", "variance"),
-        "E, confidence": ("E", "confidence"), "E, variance and (16)": ("E+16", "variance"),
-        "E, by chance": ("E", "chance"),
+        "C, confidence": ("C", "confidence"), "C, variance and (16)": ("C+16", "variance"),
+        "C, by chance": ("C", "chance"),
     }  # fmt: skip
-    return rejection_figure(read_table("ablation_lecture"), curves)
+    return rejection_figure(read_table("ablation"), curves)
 
 
 def rendered_people() -> Figure:

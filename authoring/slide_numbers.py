@@ -1,12 +1,13 @@
 """The numbers of the deck: what stands in `{{…}}` is read from the stored tables, never typed.
 
-{{ablation_lecture: C, mixed}}           24.7                mean over seeds, percent; TAR@FAR=1e-3
-{{ablation_lecture: C+16, mixed}}                            matched by (16)
-{{ablation_lecture: C - B, mixed}}       +1.3 [0.6, 2.0]     points, 95 % interval over seeds
-{{by ablation_lecture: C - B, mixed}}    1.3                 the same to be spoken: by how much
+{{ablation: C, mixed}}              38.2                mean over seeds, percent; TAR@FAR=1e-3
+{{ablation: C+16, mixed}}                               matched by (16)
+{{ablation: C - B, templates}}      +1.3 [0.6, 2.0]     points, 95 % interval over seeds
+{{by ablation: C - B, templates}}   1.3                 the same to be spoken: by how much
+{{differences: C - B, mixed}}                           the interval over seeds and test people together
 {{lfw: E, LFW-a unseen, accuracy}}                           another metric
 {{fairness: age: old, pose, rank@1}}                         and what it is measured at
-{{features_lecture: E, pose, probe_assigned - probe_unassigned}}    two metrics of one row
+{{ablation: E, pose, probe_assigned - probe_unassigned}}    two metrics of one row
 """
 
 import re
@@ -15,7 +16,7 @@ from functools import cache
 import pandas as pd
 
 from salon.evaluation.intervals import Interval, t_interval
-from salon.evaluation.results import by_seed, difference, read_table
+from salon.evaluation.results import by_seed, difference, read_table, stored_differences
 from salon.lecture.stored import points
 from salon.words import SalonError
 
@@ -52,6 +53,9 @@ def value(asked: str) -> str:
 
 def _measured(found: re.Match) -> float | Interval:
     """The mean of one row, or the interval of a difference: of two rows, or of two metrics of one."""
+    if found["table"] == "differences":
+        told = stored_differences([(found["one"], found["other"])], [found["condition"]])
+        return tuple(map(float, told.loc[0, ["mean", "low", "high"]]))  # type: ignore[return-value]
     table = _tested(found["table"])
     one, condition, metric = found["one"], found["condition"], _measure(found["metric"] or "tar")
     if found["other"]:

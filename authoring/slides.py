@@ -33,7 +33,7 @@ LIVE = "explorer"  # the figure that moves in the HTML deck
 SOURCES = (
     "slides/theme.css", "slides/explorer.*", "slides/package-lock.json",
     "authoring/slides.py", "authoring/slide_figures.py", "salon/figures/*.py",
-    "data/results/ablation_lecture.csv", "data/results/features_lecture.csv",
+    "data/results/ablation.csv", "data/results/differences.csv", "data/results/claims.csv",
     "data/models/start.safetensors", "data/models/lecture.safetensors", "data/views/explorer.npz",
     "data/fonts/*.woff2", "data/fonts/*.ttf",
 )  # fmt: skip

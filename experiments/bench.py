@@ -135,8 +135,8 @@ LIVE_PEOPLE, LIVE_IMAGES, LIVE_STEPS = 200, 8, 300
 
 def live_pair(facts: dict) -> tuple[Recipe, Recipe]:
     """The two recipes of the live pair: the fixed scale that validation chose, and C with its chosen setting."""
-    chosen = facts["chosen"]
-    common = {"start": "start", "people": LIVE_PEOPLE, "images": LIVE_IMAGES, "steps": LIVE_STEPS}
+    chosen = facts["chosen"]["3000"]
+    common = {"start": "start", "people": LIVE_PEOPLE, "images": LIVE_IMAGES, "steps": LIVE_STEPS, "cooldown": 0.2}
     return recipe("cosface", **chosen["B"], **common), recipe("confidence", **chosen["C"], **common)
 
 
@@ -145,7 +145,7 @@ def bench_live() -> Figures:
     import resource  # Windows has none
 
     torch.set_num_threads(1)
-    facts, start = read_provenance("ablation_lecture"), time.perf_counter()
+    facts, start = read_provenance("ablation"), time.perf_counter()
     data = train_set(LIVE_PEOPLE, LIVE_IMAGES, recipe("start").size, progress=False)
     rendered = time.perf_counter() - start
     for made in live_pair(facts):

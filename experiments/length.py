@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import chain, pairwise
+from itertools import chain, pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +23,17 @@ MARGINS = {"B": (0.15, 0.25, 0.5), "C": (3.0, 5.0, 12.0)}  # tried beside .35 an
 RATES = (0.025, 0.05, 0.2)  # tried beside 0.1 with the best so far
 SEEDS = (0, 1, 2)
 BOTH = {3000: (0, 1, 2, 3, 4)}  # people and seeds of B and C where those are more
-FEWER = (300, 600, 1500)  # people with whom B and C alone are trained
+FEWER = (300, 1000)  # people with whom B and C alone are trained
 LONGER = (6400,)  # steps, two seeds: is the main length enough?
 MOST = 3000  # the people with whom every row is trained
 BY_PEOPLE = ("B", "C")  # the rows with every number of people
+# Told beside the claims, with the same intervals.
+TOLD = (
+    ("B", "A"), ("C", "B"), ("C+16", "B+16"), ("C", "C0"), ("C", "C0*"), ("C", "S"), ("C", "B2"), ("D", "C"),
+    ("D+16", "C+16"), ("E", "D"), ("E+16", "D+16"), ("E-rest", "D"), ("E-λ2", "D"), ("E-λ2+16", "D+16"), ("B+16", "B"),
+    ("C+16", "C"), ("E+16", "E"), ("E-λ2+16", "E-λ2"), ("E+16", "B"), ("E+16", "B+16"), ("places+16", "places"),
+    ("whole+16", "whole"), ("places+16", "whole+16"), ("whole", "D"),
+)  # fmt: skip
 
 _LEARNED: Setting = {"loss": "confidence", "margin": 8.0, "s0": 20.0}
 FROZEN = {"frozen": 1.0}
@@ -187,8 +194,8 @@ def longer(most: Choice) -> list[Job]:
 def reproduce_length(size: str = "lecture", jobs: int = 2) -> Path:
     """The ablation along the training and with ever more people; the claims judged (--scale; --jobs 0: what is kept).
 
-    Three tables: `ablation` (most people, main length, every measure), `length` (core measures, all lengths and
-    numbers of people) and `claims`.
+    Four tables: `ablation` (most people, main length, every measure), `length` (core measures, all lengths and
+    numbers of people), `claims`, and `differences` (what is told beside them, with the same intervals).
     """
     known = train_all(jobs, size)
     most, everywhere = known[MOST], [(name, choice.job(name, seed)) for choice in known.values()
@@ -205,8 +212,9 @@ def reproduce_length(size: str = "lecture", jobs: int = 2) -> Path:
     command, main = f"salon reproduce length --scale {size}", (found.people == MOST) & (found.step == MAIN)
     suffix = "" if size == "lecture" else f"_{size}"
     write_plain(f"claims{suffix}", judged(known), command, **notes)
+    write_plain(f"differences{suffix}", compared(most), command, commits=notes["commits"])
     write_table(f"length{suffix}", found[along(found)].to_dict("records"), command, **notes)
-    at_the_end = found[main].drop(columns=["people", "step"]).to_dict("records")
+    at_the_end = found[main & (found.split == "test")].drop(columns=["people", "step"]).to_dict("records")
     return write_table(f"ablation{suffix}", at_the_end, command, **notes)
 
 
@@ -298,6 +306,18 @@ def judged(known: dict[int, Choice]) -> list[dict]:
         row |= {"holm": adjusted, "survives": bool(adjusted < 0.05 and row["mean"] * row["expected"] > 0)}
     for row in made:
         row["made"] = True
+    return rows
+
+
+def compared(choice: Choice) -> list[dict]:
+    """One configuration less another at the main length, under each core condition, where both are measured."""
+    measured = [pair for pair in TOLD if {name.partition("+16")[0] for name in pair} <= choice.rows.keys()]
+    rows = []
+    for (one, other), condition in product(measured, (*CONDITIONS, *COVERED)):
+        told = Claim("", "", {one: 1, other: -1}, condition, choice.people, 0, "", "", False)
+        found = _contrast(choice, told, MAIN)
+        fields = {"one": one, "other": other, "condition": condition, "n": len(found.values)}
+        rows.append(fields | estimate([found])._asdict())
     return rows
 
 

@@ -4,13 +4,12 @@ import inspect
 from collections.abc import Callable
 from pathlib import Path
 
-from experiments.ablation import SCALES, reproduce_ablation
 from experiments.certainty import reproduce_certainty
 from experiments.convergence import reproduce_convergence
-from experiments.features import reproduce_features
 from experiments.gap import reproduce_gap
 from experiments.generator import reproduce_fairness, reproduce_generator
 from experiments.glyphs import reproduce_glyphs
+from experiments.ladder import SIZES
 from experiments.length import reproduce_length
 from experiments.mining import reproduce_mining
 from experiments.photographs import reproduce_lfw
@@ -32,10 +31,10 @@ def ship_model(name: str) -> Path:
 
 
 EXPERIMENTS: dict[str, Callable[..., Path]] = {
-    "ablation": reproduce_ablation, "features": reproduce_features, "real_faces": reproduce_real_faces,
+    "length": reproduce_length, "real_faces": reproduce_real_faces,
     "lfw": reproduce_lfw, "glyphs": reproduce_glyphs, "generator": reproduce_generator,
     "fairness": reproduce_fairness, "gap": reproduce_gap, "mining": reproduce_mining,
-    "convergence": reproduce_convergence, "certainty": reproduce_certainty, "length": reproduce_length,
+    "convergence": reproduce_convergence, "certainty": reproduce_certainty,
 }  # fmt: skip
 
 
@@ -48,6 +47,6 @@ def reproduce(name: str, scale: str | None = None, jobs: int | None = None) -> P
     extra = given.keys() - inspect.signature(EXPERIMENTS[name]).parameters.keys()
     if extra:
         raise SalonError(f"{name} comes in one size and one process; leave --scale and --jobs out.")
-    if scale is not None and scale not in SCALES:
-        raise SalonError(f"The scale {scale!r} is not known; expected one of {', '.join(SCALES)}.")
+    if scale is not None and scale not in SIZES:
+        raise SalonError(f"The scale {scale!r} is not known; expected one of {', '.join(SIZES)}.")
     return EXPERIMENTS[name](**given)

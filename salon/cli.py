@@ -245,8 +245,8 @@ def parser() -> argparse.ArgumentParser:
     option = add(commands, reproduce).add_argument
     option("name", nargs="?")
     option("--list", action="store_true", help="only say what there is")
-    option("--scale", help="of ablation and features: lecture (default), gpu or tiny")
-    option("--jobs", type=number(least=1, most=1024), metavar="N", help="of ablation and features (default: 2)")
+    option("--scale", help="of length: lecture (default) or gpu")
+    option("--jobs", type=number(least=0, most=1024), metavar="N", help="of length (default: 2; 0: judge what is kept)")
 
     option = add(commands, bench).add_argument
     option("name")

@@ -89,7 +89,7 @@ def test_the_bench_times_the_live_pair_of_notebook_03():
     notebook = json.loads((data_root().parent / "notebooks" / "03_experiments.ipynb").read_text("utf-8"))
     sources = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     (source,) = [text for text in sources if "fixed = recipe(" in text]
-    names: dict = {"facts": read_provenance("ablation_lecture")}
+    names: dict = {"facts": read_provenance("ablation")}
     exec(source, names)
     assert (names["fixed"], names["learned"]) == live_pair(names["facts"])
     assert any(f"train_set(people={LIVE_PEOPLE}, images={LIVE_IMAGES}, " in text for text in sources)

@@ -65,7 +65,7 @@ def test_curves_start_from_the_same_clean_picture():
 
 def test_the_stored_separation_holds_for_every_variation():
     """E-λ2 was chosen for it: what is a sub-embedding's own it tells, what is not it does not; none is constant."""
-    table = read_table("features_lecture")
+    table = read_table("ablation")
     for variation in ("low_resolution", "occlusion", "pose"):
         own, other = (by_seed(table, "E-λ2", variation, f"probe_{g}") for g in ("assigned", "unassigned"))
         assert (own - other).mean() > 20, variation

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from salon.evaluation.intervals import t_interval
-from salon.evaluation.results import by_seed, judged, read_table
+from salon.evaluation.results import by_seed, read_table
+from salon.figures.ablation import claims_figure, effect_figure, pull_figure
 from salon.figures.faces import face_sheet
 from salon.figures.losses import angle_figure, confidence_figure, mask_figure
 from salon.figures.results import (
@@ -17,7 +18,8 @@ from salon.figures.results import (
     strength_figure,
     trade_off_figure,
 )
-from salon.lecture.stored import CLAIMS, measured, verdicts
+from salon.lecture import stored as lecture_stored
+from salon.lecture.stored import verdicts
 from salon.words import set_language
 
 TARS = {"A": 0.9, "CosFace s=8": 0.3, "CosFace s=28": 0.1, "C0": 0.2, "C": 0.4}
@@ -75,10 +77,13 @@ def test_sheets_masks_curves_and_black_holes_have_one_place_for_each_number():
 
 
 def test_the_verdicts_say_what_the_stored_tables_say():
-    table = read_table("ablation_lecture")
-    tars = {name: by_seed(table, name, "occlusion") for name in ("A", "B", "C")}
-    assert f"occlusion {(tars['B'] - tars['A']).mean():+.1f} [" in measured()["augmentation"]
-    assert f"occlusion {(tars['C'] - tars['B']).mean():+z.1f} [" in measured()["confidence"]
+    """A claim's line has the mean over seeds of the difference; only what survives Holm is marked."""
+    table, claims = read_table("ablation"), lecture_stored.made_claims().set_index("name")
+    gain = (by_seed(table, "C", "clean") - by_seed(table, "B", "clean")).mean()
+    (line,) = [line for line in lecture_stored.claim_lines("confidence") if line.startswith("C − B, clean")]
+    assert line.startswith(f"C − B, clean: {gain:+.1f} [") and line.endswith("●")
+    assert claims.loc["confidence_clean", "survives"] and claims.loc["confidence_clean", "status"] == "holds"
+    assert not claims[~claims.primary].survives.any()
 
 
 def test_the_verdicts_are_there_in_both_languages():
@@ -88,13 +93,13 @@ def test_the_verdicts_are_there_in_both_languages():
         chinese = verdicts()
     finally:
         set_language("en")
-    assert len(english) == len(chinese) == len(CLAIMS) + 1
+    assert len(english) == len(chinese) == len(lecture_stored.GROUPS) + len(lecture_stored.BESIDE) + 1
     assert all(a[0] != b[0] and a[2] != b[2] for a, b in zip(english, chinese, strict=True))
     assert not any("|" in cell for row in english + chinese for cell in row)  # it would end a Markdown cell
 
 
 def test_probe_figure_draws_each_group_of_each_configuration():
-    figure = probe_figure(read_table("features_lecture"))
+    figure = probe_figure(read_table("ablation"))
     assert [axis.get_title() for axis in figure.axes] == ["low resolution", "occlusion", "pose"]
     for axis in figure.axes:
         groups = ["its own\nalone", "its and\nanother's", "not its\nown"]
@@ -110,7 +115,8 @@ def test_the_words_about_convergence_are_what_the_table_says():
 
     def gap(rows: pd.DataFrame, one: str, other: str, condition: str, metric: str) -> str:
         first, second = (by_seed(rows[rows.step == 800], name, condition, metric) for name in (one, other))
-        return judged(t_interval(first - second))
+        _, low, high = t_interval(first - second)
+        return "holds" if low > 0 else "reversed" if high < 0 else "open"
 
     assert accuracy.min() > 99
     assert gap(train, "B", "A", "clean", "accuracy") == gap(table, "B", "A", "clean", "tar") == "reversed"
@@ -119,3 +125,26 @@ def test_the_words_about_convergence_are_what_the_table_says():
     lines = convergence_figure(table, {"A": "plain", "B": "augmented"}).axes[0].get_lines()
     assert [len(line.get_xdata()) for line in lines] == [7, 7]
     assert lines[0].get_ydata()[-1] == pytest.approx(accuracy.mean())
+
+
+def test_effects_run_along_the_training_with_a_line_for_each_number_of_people():
+    claims = read_table("claims")
+    axis, _ = effect_figure(claims, {"confidence_clean": "clean", "confidence_pose": "pose"}).axes
+    found = claims[(claims.name == "confidence_clean") & (claims.people != "slope")]
+    assert len([line for line in axis.get_lines() if len(line.get_xdata()) == 5]) == found.people.nunique()
+    assert axis.get_lines()[0].get_ydata()[-1] in found["mean"].to_numpy()
+
+
+def test_claims_stand_in_their_groups_and_full_dots_survive():
+    claims = read_table("claims")
+    (axis,) = claims_figure(claims, {"confidence": "confidence", "parts": "parts", "slope": "each doubling"}).axes
+    made = claims[claims.made & claims.group.isin(["confidence", "parts"]) & (claims.metric == "tar")]
+    assert len(axis.get_yticklabels()) == len(made)
+    full, empty = (container[0] for container in axis.containers)
+    assert len(full.get_xdata()) == made.survives.sum() and len(empty.get_xdata()) == (~made.survives).sum()
+
+
+def test_the_hopeless_pull_less_where_a_confidence_is_learned():
+    (axis,) = pull_figure(read_table("ablation"), {"B": "one scale", "C": "a confidence each"}).axes
+    of_one_scale, learned = (line.get_ydata() for line in axis.get_lines() if line.get_linestyle() == "-")
+    assert of_one_scale[2] > of_one_scale[0] and learned[2] < 0.8 * learned[0]

@@ -44,16 +44,16 @@ def test_every_figure_of_a_slide_can_be_drawn_and_no_other_is_kept() -> None:
 
 
 def test_placeholders_are_read_from_the_tables() -> None:
-    stored = read_table("ablation_lecture")
+    stored = read_table("ablation")
     c, b, c16 = (by_seed(stored, row, "mixed").mean() for row in ("C", "B", "C+16"))
-    assert fill("{{ablation_lecture: C, mixed}} %", "x") == f"{c:.1f} %"
-    assert fill("{{ablation_lecture: C+16, mixed}}", "x") == f"{c16:.1f}"
-    assert re.fullmatch(rf"\+{c - b:.1f} \[\d\.\d, \d\.\d\]", fill("{{ablation_lecture: C - B, mixed}}", "x"))
-    assert fill("{{by ablation_lecture: B - C, mixed}}", "x") == f"{c - b:.1f}"
-    assert fill("{{ablation_lecture: B - C, mixed}}", "x").startswith(f"−{c - b:.1f} [−")
+    assert fill("{{ablation: C, mixed}} %", "x") == f"{c:.1f} %"
+    assert fill("{{ablation: C+16, mixed}}", "x") == f"{c16:.1f}"
+    assert re.fullmatch(rf"\+{c - b:.1f} \[\d\.\d, \d\.\d\]", fill("{{ablation: C - B, mixed}}", "x"))
+    assert fill("{{by ablation: B - C, mixed}}", "x") == f"{c - b:.1f}"
+    assert fill("{{ablation: B - C, mixed}}", "x").startswith(f"−{c - b:.1f} [−")
     rank = by_seed(read_table("fairness"), "skin tone: dark", "pose", "rank", 1).mean()
     assert fill("{{fairness: skin tone: dark, pose, rank@1}}", "x") == f"{rank:.1f}"
-    probes = fill("{{features_lecture: E-λ2, pose, probe_assigned - probe_unassigned}}", "x")
+    probes = fill("{{ablation: E-λ2, pose, probe_assigned - probe_unassigned}}", "x")
     assert re.fullmatch(r"\+\d+\.\d \[\d+\.\d, \d+\.\d\]", probes)
 
 
@@ -61,8 +61,8 @@ def test_placeholders_are_read_from_the_tables() -> None:
     ("asked", "why"),
     [
         ("no_such: C, mixed", "no_such.json is missing"),
-        ("ablation_lecture: Z, mixed", "0 values came for Z"),
-        ("ablation_lecture: C, mixd", "mixd"),
+        ("ablation: Z, mixed", "0 values came for Z"),
+        ("ablation: C, mixd", "mixd"),
         ("just words", "no known form"),
     ],
 )
@@ -115,7 +115,7 @@ SPOILT = [
     ("figures/angle.png", "figures/masks.png", "figures differ between the languages"),
     (r"\sum_{j=1}^{N}", r"\sum_{j=0}^{N}", "formulas differ between the languages"),
     ("**猜一猜：哪里会变好", "**请看：哪里会变好", "what waits for a guess differ between the languages"),
-    ("{{by ablation_lecture: C - B, clean}}", "1.9", "numbers differ between the languages"),
+    ("{{by ablation: C - B, clean}}", "1.9", "numbers differ between the languages"),
     ("![四个渲染的人", "![](figures/people.jpg)\n![四个渲染的人", "figures differ between the languages"),
     ("| 23 |", "| 24 |", "does not add up"),
     ("`variations`", "`variation`", "runsheet.zh.md names variation, which no slide is called"),

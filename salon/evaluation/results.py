@@ -96,9 +96,16 @@ def differences(
     return pd.DataFrame(rows, columns=["one", "other", "condition", "mean", "low", "high", "n"])
 
 
-def judged(interval: Interval) -> str:
-    """Of a step that should gain: "holds" (the interval lies above zero), "reversed" (below) or "open"."""
-    return "holds" if interval[1] > 0 else "reversed" if interval[2] < 0 else "open"
+def stored_differences(pairs: Iterable[tuple[str, str]], conditions: Iterable[str]) -> pd.DataFrame:
+    """Rows as of `differences` from the table of that name, whose intervals cover seeds and people together.
+
+    Raises `SalonError` where a pair or a condition is not in it.
+    """
+    table = read_table("differences").set_index(["one", "other", "condition"])
+    wanted = [(*pair, condition) for pair, condition in product(pairs, conditions)]
+    if missing := [key for key in wanted if key not in table.index]:
+        raise SalonError(f"The table of differences has no {missing[0]}; `experiments/length.py` names what is told.")
+    return table.loc[wanted].reset_index()
 
 
 def summary(table: pd.DataFrame, metric: str = "tar", split: str = "test", at: float = FAR) -> pd.DataFrame:

@@ -2,11 +2,12 @@
 
 from salon.figures.ablation import (
     ablation_figure,
-    curve_figure,
+    claims_figure,
     degradation_figure,
     difference_figure,
     effect_figure,
     factor_figure,
+    pull_figure,
     rejection_figure,
 )
 from salon.figures.explorer import confidences

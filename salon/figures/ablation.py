@@ -9,18 +9,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from salon.evaluation.results import mean_interval
-from salon.figures.results import TAR, draw_numbers, draw_trade_off
+from salon.figures.results import TAR, draw_numbers
 from salon.figures.style import BLUE, COLOURS, GREY, ORANGE, panels, readable
 
 # What a row's name ends in, how far above its line it stands, and how its dots look.
 _MATCHINGS: dict[str, tuple[str, float, dict[str, str]]] = {
     "cosine": ("", 0.13, {"color": BLUE}), "(16)": ("+16", -0.13, {"color": ORANGE, "mfc": "white"}),
 }  # fmt: skip
-STEPS = ("A", "B", "B2", "C0", "C0*", "C", "D", "E", "E-λ2")
+STEPS = ("A", "B", "C0", "S", "C", "D", "E", "E-λ2")
 
 
 def ablation_figure(table: pd.DataFrame, conditions: Sequence[str], rows: Sequence[str] = STEPS) -> Figure:
     """TAR of every row under some conditions; full dots match by cosine, open ones by (16); bars are intervals."""
+    rows = [row for row in rows if row in {*table.configuration}]
     figure, axes, places = _conditions(conditions, rows, TAR)
     for axis, condition in zip(axes, conditions, strict=True):
         for label, (suffix, shift, look) in _MATCHINGS.items():
@@ -46,10 +47,10 @@ def difference_figure(told: pd.DataFrame) -> Figure:
 
 def _conditions(conditions: Sequence[str], names: Sequence[str], below: str) -> tuple[Figure, np.ndarray, np.ndarray]:
     """A panel for each condition with the names from top to bottom: figure, axes, and how high each name stands."""
-    figure, axes = panels(1, len(conditions), 1.9 * len(conditions), 0.36 * len(names) + 1.1, sharey=True)
+    figure, axes = panels(1, len(conditions), 1.9 * len(conditions), max(0.36 * len(names), 0.8) + 1.1, sharey=True)
     places = np.arange(len(names))[::-1]
     for axis, condition in zip(axes[0], conditions, strict=True):
-        axis.set(title=readable(condition), yticks=places, yticklabels=names)
+        axis.set(title=readable(condition), yticks=places, yticklabels=names, ylim=(-0.6, len(names) - 0.4))
     figure.supxlabel(below, fontsize=10)
     return figure, axes[0], places
 
@@ -58,6 +59,29 @@ def _dots(axis: Axes, found: np.ndarray, places: np.ndarray, **look: Any) -> Non
     """Dots with their intervals, from mean, lower and upper end [n, 3], at the heights `places` [n]."""
     reach = np.abs(found[:, 1:] - found[:, :1]).T
     axis.errorbar(found[:, 0], places, xerr=reach, fmt="o", markersize=5, **look)
+
+
+def claims_figure(claims: pd.DataFrame, said: Mapping[str, str]) -> Figure:
+    """The claims in points with their intervals, group by group (name: what to call it); full dots survive Holm."""
+    found = claims[claims.made & (claims.metric == "tar") & claims.group.isin(list(said))]
+    order = {group: i for i, group in enumerate(said)}
+    found = found.sort_values(["primary"], ascending=False).sort_values(
+        "group", key=lambda g: g.map(order), kind="stable"
+    )
+    figure, axes = panels(1, 1, 7.6, 0.27 * len(found) + 1.0)
+    axis, places = axes[0, 0], np.arange(len(found))[::-1]
+    values = found[["mean", "low", "high"]].to_numpy()
+    for which, face in ((found.survives, ORANGE), (~found.survives, "white")):
+        _dots(axis, values[which], places[which], color=ORANGE, mfc=face)
+    slope = np.where(found.people == "slope", f"  {said['slope']}", "")
+    names = [f"{c.contrast}   {readable(c.condition)}{s}" for c, s in zip(found.itertuples(), slope, strict=True)]
+    axis.set(yticks=places, yticklabels=names, xlabel="difference of TAR@FAR=1e-3, points")
+    axis.axvline(0, color="black", linewidth=0.8)
+    starts = found.group.ne(found.group.shift()).to_numpy()
+    for place, group in zip(places[starts], found.group[starts], strict=True):
+        axis.axhline(place + 0.5, color="0.85", linewidth=0.8, zorder=0)
+        axis.text(1.0, place, said[group], transform=axis.get_yaxis_transform(), ha="left", va="center", color=GREY)
+    return figure
 
 
 def effect_figure(claims: pd.DataFrame, names: Mapping[str, str]) -> Figure:
@@ -81,15 +105,18 @@ def effect_figure(claims: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     return figure
 
 
-def curve_figure(tables: Mapping[str, pd.DataFrame], ys: Sequence[str]) -> Figure:
-    """Mixed quality against other conditions: the curve of fixed scales, C0, C0* and C; a row of panels a table."""
-    figure, axes = panels(len(tables), len(ys), 3.3 * len(ys), 3.0 * len(tables))
-    for line, (title, table) in zip(axes, tables.items(), strict=True):
-        for axis, y in zip(line, ys, strict=True):
-            draw_trade_off(axis, table, y=y)
-            axis.set(title=f"{readable(y)}, {title}", xlabel="mixed", ylabel="")
-        line[0].set_ylabel(TAR)
-    axes[0, 0].legend(frameon=False, fontsize=8, loc="best")
+def pull_figure(table: pd.DataFrame, names: Mapping[str, str]) -> Figure:
+    """How hard training pictures of three kinds pull at the features, ‖∂L/∂f‖, by model (name: what to call it)."""
+    kinds = ("clean", "spoilt", "hopeless")
+    found = table[(table.metric == "pull") & table.configuration.isin(list(names))]
+    found = found.pivot_table(index=["configuration", "seed"], columns="condition", values="value")[list(kinds)]
+    figure, axes = panels(1, 1, 6.4, 3.2)
+    for (name, label), colour in zip(names.items(), COLOURS, strict=False):
+        axes[0, 0].plot(kinds, found.loc[name].mean(), "o-", color=colour, label=label)
+        axes[0, 0].plot(kinds, found.loc[name].T, ".", color=colour, alpha=0.4)
+    axes[0, 0].set(ylabel="mean pull of an image, ‖∂L/∂f‖", ylim=(0, None))
+    axes[0, 0].margins(x=0.15)
+    axes[0, 0].legend(frameon=False)
     return figure
 
 

@@ -14,11 +14,11 @@ from salon.figures.style import BLUE, COLOURS, GREEN, GREY, ORANGE, PINK, panels
 
 TAR = "TAR@FAR=1e-3, %"
 # Where a point's name stands, in points from it: neighbours on the curve do not share a place.
-_PLACES = {"CosFace s=8": (9, -7), "CosFace s=12": (9, -12), "CosFace s=16": (-10, -18), "CosFace s=20": (-14, 9),
-           "C": (8, 6), "C0": (-26, 2), "C0*": (-14, 9)}  # fmt: skip
-_MARKS = {"C0": (PINK, "^"), "C0*": (GREEN, "v"), "C": (ORANGE, "D")}  # the others are fixed scales
+_PLACES = {"CosFace s=8": (9, -5), "CosFace s=12": (9, -5), "CosFace s=16": (-24, 8), "CosFace s=20": (-34, 0),
+           "CosFace s=64": (4, 9), "C": (-16, 4), "C0": (-8, 9), "S": (-16, 4), "C0*": (-14, 9)}  # fmt: skip
+_MARKS = {"C0": (PINK, "^"), "C0*": (GREEN, "v"), "S": (GREY, "s"), "C": (ORANGE, "D")}  # the others are fixed scales
 _LEGEND = {"CosFace": "CosFace, one fixed scale s", "C": "C: confidence learned",
-           "C0": "C0: frozen at C's mean", "C0*": "C0*: frozen, tuned"}  # fmt: skip
+           "C0": "C0: frozen at C's mean", "C0*": "C0*: frozen, tuned", "S": "S: one learned scale"}  # fmt: skip
 
 
 def _tars(table: pd.DataFrame) -> pd.DataFrame:
@@ -133,7 +133,7 @@ def line_figure(x: Sequence[float], curves: Mapping[str, Sequence[float]], xlabe
     return figure
 
 
-_GAMES = {"D, K=8": GREY, "E-λ2 by (13)": BLUE, "E-λ2": ORANGE}
+_GAMES = {"D": GREY, "E": BLUE, "E-λ2": ORANGE}
 
 
 def probe_figure(table: pd.DataFrame) -> Figure:

@@ -1,22 +1,18 @@
-"""The paper says, we measured, why they differ: a table whose numbers come from what is stored."""
+"""The paper says, we measured, what came out and why: a table whose numbers come from what is stored."""
 
-from collections.abc import Sequence
 from functools import cache
 
 import pandas as pd
 
 from salon.evaluation import results
-from salon.evaluation.intervals import Interval, t_interval
-from salon.evaluation.results import by_seed, differences
+from salon.evaluation.intervals import Interval
+from salon.evaluation.results import differences
 from salon.words import say
 
-CLAIMS = ("augmentation", "confidence", "parts", "decorrelation", "aggregation", "whole", "universal", "domain")
-# Each step of the paper: a configuration against the one that it is to improve.
-STEPS = {
-    "augmentation": ("B", "A"), "confidence": ("C", "B"), "parts": ("D", "C"), "decorrelation": ("E", "D"),
-    "aggregation": ("E+16", "E"), "whole": ("E+16", "B"),
-}  # fmt: skip
-TOLD = ("clean", "low_resolution", "occlusion", "pose", "mixed", "templates")
+# The lines of the table: groups of claims (`experiments/claims.toml`), then what was measured beside them.
+GROUPS = ("augmentation", "confidence", "learning", "people", "way", "parts", "decorrelation", "aggregation", "whole",
+          "places")  # fmt: skip
+BESIDE = ("universal", "domain")
 
 read_table = cache(results.read_table)
 
@@ -34,53 +30,54 @@ def told(found: pd.DataFrame) -> pd.DataFrame:
     return named.pivot_table("points", "difference", "condition", aggfunc="first", sort=False)
 
 
+def status(claim: pd.Series) -> str:
+    """What came of a claim: "holds" or "reversed" where its interval leaves out zero, else "open"."""
+    sign = (claim.low > 0) - (claim.high < 0)
+    return "open" if sign == 0 else "holds" if sign == claim.expected else "reversed"
+
+
+def made_claims() -> pd.DataFrame:
+    """The claims where they were made: with so many people, at the main length; with `status`, in their order."""
+    found = read_table("claims")
+    found = found[found.made]
+    return found.assign(status=[status(claim) for _, claim in found.iterrows()])
+
+
+def claim_lines(group: str) -> list[str]:
+    """The claims of a group as text, primary ones first: the contrast, where, by how much; ● survives Holm."""
+    found = made_claims()
+    found = found[found.group == group].sort_values("primary", ascending=False, kind="stable")
+    return [_line(claim) for claim in found.itertuples()]
+
+
+def _line(claim: tuple) -> str:
+    unit = {"tar": "condition", "steps_to_level": "steps", "gradient_noise": "noise"}[claim.metric]
+    where = say(f"condition.{claim.condition}") if unit == "condition" else say(f"verdict.{unit}")
+    each = say("verdict.each_doubling") if claim.people == "slope" else ""
+    null = f" ({say('verdict.smallest')} {claim.smallest:.1f})" if claim.low <= 0 <= claim.high else ""
+    mark = " ●" if claim.survives else ""
+    return f"{claim.contrast}, {where}{each}: {points((claim.mean, claim.low, claim.high))}{null}{mark}"
+
+
 def verdicts() -> list[list[str]]:
-    """Rows for `lecture.table`: header, then for each claim the paper's words, our numbers, and the reasons."""
-    numbers = measured()
+    """Rows for `lecture.table`: header, then for each claim the paper's words, our numbers, and what came out."""
     header = [say(f"verdict.{column}") for column in ("paper", "measured", "why")]
-    return [header, *([say(f"verdict.{c}.paper"), numbers[c], say(f"verdict.{c}.why")] for c in CLAIMS)]
+    beside = {"universal": [_real_faces()], "domain": _glyphs()}
+    numbers = {group: claim_lines(group) for group in GROUPS} | beside
+    rows = [[say(f"verdict.{name}.paper"), "; ".join(numbers[name]), say(f"verdict.{name}.why")] for name in numbers]
+    return [header, *rows]
 
 
-def measured() -> dict[str, str]:
-    """For each claim our numbers as text: differences of TAR@FAR=1e-3 in points, mean and 95 % interval over seeds."""
-    steps = {step: f"{one.replace('+16', ' (16)')} − {other}: {', '.join(_changes(one, other, TOLD))}"
-             for step, (one, other) in STEPS.items()}  # fmt: skip
-    (learned,) = _changes("C", "C0", ["mixed"])
-    glyphs = [f"{one} − {other}, {change}" for one, other in (("C", "B"), ("E", "B"))
-              for change in _changes(one, other, ["clean", "mixed"], "glyphs")]  # fmt: skip
-    return steps | {
-        "confidence": f"{steps['confidence']}; C − C0: {learned}",
-        "decorrelation": f"{steps['decorrelation']}; {say('verdict.probes')} {_separation()}",
-        "whole": f"{steps['whole']}; {say('verdict.rejected')} {points(_error_after_rejection())}",
-        "universal": _real_faces(),
-        "domain": "; ".join(glyphs),
-    }
-
-
-def _changes(one: str, other: str, conditions: Sequence[str], name: str = "ablation_lecture") -> list[str]:
-    """One configuration less another as text, condition by condition."""
-    found = told(differences(read_table(name), [(one, other)], conditions)).loc[f"{one} − {other}"]
-    return [f"{say(f'condition.{condition}')} {text}" for condition, text in found.items()]
-
-
-def _error_after_rejection(share: float = 0.2) -> Interval:
-    """The whole method's error less B's, the worst fifth of the mixed images rejected, each by its own quality."""
-    table = read_table("ablation_lecture")
-    whole = by_seed(table, "E+16", "mixed", "error_by_variance", share)
-    return t_interval(whole - by_seed(table, "B", "mixed", "error_by_norm", share))  # B has nothing else
-
-
-def _separation() -> str:
-    """What sub-embeddings read of the variations that are theirs, less what they read of others: E-λ2, in points."""
-    table = read_table("features_lecture")
-    found = []
-    for variation in ("low_resolution", "occlusion", "pose"):
-        own, other = (by_seed(table, "E-λ2", variation, f"probe_{g}") for g in ("assigned", "unassigned"))
-        found.append(f"{say(f'condition.{variation}')} {points(t_interval(own - other))}")
-    return ", ".join(found)
+def _glyphs() -> list[str]:
+    pairs = [("C", "B"), ("E", "B")]
+    found = told(differences(read_table("glyphs"), pairs, ["clean", "mixed"]))
+    return [f"{pair}, {say(f'condition.{condition}')} {text}" for pair, line in found.iterrows()
+            for condition, text in line.items()]  # fmt: skip
 
 
 def _real_faces() -> str:
-    ours, pixels = (by_seed(read_table("real_faces"), name, "LFW-a", "accuracy").item()
-                    for name in ("lecture model", "raw pixels"))  # fmt: skip
+    ours, pixels = (
+        results.by_seed(read_table("real_faces"), name, "LFW-a", "accuracy").item()
+        for name in ("lecture model", "raw pixels")
+    )
     return f"LFW {ours:.1f} %, {say('verdict.pixels')} {pixels:.1f} %"
