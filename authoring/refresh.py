@@ -52,6 +52,7 @@ STEPS: dict[str, Callable[[], object]] = {
     "clean start": lambda: ship_model("start"),
     "start for snapshots": lambda: ship_model("photo"),
     "lecture's model": lambda: ship_model("lecture"),
+    "model of places": lambda: ship_model("places"),
     "model of attributes": ship_attributes,
     "experiment ablation": reproduce_ablation,
     "experiment features": reproduce_features,

@@ -235,6 +235,15 @@ def test_variances_are_fitted_on_pictures_as_in_training(monkeypatch, data):
     assert not torch.equal(mild, fitted(probability=1.0, variations="recalled"))
 
 
+def test_variations_may_wait_for_a_share_of_the_steps(data, monkeypatch):
+    drawn, real = [], training.draw_batch
+    monkeypatch.setattr(training, "draw_batch", lambda *given: drawn.append(real(*given)) or drawn[-1])
+    run = begin(recipe("tiny", probability=1.0, clean=0.4, steps=5))
+    for _ in fit(run, data, progress=False):
+        pass
+    assert [variations.mean().item() for _, _, variations in drawn] == [0, 0, 1, 1, 1]
+
+
 def test_each_picture_loses_a_border_of_its_own(g):
     place = torch.arange(100.0).view(1, 1, 10, 10).repeat(200, 1, 1, 1)
     cut = crop(place, 7, g)

@@ -47,7 +47,8 @@ def train_step(run: Run, data: TrainSet) -> dict[str, float]:
     r, fabric = run.recipe, run.fabric
     # a seed for each step, so that a resumed run draws the same
     g = torch.Generator().manual_seed(1_000_000 * (r.seed + 1) + run.step)
-    images, labels, variations = (x.to(fabric.device) for x in draw_batch(r, data, g))
+    drawn = r if run.step >= r.clean * r.steps else replace(r, probability=0.0)
+    images, labels, variations = (x.to(fabric.device) for x in draw_batch(drawn, data, g))
     run.recogniser.train().freeze_confidence(r.s0 if run.step < r.frozen * r.steps else None)
     embedding, terms = run.network(share(fabric, images), share(fabric, labels))
     everyone = embedding.map(partial(whole, fabric))  # the whole batch, without gradient

@@ -46,6 +46,7 @@ class Recipe:
     # the pictures
     variations: str = "graded"  # or "covers": from one side; or "recalled": as the paper's are recalled
     probability: float = 0.0  # of each of the three variations
+    clean: float = 0.0  # the first share of the steps, without variations: a network is lost that begins with them
     strength: float = 1.0
     camera: bool = False  # framing, contrast and noise as snapshots have them
     # the descent
@@ -82,8 +83,8 @@ RECIPES = {
         Recipe("lecture", start="start", loss="confidence", margin=8.0, regularise=0.004, K=8, d=16, probability=0.3,
                decorrelate=2.0, adversary=4.0, hide="rest", opponent_lr=1e-3, steps=800, **_SHIPPED),
         # parts that look at places, from scratch, for no other network has their shape
-        Recipe("places", loss="confidence", margin=5.0, regularise=0.008, frozen=0.25, K=4, d=32, places=True,
-               width=0.625, variations="covers", probability=0.3, steps=2400, **_SHIPPED),
+        Recipe("places", loss="confidence", margin=5.0, regularise=0.008, frozen=0.45, K=4, d=32, places=True,
+               width=0.625, variations="covers", probability=0.3, clean=0.4, steps=2400, cooldown=0.5, **_SHIPPED),
         # about 200 s on one thread; without variations, so that nobody need be rendered turned away
         Recipe("gap", people=1000, yaw=30.0, camera=True, scale=24.0, margin=0.25, steps=1600, lr=0.1),
         # 27 epochs of 10,000 people: for a GPU, and a day; `salon train paper --steps 20` shows that it runs
