@@ -69,8 +69,9 @@ TRAINED = ("salon/training/loop.py", "salon/training/recipes.py", "salon/model/*
 STEPS: dict[str, Step] = {
     "test people": Step(lambda: write_test_sheets(data_root() / "faces"), ("salon/faces/variations.py",)),
     "clean start": Step(lambda: ship_model("start"), TRAINED),
-    "start for snapshots": Step(lambda: ship_model("photo"), TRAINED),
-    "lecture's model": Step(lambda: ship_model("lecture"), (*TRAINED, *shipped("photo"))),
+    "start for snapshots": Step(lambda: ship_model("photo"), (*TRAINED, *shipped("start"))),
+    "lecture's model": Step(lambda: ship_model("lecture"), (*TRAINED, *shipped("start"))),
+    "model of places": Step(lambda: ship_model("places"), TRAINED),
     "model of attributes": Step(ship_attributes, ("experiments/mining.py", *shipped("start"))),
     "experiment length": Step(reproduce_length, ("experiments/l*.py", "experiments/claims.*", "measured/length/*")),
     "experiment glyphs": Step(reproduce_glyphs, ("experiments/glyphs.py", *TRAINED)),

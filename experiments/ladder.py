@@ -73,7 +73,7 @@ class Job:
         (common, D), setting = SIZES[self.size], dict(self.setting)
         usual: Setting = {"probability": 0.3, "lr": 0.1, "cooldown": COOLDOWN, "frozen": FROZEN / steps}
         fixed: Setting = {"people": self.people, "seed": self.seed, "steps": steps, "start": start,
-                          "d": D // setting.get("K", 1), "variances_on": "training"}  # fmt: skip
+                          "d": D // setting.get("K", 1)}  # fmt: skip
         return recipe("cosface", **usual | common | setting | fixed)
 
     @property

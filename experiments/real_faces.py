@@ -18,7 +18,7 @@ from salon.paths import cache_path, data_path
 from salon.training import checkpoints
 from salon.words import SalonError
 
-REPORTED = {"lecture model": "lecture", "photo": "photo"}  # configuration -> shipped model
+REPORTED = {"lecture model": "lecture", "places": "places", "photo": "photo"}  # configuration -> shipped model
 
 
 def faces_folder() -> Path:

@@ -18,6 +18,7 @@ from salon.faces.variations import block_order, degrade
 from salon.model.embedding import Embedding, InputSpec
 from salon.model.matching import cosine_scores, likelihood_scores
 from salon.model.network import Recogniser, embed
+from salon.training.shipped import NAMES
 from salon.widgets.host import source
 from salon.widgets.pack import pack
 from salon.words import SalonError
@@ -86,7 +87,7 @@ def expect_agreement(run: Callable, recogniser: Recogniser, pictures: Tensor) ->
     assert here.variances is None or (there.fitted / here.fitted - 1).abs().max() < 2e-3
 
 
-@pytest.mark.parametrize("name", ["lecture", "photo", "start"])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_page_sees_what_a_shipped_model_sees(run, faces: Tensor, name: str):
     expect_agreement(run, salon.load(name), faces)
 

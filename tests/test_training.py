@@ -18,7 +18,7 @@ from salon.training import loop as training
 from salon.training.data import TrainSet, train_set
 from salon.training.loop import crop, draw_batch, fit, train, train_data, train_step, watch
 from salon.training.recipes import recipe
-from salon.training.run import begin, recipe_fingerprint
+from salon.training.run import begin, recipe_fingerprint, save
 from salon.words import SalonError
 
 LONG = os.environ.get("SALON_LONG") == "1"
@@ -116,8 +116,20 @@ def test_a_start_gives_its_weights_and_prototypes(quick, tmp_path):
     next_run = begin(recipe("tiny", start=path, people=5, seed=3))
     assert torch.equal(next_run.criterion.prototypes, run.criterion.prototypes[:5])
     assert begin(recipe("tiny", start=path, K=4, d=4)).criterion.prototypes.shape == (12, 4, 4)
+    more, others = recipe("tiny", start=path, people=13), {"source": "faces of another folder"}
+    for strangers in (begin(more), begin(recipe("tiny", start=path), **others)):  # new prototypes, of the same length
+        assert not torch.equal(strangers.criterion.prototypes[:12], run.criterion.prototypes)
     with pytest.raises(SalonError, match="Change the recipe"):
         begin(recipe("tiny", start=path, d=32))
+
+
+def test_what_is_shipped_to_start_from_keeps_prototypes_in_half_the_bytes(quick, tmp_path):
+    run = quick(recipe("tiny"), tmp_path)
+    save(run, tmp_path / "shipped.safetensors", training=False)
+    kept = checkpoints.load_training(tmp_path / "shipped.safetensors")
+    assert kept.keys() == {"criterion.prototypes"} and kept["criterion.prototypes"].dtype == torch.float16
+    again = begin(recipe("tiny", start=str(tmp_path / "shipped.safetensors"), seed=3))
+    assert torch.allclose(again.criterion.prototypes, run.criterion.prototypes, rtol=1e-3)
 
 
 def test_the_confidence_is_held_and_then_let_go(data):
@@ -202,7 +214,7 @@ def test_a_new_field_leaves_old_runs_as_they_are():
     assert mark(later(new=2)) != mark(made)
 
 
-def test_variances_are_fitted_on_pictures_as_in_training_or_as_they_always_were(monkeypatch, data):
+def test_variances_are_fitted_on_pictures_as_in_training(monkeypatch, data):
     seen = []
     monkeypatch.setattr(training, "fit_variances", lambda model, images, *_, **__: seen.append(images))
 
@@ -215,18 +227,21 @@ def test_variances_are_fitted_on_pictures_as_in_training_or_as_they_always_were(
     def spoilt(pictures):
         return (pictures != straight).flatten(1).any(1).float().mean().item()
 
-    assert spoilt(fitted(variances_on="training")) == 0  # the recipe has probability 0
-    assert spoilt(fitted(variances_on="training", probability=1.0)) == 1
-    assert spoilt(fitted(variances_on="training", camera=True)) == 1
-    mild = fitted(variances_on="training", probability=1.0, strength=0.3)
-    assert not torch.equal(mild, fitted(variances_on="training", probability=1.0))
-    assert not torch.equal(mild, fitted(variances_on="training", probability=1.0, variations="recalled"))
-    always = fitted(variances_on="augmented")
-    assert 0.45 < spoilt(always) < 0.85  # 1 - 0.7³ of 48
-    other = {"camera": True, "probability": 1.0, "strength": 0.3, "variations": "recalled"}
-    assert torch.equal(always, fitted(variances_on="augmented", **other))
-    with pytest.raises(SalonError, match="'training' or 'augmented'"):
-        fitted(variances_on="photographs")
+    assert spoilt(fitted()) == 0  # the recipe has probability 0
+    assert spoilt(fitted(probability=1.0)) == 1
+    assert spoilt(fitted(camera=True)) == 1
+    mild = fitted(probability=1.0, strength=0.3)
+    assert not torch.equal(mild, fitted(probability=1.0))
+    assert not torch.equal(mild, fitted(probability=1.0, variations="recalled"))
+
+
+def test_variations_may_wait_for_a_share_of_the_steps(data, monkeypatch):
+    drawn, real = [], training.draw_batch
+    monkeypatch.setattr(training, "draw_batch", lambda *given: drawn.append(real(*given)) or drawn[-1])
+    run = begin(recipe("tiny", probability=1.0, clean=0.4, steps=5))
+    for _ in fit(run, data, progress=False):
+        pass
+    assert [variations.mean().item() for _, _, variations in drawn] == [0, 0, 1, 1, 1]
 
 
 def test_each_picture_loses_a_border_of_its_own(g):

@@ -28,7 +28,7 @@ from salon.training import attributes, checkpoints
 from salon.training.data import TrainSet, train_set
 from salon.training.fabric import processes, share, whole
 from salon.training.log import Log
-from salon.training.recipes import Recipe, for_variances
+from salon.training.recipes import Recipe
 from salon.training.run import Run, begin, restore, save
 from salon.training.shipped import model_path
 from salon.words import SalonError, say
@@ -47,7 +47,8 @@ def train_step(run: Run, data: TrainSet) -> dict[str, float]:
     r, fabric = run.recipe, run.fabric
     # a seed for each step, so that a resumed run draws the same
     g = torch.Generator().manual_seed(1_000_000 * (r.seed + 1) + run.step)
-    images, labels, variations = (x.to(fabric.device) for x in draw_batch(r, data, g))
+    drawn = r if run.step >= r.clean * r.steps else replace(r, probability=0.0)
+    images, labels, variations = (x.to(fabric.device) for x in draw_batch(drawn, data, g))
     run.recogniser.train().freeze_confidence(r.s0 if run.step < r.frozen * r.steps else None)
     embedding, terms = run.network(share(fabric, images), share(fabric, labels))
     everyone = embedding.map(partial(whole, fabric))  # the whole batch, without gradient
@@ -167,7 +168,7 @@ def train(
     path = None if out is None else Path(out) / "model.safetensors"
     _expect_possible(recipe, path, resume, fabric)
     fabric.launch()
-    run = begin(recipe, fabric)
+    run = begin(recipe, fabric, TrainSet.source if data is None else data.source)
     run.source, run.licence = _origin(recipe, data)
     if path is not None and path.exists():
         restore(run, path)
@@ -246,5 +247,5 @@ def fit_variances_afterwards(run: Run, data: TrainSet, steps: int = 250) -> None
     """The last step of section 3.5: variances on pictures that are spoilt as in training, everything else frozen."""
     first, seed = data.first(min(run.recipe.people, 300)), run.recipe.seed
     g = torch.Generator().manual_seed(seed)
-    images, labels, _ = draw_batch(for_variances(run.recipe), first, g, torch.arange(len(first)))
+    images, labels, _ = draw_batch(run.recipe, first, g, torch.arange(len(first)))
     fit_variances(run.recogniser, images, labels, steps=steps, seed=seed)

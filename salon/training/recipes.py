@@ -46,9 +46,9 @@ class Recipe:
     # the pictures
     variations: str = "graded"  # or "covers": from one side; or "recalled": as the paper's are recalled
     probability: float = 0.0  # of each of the three variations
+    clean: float = 0.0  # the first share of the steps, without variations: a network is lost that begins with them
     strength: float = 1.0
     camera: bool = False  # framing, contrast and noise as snapshots have them
-    variances_on: str = "training"  # variances are fitted on pictures as in training; "augmented": on `AUGMENTED`
     # the descent
     steps: int = 600
     batch: int = 96
@@ -69,31 +69,30 @@ class Recipe:
         return "\n".join([f"recipe {self.name}", *lines])
 
 
-# What all variances that are stored or shipped were fitted on, however the rest was trained.
-AUGMENTED: dict[str, Any] = {
-    "variations": "graded", "probability": 0.3, "strength": 1.0, "camera": False, "border": 0,
-}  # fmt: skip
-_STORED: dict[str, Any] = {"variances_on": "augmented"}
-_TUNED: dict[str, Any] = {"start": "start", "probability": 0.3, "steps": 400} | _STORED
-# From here on for real faces too: more people, framed and lit as snapshots are.
-_SNAPSHOTS: dict[str, Any] = {"people": 1500, "images": 8, "yaw": 30.0, "camera": True} | _STORED
+_TUNED: dict[str, Any] = {"start": "start", "probability": 0.3, "steps": 400}
+_SHIPPED: dict[str, Any] = {"people": 3000, "lr": 0.1}  # more people than such a network fits at once
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("start", steps=1200, lr=0.1, **_STORED),
+        Recipe("start", steps=1200, **_SHIPPED),
         Recipe("cosface", **_TUNED),
         Recipe("confidence", loss="confidence", margin=8.0, **_TUNED),
-        Recipe("photo", start="start", scale=24.0, margin=0.25, steps=700, lr=0.1, **_SNAPSHOTS),
-        Recipe("lecture", start="photo", loss="confidence", margin=8.0, K=8, d=16, probability=0.3, decorrelate=0.5,
-               steps=2000, **_SNAPSHOTS),
+        # for real faces too: framed and lit as snapshots are
+        Recipe("photo", start="start", scale=24.0, margin=0.25, camera=True, steps=1600, **_SHIPPED),
+        # parts that specialise: chosen for what they know, not for accuracy; more people leave them less room for that
+        Recipe("lecture", start="start", loss="confidence", margin=8.0, regularise=0.004, K=8, d=16, probability=0.3,
+               decorrelate=2.0, hide="rest", opponent_lr=1e-3, steps=800, **_SHIPPED | {"people": 600}),
+        # parts that look at places, from scratch, for no other network has their shape
+        Recipe("places", loss="confidence", margin=5.0, regularise=0.008, frozen=0.31, K=4, d=32, places=True,
+               width=0.625, variations="covers", probability=0.3, clean=0.3, steps=3600, cooldown=0.4, **_SHIPPED),
         # about 200 s on one thread; without variations, so that nobody need be rendered turned away
-        Recipe("gap", scale=24.0, margin=0.25, steps=1600, lr=0.1, **_SNAPSHOTS | {"people": 1000}),
+        Recipe("gap", people=1000, yaw=30.0, camera=True, scale=24.0, margin=0.25, steps=1600, lr=0.1),
         # 27 epochs of 10,000 people: for a GPU, and a day; `salon train paper --steps 20` shows that it runs
         Recipe("paper", people=10_000, images=20, yaw=20.0, turned=(40.0, 60.0), colour="rgb", size=100, border=10,
                normalise="fixed", backbone="resnet101", K=16, d=32, loss="confidence", margin=30.0, s0=64.0,
                regularise=0.001, decorrelate=2.0, adversary=2.0, variations="recalled", probability=0.3,
                steps=27 * 10_000 * 20 // 256, batch=256, lr=0.1),
-        Recipe("tiny", people=12, images=4, size=32, d=16, width=0.5, steps=12, batch=16, **_STORED),
+        Recipe("tiny", people=12, images=4, size=32, d=16, width=0.5, steps=12, batch=16),
     )
 }  # fmt: skip
 
@@ -106,13 +105,3 @@ def recipe(name: str, **changes: object) -> Recipe:
     if unknown:
         raise SalonError(f"A recipe has no {unknown}; `print(recipe({name!r}))` shows its fields.")
     return replace(RECIPES[name], **changes)  # type: ignore[arg-type]
-
-
-def for_variances(recipe: Recipe) -> Recipe:
-    """The recipe by which the pictures are spoilt that its variances are fitted on.
-
-    Raises `SalonError` for a `variances_on` that is not known.
-    """
-    if recipe.variances_on not in ("training", "augmented"):
-        raise SalonError(f"variances_on = {recipe.variances_on!r} came; expected 'training' or 'augmented'.")
-    return replace(recipe, **AUGMENTED) if recipe.variances_on == "augmented" else recipe

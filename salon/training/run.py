@@ -19,7 +19,7 @@ from salon.model.network import Recogniser
 from salon.training import attributes, checkpoints
 from salon.training.data import TrainSet
 from salon.training.fabric import processes, share_batch_statistics
-from salon.training.recipes import AUGMENTED, Recipe, for_variances
+from salon.training.recipes import Recipe
 from salon.training.shipped import model_path
 from salon.words import SalonError, short
 
@@ -110,15 +110,16 @@ class Run:
         self.masks, self.step = state.get("masks"), int(state["step"])
 
 
-def begin(recipe: Recipe, fabric: "Fabric | None" = None) -> Run:
-    """A run at step 0: new weights, or those of `recipe.start` with its prototypes where the people are the same."""
+def begin(recipe: Recipe, fabric: "Fabric | None" = None, source: str = TrainSet.source) -> Run:
+    """A run at step 0 on faces of a `source`: new weights, or those of `recipe.start`, and its prototypes if the people
+    are the same."""
     torch.manual_seed(recipe.seed)
     r, fabric = recipe, fabric or processes()
     spec = InputSpec(r.size, r.border, r.colour, r.normalise, flip=True)
     recogniser = Recogniser(spec, r.K, r.d, r.backbone, r.width, r.spread, r.places)
     criterion = _criterion(r)
     if r.start:
-        _start_from(model_path(r.start), recogniser, criterion)
+        _start_from(model_path(r.start), recogniser, criterion, source)
     recogniser.set_confidence(r.s0)
     if not r.decorrelate:
         return Run(r, fabric, recogniser, criterion)
@@ -136,9 +137,10 @@ def _criterion(recipe: Recipe) -> CosFace | ConfidenceLoss:
     raise SalonError(f"The loss {recipe.loss!r} is not known; expected 'cosface' or 'confidence'.")
 
 
-def _start_from(path: Path, recogniser: Recogniser, criterion: CosFace | ConfidenceLoss) -> None:
-    """Take over weights, and the prototypes of as many people as both know; sub-embeddings split what was whole."""
-    source, _ = checkpoints.load(path)
+def _start_from(path: Path, recogniser: Recogniser, criterion: CosFace | ConfidenceLoss, faces: str) -> None:
+    """Take over weights, and the prototypes of the same people, of whom a recipe draws the first; sub-embeddings split
+    what was whole."""
+    source, card = checkpoints.load(path)
     came, wanted = (
         f"{m.K * m.d} features, width {m.config['width']:g}, {m.spec.size} px" + f", {m.K} places" * m.places
         for m in (source, recogniser)
@@ -148,22 +150,16 @@ def _start_from(path: Path, recogniser: Recogniser, criterion: CosFace | Confide
     for part in ("backbone", "embedding_head"):
         getattr(recogniser, part).load_state_dict(getattr(source, part).state_dict())
     known, own = checkpoints.load_training(path).get("criterion.prototypes"), criterion.prototypes
-    if known is not None and len(known) >= len(own):
+    if known is not None and len(known) >= len(own) and card.get("trained_on") == faces:
         own.data.copy_(known[: len(own)].reshape(own.shape))
 
 
 def recipe_fingerprint(recipe: Recipe) -> str:
-    """Tells recipes apart, and the models that they name; a field at its default, as every new one, leaves no trace.
-
-    Nor does what variances are fitted on, where it is what it was before recipes could say so.
-    """
+    """Tells recipes apart, and the models that they name; a field at its default, as every new one, leaves no trace."""
     given = {f.name: getattr(recipe, f.name) for f in fields(recipe) if getattr(recipe, f.name) != f.default}
     for part in ("start", "mined"):
         if given.get(part):
             given[part] = hashlib.sha256(model_path(given[part]).read_bytes()).hexdigest()
-    fitted, given["variances_on"] = for_variances(recipe), recipe.variances_on
-    if all(getattr(fitted, name) == value for name, value in AUGMENTED.items()):
-        del given["variances_on"]
     return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -190,7 +186,7 @@ def restore(run: Run, path: Path) -> None:
 
 
 def save(run: Run, path: str | Path, training: bool = True, **card: object) -> dict:
-    """Write the run's checkpoint with its card; without `training`, only prototypes are kept beside the weights."""
+    """Write the run's checkpoint with its card; without `training`, only what a next one may start from."""
     facts = {
         "recipe": asdict(run.recipe), "seed": run.recipe.seed, "step": run.step, "generator": GENERATOR_VERSION,
         "trained_on": run.source, "licence": run.licence, "fingerprint": recipe_fingerprint(run.recipe),
@@ -201,4 +197,5 @@ def save(run: Run, path: str | Path, training: bool = True, **card: object) -> d
         facts |= {"history": run.history, "seconds": round(run.seconds, 1)}
     else:
         extra = {name: x for name, x in extra.items() if name in ("criterion.prototypes", "masks")}
+        extra["criterion.prototypes"] = extra["criterion.prototypes"].half()  # a third of the file otherwise
     return checkpoints.save(path, run.recogniser, facts | card, extra)

@@ -7,7 +7,7 @@ from salon.paths import data_path
 from salon.training import checkpoints
 from salon.words import SalonError
 
-NAMES = ("lecture", "start", "photo")  # data/README.md says of each how it was trained
+NAMES = ("lecture", "places", "start", "photo")  # data/README.md says of each how it was trained
 
 
 def model_path(name: str) -> Path:
