@@ -1,6 +1,5 @@
 """How fast the parts are, each beside a yardstick timed in turns with it in the same run: `salon bench NAME`."""
 
-import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -97,12 +96,6 @@ def bench_faces(count: int = 256, rounds: int = 5) -> Figures:
         result |= spread(f"faces_per_second_{size}", [count / s for s in drawn])
         result |= spread(f"faces_per_product_{size}",
                          [count * p / s for s, p in zip(drawn, products, strict=True)])  # fmt: skip
-    if any(map(shutil.which, ("c++", "g++", "clang++"))):
-        many = 8 * count  # compiling pays for large batches only
-        (drawn,) = in_turns(_drawing(many, 64, compile=True), rounds=3)
-        result["compiled_faces_per_second_64"] = many / median(drawn)
-    else:
-        result["compiled_note"] = "no C++ compiler (c++, g++ or clang++): compiled rendering was not timed"
     if torch.cuda.is_available():  # pictures are copied back to memory, as everywhere
         result["gpu"] = torch.cuda.get_device_name()
         for size in (64, 112):
@@ -111,9 +104,9 @@ def bench_faces(count: int = 256, rounds: int = 5) -> Figures:
     return result | {"chunk_memory_mb": extra_memory(_drawing, 256, 64)[0]}
 
 
-def _drawing(count: int, size: int, **how: str | bool) -> Call:
+def _drawing(count: int, size: int, device: str = "cpu") -> Call:
     """What renders that many faces."""
-    return partial(render, sample_people(count, 0), sample_views(count, 0), size, **how)  # type: ignore[arg-type]
+    return partial(render, sample_people(count, 0), sample_views(count, 0), size, device=device)
 
 
 def bench_explorer() -> Figures:

@@ -14,9 +14,8 @@ from typing import Any
 import salon
 from salon import __version__
 from salon.paths import default_out, mo_folder, write_whole
-from salon.words import LANGUAGES, SalonError, expect_whole
+from salon.words import SalonError, entry, expect_whole
 
-number = partial(partial, expect_whole, "the number")  # the type of an option, within bounds
 Command = Callable[[argparse.Namespace], int | None]
 
 
@@ -180,78 +179,31 @@ def _report(measured: dict, out: Path | None) -> None:
         write_whole(out, json.dumps(measured, indent=2) + "\n")
 
 
+COMMANDS: tuple[Command, ...] = (train, evaluate, pairs, faces, page, lab, doctor, reproduce, bench)
+KINDS: dict[str, dict[str, Any]] = {
+    "folder": {"type": Path, "metavar": "DIR"}, "file": {"type": Path, "metavar": "FILE"},
+    "switch": {"action": "store_true"}, "text": {},
+}  # fmt: skip
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands; `arguments.command` is the function to call."""
     top = argparse.ArgumentParser("salon", description="Universal face representations, taught live.")
     top.add_argument("--version", action="version", version=f"salon {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND", dest="command_name")
-    folder: dict[str, Any] = {"type": Path, "metavar": "DIR"}
-    file: dict[str, Any] = {"type": Path, "metavar": "FILE"}
-
-    option = add(commands, train).add_argument
-    option("recipe", help="name of the recipe; a wrong one lists them")
-    option("--seed", type=number())
-    option("--steps", type=number(least=1), help="length, instead of the recipe's own")
-    option("--faces", **folder, help="on photographs: a folder for each person")
-    option("--out", **folder, help="default: runs/RECIPE-SEED")
-    option("--resume", action="store_true", help="go on from the last checkpoint in DIR")
-    option("--compile", action="store_true", help="with torch.compile: pays on a GPU")
-    option("--device", choices=("cpu", "cuda"), help="default: a GPU where there is one")
-    option("--devices", type=number(least=1, most=1024), default=1, metavar="N", help="processes that share each batch")
-    option("--precision", choices=("32-true", "bf16-mixed"), help="default: bf16 on a GPU that has it")
-    option("--log", **folder, help="write metrics.jsonl (on Mo: beside the model)")
-    option("--metrics", action="store_true", help="print the same lines, as Mo charts them")
-    option("--tensorboard", action="store_true", help="write for TensorBoard to --log too")
-    option("--quiet", action="store_true", help="no progress bar")
-
-    option = add(commands, evaluate).add_argument
-    option("model", help="a .safetensors file, or a shipped model: lecture")
-    option("--faces", **folder, help="a folder with a folder for each person")
-    option("--pairs", **file, help="in the layout of LFW's pairs.txt; or a .bin")
-    option("--matching", choices=("cosine", "likelihood"), default="cosine")
-    option("--json", **file, help="write what is printed as flat JSON")
-    option("--scores", **file, help="score and label of each pair as CSV")
-    option("--quiet", action="store_true", help="no progress bar")
-
-    option = add(commands, pairs).add_argument
-    option("folder", **folder)
-    option("--out", **file, required=True)
-    option("--seed", type=number(), default=0)
-    option("--folds", type=number(least=1, most=1000), default=10)
-    option("--pairs-per-fold", type=number(least=1), help="of each kind; default: what there is")
-
-    option = add(commands, faces).add_argument
-    option("out", type=Path, metavar="OUT.png")
-    option("--sheet", default="people", metavar="KIND", help="people, person, nuisances or traits")
-    option("--count", type=number(least=1, most=10_000), help="tiles of people or person (default: 32)")
-    option("--seed", type=number(), help="default: 1")
-    option("--size", type=number(least=16, most=1024), help="pixels of a tile (default: 112)")
-    option("--frontal", action="store_true", default=None, help="people from the front, in one light")
-
-    option = add(commands, page).add_argument
-    option("widget", help="explorer or map")
-    option("out", type=Path, metavar="OUT.html")
-    option("--lang", choices=LANGUAGES, default="en")
-
-    option = add(commands, lab).add_argument
-    option("--folder", **folder, help="your copy (default: my-notebooks)")
-    option("--reset", action="store_true", help="a fresh copy; the old one is put aside")
-    option("--no-browser", action="store_true", help="serve and print the address")
-    option("--port", type=number(least=0, most=65_535))
-    option("--lang", choices=LANGUAGES, default="en")
-
-    add(commands, doctor)
-
-    option = add(commands, reproduce).add_argument
-    option("name", nargs="?")
-    option("--list", action="store_true", help="only say what there is")
-    option("--scale", help="of length: lecture (default) or gpu")
-    option("--jobs", type=number(least=0, most=1024), metavar="N", help="of length (default: 2; 0: judge what is kept)")
-
-    option = add(commands, bench).add_argument
-    option("name")
-    option("--json", **file)
+    for function in COMMANDS:
+        command = add(commands, function)
+        for name, option in entry(f"command.{function.__name__}").items():
+            command.add_argument(name, **_as_argparse_has_it(**option))
     return top
+
+
+def _as_argparse_has_it(kind: str = "text", **option: Any) -> dict[str, Any]:
+    """An option of words/commands.toml as the arguments of `add_argument`."""
+    if kind != "number":
+        return KINDS[kind] | option
+    bounds = {name: option.pop(name) for name in ("least", "most") if name in option}
+    return option | {"type": partial(expect_whole, "the number", **bounds)}
 
 
 def add(commands: Any, function: Command) -> argparse.ArgumentParser:

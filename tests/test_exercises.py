@@ -62,7 +62,7 @@ def after(name: str, change: Callable) -> Callable:
 
 
 def right(name: str) -> str:
-    return line(name, "right", n=len(check.TASKS[name][1]))
+    return line(name, "right", n=len(check._cases(name)))
 
 
 # The check.
@@ -106,7 +106,7 @@ def test_each_mistake_is_told_by_its_name_and_no_other(name: str, key: str) -> N
     ],
 )
 def test_general_mistakes_are_told_for_every_exercise(name, change, key, values) -> None:
-    values = {"n": len(check.TASKS[name][1])} if "n" in values else values
+    values = {"n": len(check._cases(name))} if "n" in values else values
     assert check.verdict(name, after(name, change)) == line(name, key, **values)
 
 

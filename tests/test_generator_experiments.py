@@ -191,7 +191,6 @@ def test_without_real_faces_a_sentence_says_so(experiment, monkeypatch):
 
 
 def test_the_bench_says_what_it_promises(monkeypatch):
-    monkeypatch.setattr(bench.shutil, "which", lambda _: None)  # compiling takes most of a minute
     monkeypatch.setattr(bench.torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(bench, "extra_memory", lambda *_: (0.0, 0.0))
     found = bench.bench_faces(8, rounds=2)
@@ -199,7 +198,6 @@ def test_the_bench_says_what_it_promises(monkeypatch):
         for name in (f"faces_per_second_{size}", f"faces_per_product_{size}"):
             assert 0 < found[f"{name}_least"] <= found[name] <= found[f"{name}_most"]
     assert found["faces_per_second_64"] > found["faces_per_second_112"]
-    assert "compiler" in found["compiled_note"] and "compiled_faces_per_second_64" not in found
     assert "chunk_memory_mb" in found
 
 

@@ -7,6 +7,7 @@ Most of the relief is a sum of soft bumps, each a curve along theta times a curv
 is one batched matrix product for all people at once. Colour is evaluated only where a pixel sees it.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -15,25 +16,8 @@ from torch import Tensor
 
 from salon.faces.chart import Spots, smooth
 from salon.faces.people import TRAITS
+from salon.words import entry
 
-# Heights of the outline of a medium head: y, half-width, depth of the face in front of the axis.
-_PROFILE = (
-    (-1.45, 0.05, 0.05), (-1.38, 0.34, 0.38), (-1.22, 0.53, 0.60), (-0.95, 0.67, 0.75), (-0.60, 0.735, 0.82),
-    (-0.20, 0.745, 0.83), (0.15, 0.735, 0.815), (0.45, 0.70, 0.82), (0.75, 0.615, 0.83), (0.98, 0.48, 0.80),
-    (1.10, 0.40, 0.73), (1.20, 0.375, 0.56), (1.32, 0.38, 0.42), (1.60, 0.42, 0.40),
-)  # fmt: skip
-# How a man's face differs from a woman's, and an old face from a young one, in deviations of each trait.
-_MAN = {
-    "jaw_width": 0.9, "brow_ridge": 1.1, "brow_thickness": 0.9, "brow_height": -0.7, "brow_tilt": -0.4,
-    "chin_length": 0.5, "chin_depth": 0.5,
-    "nose_length": 0.5, "nose_width": 0.5, "nose_bridge": 0.5, "nose_tip": 0.3, "eye_opening": -0.7,
-    "eye_width": -0.4, "eye_depth": 0.5, "upper_lip": -0.7, "lower_lip": -0.6, "lip_colour": -0.9, "cheekbones": -0.3,
-    "hair_length": -0.7, "hair_volume": -0.3, "head_width": 0.4, "roughness": 0.4, "ears": 0.4, "hairline": 0.3,
-}  # fmt: skip
-_OLD = {
-    "nose_length": 0.5, "nose_tip": 0.3, "ears": 0.8, "upper_lip": -0.9, "lower_lip": -0.6, "eye_opening": -0.9,
-    "cheeks": -0.9, "eye_depth": 0.6, "brow_height": -0.4, "hair_volume": -0.6, "roughness": 1.0, "lip_colour": -0.5,
-}  # fmt: skip
 _BASIS = 8  # of each person's skin and hair patterns: fixed noises, mixed by the traits pattern_1..8
 
 
@@ -71,7 +55,9 @@ def _noises(rows: int, columns: int, seed: int) -> Tensor:
 
 
 # Over all traits, [2, P]; and the fixed noises [_BASIS, rows, columns] of which every person's patterns are mixtures.
-_SHIFTS = torch.tensor([[table.get(name, 0.0) for name in TRAITS] for table in (_MAN, _OLD)])
+_SHIFTS = torch.tensor(
+    [[table.get(name, 0.0) for name in TRAITS] for table in (entry("anatomy.man"), entry("anatomy.old"))]
+)
 _NOISES = {
     "fine": _noises(96, 120, 1),
     "blotch": _noises(12, 16, 2),
@@ -119,7 +105,7 @@ class Head:
         return (weights @ noises.flatten(1)).view(-1, 1, *noises.shape[1:])
 
     # ------------------------------------------------------------------ relief
-    def _sum(self, rows: list[tuple[Any, ...]], nodes: Spots) -> Tensor:
+    def _sum(self, rows: Sequence[Sequence[Any]], nodes: Spots) -> Tensor:
         """The sum [B, V, U] of soft bumps, rows of (amount, theta, width in theta, y, width in y, kind).
 
         Kind 0 lies at theta, 1 on both sides, -1 is raised on the one side and sunk on the other.
@@ -137,51 +123,21 @@ class Head:
 
     def _relief(self, nodes: Spots) -> Tensor:
         """What nose, eyes, cheeks, mouth, ears and age add to an elliptic head [B, V, U]."""
-        t, old, smile, gap = self.t, self.old, self.smile, self.gap
-        nose_w = 0.150 + 0.020 * t("nose_width")
-        lip_w, chin_y = self.mouth_half * 0.85, 0.98 + 0.060 * t("chin_length") + gap
-        ear_y = self.eye_y + 0.17 + 0.02 * t("ear_height")
-        rows: list[tuple[Any, ...]] = [
-            # nose: bridge, hump, tip, wings, the fall below it
-            (0.085 + 0.026 * t("nose_bridge"), 0.0, 0.110 + 0.01 * t("nose_width"), 0.10, 0.24, 0),
-            (0.020 * t("nose_hump"), 0.0, 0.09, 0.14, 0.09, 0),
-            (0.165 + 0.038 * t("nose_tip"), 0.0, nose_w, self.tip_y, 0.13, 0),
-            (0.058 + 0.012 * t("nose_width"), nose_w * 1.15, 0.072, self.nose_y, 0.062, 1),
-            (-0.022, nose_w * 1.15 + 0.13, 0.055, self.nose_y - 0.01, 0.09, 1),
-            (-0.022, 0.0, 0.20, self.nose_y + 0.115, 0.055, 0),
-            # eyes: socket, ball, the pouch and the lid above; brow ridge and frown
-            (-0.080 - 0.018 * t("eye_depth"), self.eye_theta - 0.04, 0.18, self.eye_y - 0.02, 0.11, 1),
-            (0.046, self.eye_theta, 0.105, self.eye_y + 0.008, 0.070, 1),
-            (0.016 * old + 0.008 * smile, self.eye_theta - 0.02, 0.12, self.eye_y + 0.115, 0.030, 1),
-            (-0.020 * old, self.eye_theta - 0.05, 0.13, self.eye_y + 0.165, 0.032, 1),
-            (0.034 + 0.016 * t("brow_ridge"), self.eye_theta - 0.03, 0.27, self.brow_y + 0.03, 0.08, 1),
-            (-0.014 * (-self.brows).clamp(0) - 0.006 * old, 0.055, 0.028, self.brow_y + 0.01, 0.08, 1),
-            # forehead, cheekbones, cheeks, hollow cheeks and jowls of age, jaw, chin
-            (0.040 * t("forehead"), 0.0, 0.70, -0.55, 0.26, 0),
-            (0.032 + 0.022 * t("cheekbones"), 0.70, 0.23, 0.17, 0.15, 1),
-            (0.034 * t("cheeks") + 0.065 * smile, 0.60, 0.27, 0.47 - 0.12 * smile, 0.21, 1),
-            (0.024 * old, 0.62, 0.16, 0.86, 0.12, 1),
-            (0.045 * t("jaw_width"), 1.05, 0.36, 0.72, 0.24, 1),
-            (0.060 + 0.028 * t("chin_depth"), 0.0, 0.33, chin_y, 0.15, 0),
-            (-0.010 * t("chin_cleft").clamp(0), 0.0, 0.035, chin_y - 0.01, 0.07, 0),
-            # mouth: lips, the line between them, corners, groove above and hollow below
-            (0.030 + 0.010 * t("upper_lip"), 0.0, lip_w, self.mouth_y - 0.045, 0.05, 0),
-            (0.034 + 0.010 * t("lower_lip"), 0.0, lip_w * 0.9, self.mouth_y + 0.055 + gap, 0.055, 0),
-            (-0.030 - 0.3 * gap, 0.0, lip_w * 1.1, self.mouth_y + 0.5 * gap, 0.030 + 0.6 * gap, 0),
-            (-0.012, 0.0, 0.035, (self.mouth_y + self.nose_y) / 2 + 0.02, 0.06, 0),
-            (-0.022, self.mouth_half * 1.45, 0.09, self.mouth_y - 0.03 * smile, 0.07, 1),
-            (-0.035, 0.0, 0.26, self.mouth_y + 0.165 + gap, 0.06, 0),
-            (-0.022 * (0.3 + old + smile), 0.36 + 0.05 * smile, 0.06, self.nose_y + 0.12, 0.16, 1),
-            # ears: shell, lobe, hollow
-            (0.105 + 0.022 * t("ears"), 1.70, 0.085, ear_y - 0.06, 0.17, 1),
-            (0.050 + 0.012 * t("ears"), 1.60, 0.080, ear_y + 0.15, 0.075, 1),
-            (-0.055, 1.54, 0.055, ear_y - 0.01, 0.09, 1),
-            # no face is the same on both sides
-            (0.014 * t("asymmetry"), 0.60, 0.30, 0.40, 0.30, -1),
-            (0.010 * t("skew"), 0.45, 0.25, -0.15, 0.20, -1),
-            (0.012 * (t("asymmetry") - t("skew")), 0.95, 0.30, 0.75, 0.25, -1),
-        ]
-        return self._sum(rows, nodes)
+        t = self.t
+        self.nose_wide, self.lips = 0.150 + 0.020 * t("nose_width"), self.mouth_half * 0.85
+        self.chin_y = 0.98 + 0.060 * t("chin_length") + self.gap
+        self.ear_y = self.eye_y + 0.17 + 0.02 * t("ear_height")
+        self.groove_y = (self.mouth_y + self.nose_y) / 2 + 0.02
+        self.frown, self.cleft = (-self.brows).clamp(0), t("chin_cleft").clamp(0)
+        self.folded, self.uneven = 0.3 + self.old + self.smile, t("asymmetry") - t("skew")
+        return self._sum([[self._measure(x) for x in row] for row in entry("anatomy.relief")], nodes)
+
+    def _measure(self, rule: float | dict[str, float]) -> Tensor | float:
+        """A number, or a sum of traits and of this head's measures, each times its factor: {one = 0.1, old = 0.02}."""
+        if not isinstance(rule, dict):
+            return rule
+        known = {"one": 1.0} | vars(self)
+        return sum(x * (known[name] if name in known else self.t(name)) for name, x in rule.items())
 
     def paint(self, nodes: Spots) -> Tensor:
         """Soft spots on the skin [B, 3, V, U]: darkness (moles, wrinkles, nostrils), more blood, more melanin."""
@@ -422,10 +378,8 @@ class Head:
 
 def _part(p: Spots, above: float, below: float, side: float) -> tuple[slice, Spots]:
     """The rows of the pictures in which something between two heights is seen: elsewhere it need not be drawn."""
-    rows = slice(None)
-    if not torch.compiler.is_compiling():
-        seen = ((p.y > above) & (p.y < below) & (p.side < side)).any(0).any(1).nonzero()
-        rows = slice(int(seen[0]), int(seen[-1]) + 1) if len(seen) else slice(0, 0)
+    seen = ((p.y > above) & (p.y < below) & (p.side < side)).any(0).any(1).nonzero()
+    rows = slice(int(seen[0]), int(seen[-1]) + 1) if len(seen) else slice(0, 0)
     return rows, Spots(*(x[:, rows] for x in p))
 
 
@@ -440,7 +394,7 @@ def uniform(seeds: Tensor, count: int, salt: int) -> Tensor:
 
 def _outline(y: Tensor) -> tuple[Tensor, Tensor]:
     """Half-width and depth of a medium head at the heights y [V, 1]: [V] and [V], smoothly interpolated."""
-    knots, rows = torch.tensor(_PROFILE, device=y.device).T.contiguous(), y.squeeze(1)
+    knots, rows = torch.tensor(entry("anatomy.profile"), device=y.device).T.contiguous(), y.squeeze(1)
     right = torch.searchsorted(knots[0], rows.clamp(-1.4499)).clamp(1, knots.shape[1] - 1)
     t = (rows - knots[0][right - 1]) / (knots[0][right] - knots[0][right - 1])
     lines = knots[1:, right - 1] * (1 - t) + knots[1:, right] * t

@@ -8,24 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from salon.words import SalonError, expect_whole
+from salon.words import SalonError, entry, expect_whole
 
 GENERATOR_VERSION = "2"  # stands in every card and table; raise it whenever a pixel could change
 
-TRAITS = (
-    "masculine", "age",
-    "head_width", "head_depth", "forehead", "cheekbones", "cheeks", "jaw_width",
-    "chin_length", "chin_depth", "chin_cleft",
-    "eye_distance", "eye_height", "eye_width", "eye_opening", "eye_tilt", "eye_depth", "eyelid", "iris",
-    "brow_height", "brow_thickness", "brow_tilt", "brow_length", "brow_ridge",
-    "nose_length", "nose_width", "nose_tip", "nose_bridge", "nose_hump", "nose_turn",
-    "mouth_width", "upper_lip", "lower_lip", "mouth_curve", "philtrum",
-    "melanin", "blood", "lip_colour", "freckles", "moles", "roughness", "wrinkles", "beard", "moustache",
-    "hair_colour", "hair_redness", "hair_grey", "hairline", "hairline_peak", "temples", "fringe", "hair_length",
-    "hair_volume", "hair_curl", "parting", "ears", "ear_height", "asymmetry", "skew",
-    "mark_1", "mark_2", "mark_3", "mark_4", "mark_5", "mark_6", "mark_7", "mark_8",
-    "pattern_1", "pattern_2", "pattern_3", "pattern_4", "pattern_5", "pattern_6", "pattern_7", "pattern_8",
-)  # fmt: skip
+TRAITS: tuple[str, ...] = tuple(entry("anatomy.traits"))
 _SPLIT_SEEDS = {"train": 1_000_003, "validation": 2_000_003, "test": 3_000_017}
 
 

@@ -3,7 +3,6 @@
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
-from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -123,26 +122,23 @@ class Truth(NamedTuple):
     cover: Tensor
 
 
-def render(
-    people: People, views: Views, size: int = 64, progress: bool = False, device: str = "cpu", compile: bool = False
-) -> Tensor:
+def render(people: People, views: Views, size: int = 64, progress: bool = False, device: str = "cpu") -> Tensor:
     """Pictures [B, 3, size, size], RGB 0..1, person by person and view by view; one of either serves all.
 
     Framed like the field's template whatever the pose. Deterministic: the same numbers give the same 8-bit pixels
-    from run to run on one kind of processor and version of torch, whatever the batch. `compile` pays from some
-    thousands of faces on and needs a C++ compiler. Raises `SalonError` for sizes outside 16..1024 or unequal counts.
+    from run to run on one kind of processor and version of torch, whatever the batch. Raises `SalonError` for sizes
+    outside 16..1024 or unequal counts.
     """
-    picture = _compiled() if compile else _picture
-    return _in_chunks(people, views, size, progress, device, lambda *given: (picture(*given),), compile)[0]
+    return _in_chunks(people, views, size, progress, device, lambda *given: (_picture(*given),))[0]
 
 
 def truth(people: People, views: Views, size: int = 64) -> Truth:
     """Landmarks, depth and cover of the pictures that `render` draws of the same numbers."""
-    return Truth(*_in_chunks(people, views, size, False, "cpu", _truth, compiled=False))
+    return Truth(*_in_chunks(people, views, size, False, "cpu", _truth))
 
 
 def _in_chunks(
-    people: People, views: Views, size: int, progress: bool, device: str, function: Any, compiled: bool
+    people: People, views: Views, size: int, progress: bool, device: str, function: Any
 ) -> tuple[Tensor, ...]:
     """`function(numbers, look, nodes, size)` over parts of the batch, its results joined along it."""
     if not 16 <= size <= 1024:
@@ -154,32 +150,24 @@ def _in_chunks(
     nodes, on_cpu = charts.chart(size * 3 // 2, size * 2, device), torch.device(device).type == "cpu"
     bare = not (views.mask.any() or views.cap.any())
     length = max(1, (_CHUNK if on_cpu else 2048) * 64 * 64 // (size * size))
-    short = -count % length if count > length else 0  # parts of one length need compiling once
     both = people.numbers, torch.stack([getattr(views, name) for name in LIMITS], 1)
-    filled = (F.pad(x.expand(count, -1), (0, 0, 0, short)).to(device) for x in both)
-    parts = list(zip(*(x.split(length) for x in filled), strict=True))
+    parts = list(zip(*(x.expand(count, -1).split(length) for x in both), strict=True))
 
     @torch.inference_mode()
     def draw(part: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
-        numbers, table = part
+        numbers, table = (x.to(device) for x in part)
         return tuple(x.cpu() for x in function(numbers, _Look._make([*table.unbind(1), bare]), nodes, size))
 
     threads = torch.get_num_threads()
-    # A chunk for each core beats many cores on a chunk, most of all on a busy machine; compiled code shares its chunk.
-    torch.set_num_threads(threads if compiled else 1)
+    torch.set_num_threads(1)  # a chunk for each core beats many cores on a chunk, most of all on a busy machine
     try:
-        workers = 1 if compiled or not on_cpu else threads
+        workers = threads if on_cpu else 1
         with ThreadPoolExecutor(workers, initializer=torch.set_flush_denormal, initargs=(True,)) as pool:
             done, title = pool.map(draw, parts), f"rendering {count} faces"
             made = list(tqdm(done, title, len(parts), leave=False, disable=not progress))
-            return tuple(torch.cat(x)[:count] for x in zip(*made, strict=True))
+            return tuple(map(torch.cat, zip(*made, strict=True)))
     finally:
         torch.set_num_threads(threads)
-
-
-@cache
-def _compiled() -> Any:
-    return torch.compile(_picture, dynamic=False)
 
 
 def _picture(numbers: Tensor, look: Any, nodes: Spots, size: int) -> Tensor:
@@ -354,9 +342,7 @@ def _squared(x: Tensor, times: int) -> Tensor:
 
 def _with_glasses(numbers: Tensor, lit: Tensor, alpha: Tensor, look: Any, *seen: Tensor) -> tuple[Tensor, Tensor]:
     """Put glasses on those who wear them; `seen` is depth, rotation and plane."""
-    rows = torch.arange(len(lit), device=lit.device)
-    if not torch.compiler.is_compiling():
-        rows = torch.nonzero(look.glasses + look.sunglasses).squeeze(1)
+    rows = torch.nonzero(look.glasses + look.sunglasses).squeeze(1)
     if len(rows):
         part = _Look._make([*(x[rows] for x in look[:-1]), look.bare])
         worn = _glasses(Head(numbers[rows], part), lit[rows], alpha[rows], part, *(x[rows] for x in seen))

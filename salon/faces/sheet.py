@@ -14,18 +14,13 @@ from salon.faces.people import People, sample_people
 from salon.faces.pixels import lay_out
 from salon.faces.render import frontal_views, render, sample_views
 from salon.paths import write_whole
-from salon.words import SalonError, expect_whole
+from salon.words import SalonError, entry, expect_whole
 
 ACROSS, GAP = 8, 2  # tiles in a row of people, white pixels around each
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 ENDINGS = (".png", ".webp", ".jpg", ".jpeg")
 VALUES = (-2.5, -1.5, -0.5, 0.5, 1.5, 2.5)  # of a trait, on its standard normal scale
-TRAITS_SHOWN = (
-    "masculine", "age", "melanin", "head_width", "forehead", "cheeks", "jaw_width", "chin_length",
-    "eye_distance", "eye_width", "eye_opening", "eye_tilt", "eyelid", "brow_height", "brow_thickness",
-    "nose_length", "nose_width", "nose_hump", "mouth_width", "lower_lip", "freckles", "roughness",
-    "beard", "hair_colour", "hairline", "fringe", "hair_length", "hair_curl",
-)  # fmt: skip
+TRAITS_SHOWN: list[str] = entry("anatomy.telling")
 
 
 def people_sheet(count: int = 32, seed: int = 1, size: int = 112, frontal: bool = False) -> Image.Image:

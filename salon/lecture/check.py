@@ -4,8 +4,9 @@ Nothing here raises for a wrong answer. All axes differ in length, so that none 
 """
 
 import inspect
+import math
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -32,7 +33,7 @@ def verdict(name: str, function: object) -> str:
         _examine(name, function)
     except _Finding as finding:
         return say("check.line", name=name, text=finding)
-    return say("check.line", name=name, text=say("check.right", n=len(TASKS[name][1])))
+    return say("check.line", name=name, text=say("check.right", n=len(_cases(name))))
 
 
 def mistakes(name: str) -> dict[str, Callable[..., Tensor]]:
@@ -74,16 +75,49 @@ class Case:
         return f"[{', '.join(names.get(n, str(n)) for n in lengths)}] = {lengths}" if lengths else "[]"
 
     def factors(self) -> dict[str, float]:
-        """Numbers that an answer may be off by, in order: plain ones, then lengths and single arguments."""
+        """Numbers that an answer may be off by, in order: plain ones, then single arguments and lengths; 1/ each."""
         numbers = {name: x for name, x in self.arguments.items() if isinstance(x, float)}
-        return {"2": 2.0, "100": 100.0} | numbers | {name: float(n) for name, n in self.sizes.items()}
+        numbers = {"2": 2.0, "100": 100.0} | numbers | {name: float(n) for name, n in self.sizes.items()}
+        return {text: x**power for name, x in numbers.items() for text, power in ((name, 1), (f"1/{name}", -1))}
+
+
+# Slips that any exercise may have, by the key of what is said of each.
+GENERAL: dict[str, Callable[[Case], Tensor]] = {
+    "check.sign": lambda case: -case.expected,
+    "check.complement": lambda case: 1 - case.expected,
+}
+# How an argument is drawn, by the kinds of words/inputs.toml: (shape, generator, …) to a tensor.
+KINDS: dict[str, Callable[..., Tensor]] = {
+    "even": lambda shape, g, low, high: low + (high - low) * torch.rand(shape, generator=g),
+    "step": lambda shape, g, low, high: (10 * KINDS["even"](shape, g, low, high)).round() / 10,
+    "normal": lambda shape, g, mean: mean + torch.randn(shape, generator=g),
+    "unit": lambda shape, g: normalize(torch.randn(shape, generator=g), dim=-1),
+    "whole": lambda shape, g, n: torch.randint(n, shape, generator=g),
+    "every": lambda shape, g, n: torch.cat([torch.arange(n), torch.randint(n, (shape[0] - n,), generator=g)]),
+    "yes": lambda shape, g: torch.randint(2, shape, generator=g).float(),
+    "sign": lambda shape, g: 2 * KINDS["yes"](shape, g) - 1,
+    "halves": lambda shape, g: variation_masks(shape[0], shape[1], g).float(),
+}
 
 
 def _cases(name: str) -> list[Case]:
-    draw, lengths = TASKS[name]
-    drawn = [draw(Generator().manual_seed(seed), **sizes) for seed, sizes in enumerate(lengths)]
-    solved = getattr(exercises, name)
-    return [Case(name, given, sizes, solved(**given)) for given, sizes in zip(drawn, lengths, strict=True)]
+    """The calls of an exercise, always the same."""
+    rules = dict(entry(f"inputs.{name}"))
+    made = []
+    for seed, sizes in enumerate(rules.pop("sizes")):
+        g = Generator().manual_seed(seed)
+        arguments = {argument: _drawn(rule, sizes, g) for argument, rule in rules.items()}
+        made.append(Case(name, arguments, sizes, getattr(exercises, name)(**arguments)))
+    return made
+
+
+def _drawn(rule: Any, sizes: dict[str, int], generator: Generator) -> Any:
+    """An argument by its rule: a number as it is, or a tensor."""
+    if isinstance(rule, float):
+        return rule
+    kind, axes, *more = rule
+    shape = [math.prod(sizes[axis] for axis in length.split("*")) for length in axes.split()]
+    return KINDS[kind](shape, generator, *(sizes.get(x, x) for x in more))
 
 
 def _examine(name: str, function: object) -> None:
@@ -93,7 +127,7 @@ def _examine(name: str, function: object) -> None:
     cases = _cases(name)
     results, changed = zip(*(_call(function, case) for case in cases), strict=True)
     if not all(_alike(case.expected, result) for case, result in zip(cases, results, strict=True)):
-        raise _diagnosis(name, list(zip(cases, results, strict=True)))
+        raise _diagnosis(name, cases, results)
     if any(changed):
         raise _Finding("check.changed", argument=next(filter(None, changed)))
     for key, edge in _special(name, "given").items():
@@ -173,42 +207,36 @@ def _shape_hints(came: Tensor, case: Case) -> Iterator[str]:
                 yield say(f"check.shape.{way}_too_many", axis=names.get(n, n))
 
 
-def _diagnosis(name: str, pairs: list[tuple[Case, Tensor]]) -> _Finding:
+def _diagnosis(name: str, cases: Sequence[Case], results: Sequence[Tensor]) -> _Finding:
     """The first explanation that holds in every call, from the most special to the most general."""
-    for key, mistaken in mistakes(name).items():
-        if all(_alike(mistaken(**case.arguments), result) for case, result in pairs):
+
+    def holds(guess: Callable[[Case], Tensor]) -> bool:
+        return all(_alike(guess(case), result) for case, result in zip(cases, results, strict=True))
+
+    guesses = {key: _of_arguments(mistaken) for key, mistaken in mistakes(name).items()} | GENERAL
+    for key, guess in guesses.items():
+        if holds(guess):
             return _Finding(key)
-    if all(_alike(-case.expected, result) for case, result in pairs):
-        return _Finding("check.sign")
-    if all(_alike(1 - case.expected, result) for case, result in pairs):
-        return _Finding("check.complement")
-    if factor := _factor(pairs):
-        return _Finding("check.scale", factor=factor)
-    offsets = [result - case.expected for case, result in pairs]
-    if all(_alike(offsets[0].flatten()[0].expand_as(offset), offset) for offset in offsets):
-        return _Finding("check.offset", offset=f"{float(offsets[0].flatten()[0]):.3g}")
-    case, result = next(pair for pair in pairs if not _alike(pair[0].expected, pair[1]))
-    return _first_difference(case.expected, result)
+    expected, result = cases[0].expected, results[0]
+    for factor in cases[0].factors():
+        if holds(lambda case: case.factors()[factor] * case.expected):  # noqa: B023
+            return _Finding("check.scale", factor=factor)
+    ratio = float((result * expected).sum() / expected.square().sum())
+    if holds(lambda case: ratio * case.expected):
+        return _Finding("check.scale", factor=f"{ratio:.3g}")
+    offset = float((result - expected).flatten()[0])
+    if holds(lambda case: case.expected + offset):
+        return _Finding("check.offset", offset=f"{offset:.3g}")
+    return _first_difference(cases, results)
 
 
-def _factor(pairs: list[tuple[Case, Tensor]]) -> str:
-    """By what the results are too large in every call: "2", "1/scale", "0.3"; "" if by nothing that is constant."""
-    ratios = [_ratio(case.expected, result) for case, result in pairs]
-    known = [case.factors() for case, _ in pairs]
-    for name in known[0]:
-        for text, power in ((name, 1), (f"1/{name}", -1)):
-            if all(_close(r, factors[name] ** power) for r, factors in zip(ratios, known, strict=True)):
-                return text
-    return f"{ratios[0]:.3g}" if all(_close(r, ratios[0]) for r in ratios) else ""
+def _of_arguments(function: Callable[..., Tensor]) -> Callable[[Case], Tensor]:
+    return lambda case: function(**case.arguments)
 
 
-def _ratio(expected: Tensor, came: Tensor) -> float:
-    """The least-squares ratio, or NaN where the two are not proportional."""
-    ratio = (came * expected).sum() / expected.square().sum()
-    return float(ratio) if _alike(ratio * expected, came) else float("nan")
-
-
-def _first_difference(expected: Tensor, came: Tensor) -> _Finding:
+def _first_difference(cases: Sequence[Case], results: Sequence[Tensor]) -> _Finding:
+    both = ((case.expected, result) for case, result in zip(cases, results, strict=True))
+    expected, came = next(pair for pair in both if not _alike(*pair))
     wrong = ~torch.isclose(came.double(), expected.double(), rtol=1e-3, atol=1e-5)
     where = wrong.nonzero()[0].tolist()
     values = {"came": came[tuple(where)], "expected": expected[tuple(where)]}
@@ -221,107 +249,4 @@ def _alike(expected: Tensor, came: Tensor) -> bool:
     return same and torch.allclose(came.double(), expected.double(), rtol=1e-3, atol=1e-5)
 
 
-def _close(a: float, b: float) -> bool:
-    return abs(a - b) <= 1e-3 * abs(b)
-
-
-def _draw_pull(generator: Generator, B: int, N: int) -> Arguments:
-    labels = torch.randint(N, (B,), generator=generator)
-    others = 0.4 * torch.rand(B, N, generator=generator) - 0.2
-    own = 0.3 + 0.2 * torch.rand(B, 1, generator=generator)  # so that P_y is neither 0 nor 1
-    cosines = others.scatter(1, labels[:, None], own)
-    return {"cosines": cosines, "labels": labels, "scale": 3.0 + N, "margin": 0.35}
-
-
-def _draw_cover(generator: Generator, B: int, C: int, H: int, W: int) -> Arguments:
-    images = torch.rand(B, C, H, W, generator=generator) + 0.1
-    shares = 0.2 + 0.6 * torch.rand(B, generator=generator)
-    return {"images": images, "sides": torch.arange(B) % 4, "shares": shares}
-
-
-def _draw_pair_scores(generator: Generator, A: int, B: int, K: int, d: int) -> Arguments:
-    f, g = (normalize(torch.randn(n, K, d, generator=generator), dim=-1) for n in (A, B))
-    u, v = (torch.rand(n, K, generator=generator) + 0.1 for n in (A, B))
-    return {"f": f, "u": u, "g": g, "v": v}
-
-
-def _draw_confidence_loss(generator: Generator, B: int, N: int, K: int, d: int) -> Arguments:
-    labels = torch.randint(N, (B,), generator=generator)
-    w = normalize(torch.randn(N, K, d, generator=generator), dim=-1)
-    f = normalize(w[labels] + torch.randn(B, K, d, generator=generator), dim=-1)
-    s = 2 + 6 * torch.rand(B, K, generator=generator)
-    return {"f": f, "s": s, "w": w, "labels": labels, "margin": 1.5, "weight": 0.05}
-
-
-def _draw_game_losses(generator: Generator, B: int, M: int, K: int, d: int) -> Arguments:
-    f = normalize(torch.randn(B, K, d, generator=generator), dim=-1)
-    weight, bias = torch.randn(M, K * d, generator=generator), torch.randn(M, generator=generator)
-    labels = torch.randint(2, (B, M), generator=generator).float()
-    masks = variation_masks(M, K, generator).float()
-    return {"f": f, "masks": masks, "weight": weight, "bias": bias, "labels": labels}
-
-
-def _draw_accept_rates(generator: Generator, C: int, G: int, I: int) -> Arguments:  # noqa: E741
-    harder = 0.2 * torch.arange(C)[:, None]  # each condition needs a threshold of its own
-    impostor = 0.1 * (2 * torch.randn(C, I, generator=generator)).round() + 0.5 - harder  # so there are ties
-    near = impostor.topk(5).values  # genuine scores at and just above those of impostors
-    genuine = 0.2 * torch.randn(C, G - 10, generator=generator) + 0.8 - harder
-    return {"genuine": torch.cat([genuine, near, near + 0.005], 1), "impostor": impostor, "far": 0.15}
-
-
-def _draw_errors_left(generator: Generator, B: int, S: int) -> Arguments:
-    confidences = 2 + 18 * torch.rand(B, generator=generator)
-    wrong = (6 * torch.rand(B, generator=generator) > 0.4 * confidences).float()
-    return {"wrong": wrong, "confidences": confidences, "shares": torch.linspace(0.12, 0.8, S)}
-
-
-def _draw_templates(generator: Generator, B: int, K: int, d: int, T: int) -> Arguments:
-    people = torch.cat([torch.arange(T), torch.randint(T, (B - T,), generator=generator)])
-    features = normalize(torch.randn(B, K, d, generator=generator), dim=-1)
-    return {"features": features, "variances": torch.rand(B, K, generator=generator) + 0.1, "people": people}
-
-
-def _draw_probe_parts(generator: Generator, A: int, B: int, K: int, d: int) -> Arguments:
-    told = 0.6 * torch.randn(K, d, generator=generator)
-    labels, truth = (2.0 * torch.randint(2, (n,), generator=generator) - 1 for n in (A, B))
-    train, test = (told * y[:, None, None] + torch.randn(len(y), K, d, generator=generator) for y in (labels, truth))
-    return {"train": train + 1, "labels": labels, "test": test + 1, "truth": truth}  # 1: a constant is needed
-
-
-def _draw_refusals(generator: Generator, B: int, K: int, G: int) -> Arguments:
-    drawn = torch.rand(B - G, generator=generator).square()  # the first groups are larger
-    groups = torch.cat([torch.arange(G), (G * drawn).long()])
-    confidences = 8 * torch.rand(B, K, generator=generator) + groups[:, None]
-    return {"confidences": confidences, "groups": groups, "share": 0.3}
-
-
-def _draw_group_rates(generator: Generator, P: int, R: int, N: int, G: int) -> Arguments:
-    probes, gallery = (torch.randint(N, (n,), generator=generator) for n in (P, R))
-    groups = torch.arange(N) % G
-    alike = (groups[probes][:, None] == groups[gallery]) * (groups[gallery] + 1) + 4 * (probes[:, None] == gallery)
-    scores = 0.1 * (20 * alike + 40 * torch.randn(P, R, generator=generator)).round()  # so there are ties
-    return {"scores": scores, "probes": probes, "gallery": gallery, "groups": groups, "far": 0.15}
-
-
-def _draw_people_interval(generator: Generator, B: int, N: int, R: int) -> Arguments:
-    people = torch.cat([torch.arange(N), (N * torch.rand(B - N, generator=generator).square()).long()])
-    hits = (torch.rand(B, generator=generator) < (1 + people % 3) / 4).float()
-    return {"hits": hits, "people": people, "draws": torch.randint(N, (R, N), generator=generator)}
-
-
-TASKS: dict[str, tuple[Callable[..., Arguments], tuple[dict[str, int], ...]]] = {
-    "pull": (_draw_pull, ({"B": 5, "N": 7}, {"B": 4, "N": 3}, {"B": 2, "N": 9})),
-    "arcface_loss": (_draw_pull, ({"B": 5, "N": 7}, {"B": 4, "N": 3}, {"B": 2, "N": 9})),
-    "cover": (_draw_cover, ({"B": 5, "C": 3, "H": 6, "W": 8}, {"B": 8, "C": 1, "H": 9, "W": 4})),
-    "pair_scores": (_draw_pair_scores, ({"A": 5, "B": 4, "K": 3, "d": 2}, {"A": 2, "B": 6, "K": 4, "d": 3})),
-    "confidence_loss": (_draw_confidence_loss, ({"B": 5, "N": 7, "K": 3, "d": 4}, {"B": 6, "N": 4, "K": 2, "d": 3})),
-    "game_losses": (_draw_game_losses, ({"B": 5, "M": 3, "K": 4, "d": 6}, {"B": 7, "M": 4, "K": 6, "d": 3})),
-    "accept_rates": (_draw_accept_rates, ({"C": 3, "G": 14, "I": 20}, {"C": 2, "G": 15, "I": 12})),
-    "errors_left": (_draw_errors_left, ({"B": 23, "S": 5}, {"B": 31, "S": 4})),
-    "templates": (_draw_templates, ({"B": 11, "K": 3, "d": 4, "T": 5}, {"B": 9, "K": 2, "d": 5, "T": 4})),
-    "probe_parts": (_draw_probe_parts, ({"A": 40, "B": 50, "K": 4, "d": 3}, {"A": 30, "B": 45, "K": 5, "d": 2})),
-    "refusals": (_draw_refusals, ({"B": 23, "K": 3, "G": 4}, {"B": 26, "K": 2, "G": 5})),
-    "group_rates": (_draw_group_rates, ({"P": 24, "R": 18, "N": 12, "G": 3}, {"P": 28, "R": 22, "N": 16, "G": 4})),
-    "people_interval": (_draw_people_interval, ({"B": 31, "N": 9, "R": 50}, {"B": 26, "N": 8, "R": 40})),
-}
-globals().update({name: partial(tell, name) for name in TASKS})  # check.pull and the others
+globals().update({name: partial(tell, name) for name in entry("inputs")})  # check.pull and the others
