@@ -1,0 +1,5 @@
+// A widget's page says how tall it is; its frame becomes as tall, on a phone as on a wide screen.
+addEventListener("message", ({ source, data }) => {
+  for (const frame of document.querySelectorAll("iframe.salon"))
+    if (frame.contentWindow === source && data?.height) frame.style.height = `${Math.ceil(data.height)}px`;
+});
