@@ -25,7 +25,7 @@ LOOK = ROOT / "docs" / "site"
 EDITIONS = {"en": ("en", ""), "zh": ("zh_CN", ".zh")}  # Sphinx's language; what stands before .md
 DOCUMENTS = ("docs/platforms", "docs/faults", "docs/glossary", "data/README", "CONTRIBUTING")
 NEEDED = ("sphinx", "myst-nb", "sphinx-book-theme", "sphinx-mathjax-offline")
-_MATHJAX = ("tex-chtml.js", "output/chtml/fonts/woff-v2")
+_MATHJAX = ("tex-chtml.js", "ui/lazy.js", "output/chtml/fonts/woff-v2")
 _FRAME = '<iframe class="salon" src="../widgets/{page}.html" title="{title}" sandbox="allow-scripts"></iframe>'
 # At the end of a widget's page: its frame learns how tall it is (docs/site/site.js).
 _HEIGHT = """<script>

@@ -13,6 +13,7 @@ nb_merge_streams = True
 myst_enable_extensions = ["amsmath", "dollarmath"]
 myst_heading_anchors = 3
 mathjax_path = "mathjax/tex-chtml.js"
+mathjax3_config = {"loader": {"load": ["ui/lazy"]}}  # a formula is drawn when it comes into view: a phone is slow
 
 default_role = "py:obj"  # `name` in a docstring: a link where there is such a name, else code
 add_module_names = False
@@ -25,6 +26,7 @@ python_maximum_signature_line_length = 88
 html_theme = "sphinx_book_theme"
 html_theme_options = {
     "article_header_start": ["toggle-primary-sidebar.html", "lang.html"],
+    "navbar_persistent": [],
     "show_toc_level": 2,
     "use_download_button": False,
     "use_fullscreen_button": False,
