@@ -18,6 +18,7 @@ from typing import Any
 import salon.widgets
 from authoring.notebooks import find, write
 from salon.lecture.views import CLASSES, write_page
+from salon.paths import data_path
 from salon.words import SalonError, say
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,10 +26,13 @@ LOOK = ROOT / "docs" / "site"
 EDITIONS = {"en": ("en", ""), "zh": ("zh_CN", ".zh")}  # Sphinx's language; what stands before .md
 DOCUMENTS = ("docs/platforms", "docs/faults", "docs/glossary", "data/README", "CONTRIBUTING")
 NEEDED = ("sphinx", "myst-nb", "sphinx-book-theme", "sphinx-mathjax-offline")
+_FONTS = ("latin.woff2", "latin-bold.woff2", "han.woff2", "han-bold.woff2", "mono.woff2", "OFL.txt")
 _MATHJAX = ("tex-chtml.js", "ui/lazy.js", "output/chtml/fonts/woff-v2")
 _FRAME = '<iframe class="salon" src="../widgets/{page}.html" title="{title}" sandbox="allow-scripts"></iframe>'
-# At the end of a widget's page: its frame learns how tall it is (docs/site/site.js).
-_HEIGHT = """<script>
+# At the end of a widget's page: its frame learns how tall it is, and it whether to be dark (docs/site/site.js).
+_IN_FRAME = """<style>body { margin: 0; }</style>
+<script>
+addEventListener("message", ({ data }) => { document.documentElement.style.colorScheme = data.scheme; });
 new ResizeObserver(() => parent.postMessage({ height: document.documentElement.offsetHeight }, "*"))
   .observe(document.documentElement);
 </script>
@@ -185,8 +189,9 @@ def write_beside(out: Path) -> None:
     mathjax = Path(str(metadata.distribution("sphinx-mathjax-offline").locate_file("sphinx-mathjax-offline")))
     for lang in EDITIONS:
         static = out / lang / "_static"
-        for name in ("site.css", "site.js"):
-            shutil.copy(LOOK / name, static)
+        (static / "fonts").mkdir()
+        for path in (LOOK / "site.css", LOOK / "site.js", *(data_path("fonts", name) for name in _FONTS)):
+            shutil.copy(path, static / ("fonts" if path.name in _FONTS else ""))
         for name in _MATHJAX:
             source = mathjax / "static" / "mathjax" / name
             copy = shutil.copytree if source.is_dir() else shutil.copy
@@ -194,6 +199,8 @@ def write_beside(out: Path) -> None:
             copy(source, static / "mathjax" / name)
         for path in static.rglob("*.map"):
             path.unlink()
+        for unread in (static / "locales", out / lang / "_sources", out / "jupyter_execute"):
+            shutil.rmtree(unread, ignore_errors=True)
         write_widgets(out / lang / "widgets", lang)
     shutil.copytree(ROOT / "slides" / "dist", out / "slides", ignore=shutil.ignore_patterns("*.json"))
     for path in (LOOK / "index.html", ROOT / "LICENSE", ROOT / "LICENSE-DATA"):
@@ -206,4 +213,4 @@ def write_widgets(folder: Path, lang: str) -> None:
     for name in CLASSES.values():
         write_page(name, folder / f"{name}.html", lang)
         with (folder / f"{name}.html").open("a", encoding="utf-8") as file:
-            file.write(_HEIGHT)
+            file.write(_IN_FRAME)

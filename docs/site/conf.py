@@ -5,7 +5,7 @@ import re
 from sphinx.application import Sphinx
 from sphinx.search.zh import SearchChinese
 
-author = copyright = "Salon"
+author = copyright = ""
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax"]
 nb_execution_mode = "off"  # pages show the outputs that the notebooks were committed with
 nb_render_markdown_format = "myst"  # so that formulas and tables in outputs are drawn too
