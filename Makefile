@@ -3,10 +3,15 @@
 # make test   every test at everyday counts        make test-long   full counts
 # make slides the deck again: slides/dist, HTML and PDF in both languages (needs Node 20 and Chromium)
 # make class  the notebooks without answers, in dist/class        make instructor  all solved, in dist/instructor
+<<<<<<< HEAD
 # make refresh  what is stale under data/ and of the notebooks' outputs again, in order (hours; it goes on where it was)
+=======
+# make site   the lecture as static pages, both languages, in dist/site: published by copying the folder
+# make refresh  everything under data/ and the notebooks' outputs again, in order (about four hours)
+>>>>>>> cc32eebb8fc9b60fbe267f5a4a06cfef4367577a
 # Options:    make lab LAB="--no-browser --port 8899 --reset"        make env PYTHON=/path/to/python3.12
 
-.PHONY: help env lab test test-long check notebooks class instructor slides refresh clean
+.PHONY: help env lab test test-long check notebooks class instructor slides site refresh clean
 .DEFAULT_GOAL := help
 
 OLD_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
@@ -20,7 +25,7 @@ NBVAL := PYTHONPATH=tests/offline $(RUN) -m pytest -q -n 2 --dist loadfile --dur
 	--nbval --nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 300 notebooks
 
 help:
-	@sed -n '1,7s/^# //p' Makefile
+	@sed -n '1,8s/^# //p' Makefile
 
 env: $(VENV)/.installed
 
@@ -70,6 +75,9 @@ slides: env slides/node_modules/.package-lock.json
 slides/node_modules/.package-lock.json: slides/package-lock.json
 	@npm --version >/dev/null 2>&1 || { echo "npm is missing; it comes with Node 20 or later: apt install nodejs npm, or brew install node."; exit 1; }
 	npm ci --prefix slides --no-audit --no-fund
+
+site: env
+	$(RUN) -m authoring site
 
 refresh: env
 	$(RUN) -m authoring refresh

@@ -52,6 +52,15 @@ def bundle(arguments: argparse.Namespace) -> None:
     print(f"saved {out}, {out.stat().st_size / 1e6:.0f} MB")
 
 
+def site(arguments: argparse.Namespace) -> None:
+    """write both editions as static pages, widgets alive, to be published by copying the folder"""
+    from authoring.site import write_site
+
+    page = write_site(arguments.out)
+    size = sum(path.stat().st_size for path in page.parent.rglob("*") if path.is_file())
+    print(f"saved {page}, {size / 1e6:.0f} MB with all it needs")
+
+
 def script(arguments: argparse.Namespace) -> None:
     """write a notebook as a .py for a job: pictures go into files, progress into lines of JSON"""
     from authoring.notebooks import find
@@ -121,6 +130,9 @@ def parser() -> argparse.ArgumentParser:
     command = add(commands, bundle)
     command.add_argument("out", type=Path, metavar="OUT.zip")
     command.add_argument("--lang", choices=("en", "zh"), default="en")
+
+    command = add(commands, site)
+    command.add_argument("--out", type=Path, metavar="DIR", default=Path("dist/site"), help="default: dist/site")
 
     command = add(commands, script)
     command.add_argument("notebook", help="its beginning: 03, zh/03")

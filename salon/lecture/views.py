@@ -9,6 +9,9 @@ from salon.widgets.explorer import explorer_page
 from salon.widgets.feature_map import FeatureMap
 from salon.words import SalonError
 
+# A saved notebook keeps "FeatureMap()" of a widget: the page that stands for it where there is no kernel.
+CLASSES = {"ConfidenceExplorer": "explorer", "FeatureMap": "map"}
+
 
 def write_page(name: str, out: Path, lang: str | None = None) -> None:
     """Write a widget as a page that needs neither kernel nor network: "explorer" or "map"."""
