@@ -3,12 +3,8 @@
 # make test   every test at everyday counts        make test-long   full counts
 # make slides the deck again: slides/dist, HTML and PDF in both languages (needs Node 20 and Chromium)
 # make class  the notebooks without answers, in dist/class        make instructor  all solved, in dist/instructor
-<<<<<<< HEAD
-# make refresh  what is stale under data/ and of the notebooks' outputs again, in order (hours; it goes on where it was)
-=======
 # make site   the lecture as static pages, both languages, in dist/site: published by copying the folder
-# make refresh  everything under data/ and the notebooks' outputs again, in order (about four hours)
->>>>>>> cc32eebb8fc9b60fbe267f5a4a06cfef4367577a
+# make refresh  what is stale under data/ and of the notebooks' outputs again, in order (hours; it goes on where it was)
 # Options:    make lab LAB="--no-browser --port 8899 --reset"        make env PYTHON=/path/to/python3.12
 
 .PHONY: help env lab test test-long check notebooks class instructor slides site refresh clean
