@@ -123,14 +123,15 @@ def bench_explorer() -> Figures:
 
 # --- the live pair of notebook 03
 
-LIVE_PEOPLE, LIVE_IMAGES, LIVE_STEPS = 200, 8, 300
+LIVE_PEOPLE, LIVE_IMAGES, LIVE_STEPS = 3000, 2, 200
 
 
 def live_pair(facts: dict) -> tuple[Recipe, Recipe]:
     """The two recipes of the live pair: the fixed scale that validation chose, and C with its chosen setting."""
     chosen = facts["chosen"]["3000"]
-    common = {"start": "start", "people": LIVE_PEOPLE, "images": LIVE_IMAGES, "steps": LIVE_STEPS, "cooldown": 0.2}
-    return recipe("cosface", **chosen["B"], **common), recipe("confidence", **chosen["C"], **common)
+    common = {"start": "start", "people": LIVE_PEOPLE, "images": LIVE_IMAGES, "steps": LIVE_STEPS, "lr": 0.1}
+    common |= {"cooldown": 0.2, "frozen": 0.2}
+    return recipe("cosface", **common | chosen["B"]), recipe("confidence", **common | chosen["C"])
 
 
 def bench_live() -> Figures:

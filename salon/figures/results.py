@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -90,14 +91,25 @@ def condition_figure(table: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     return figure
 
 
-def strength_figure(strengths: Sequence[float] | Tensor, curves: Mapping[str, Tensor]) -> Figure:
-    """Mean confidences [S, K] against the strength of each variation: each sub-embedding, and their mean."""
+def strength_figure(
+    strengths: Sequence[float] | Tensor,
+    curves: Mapping[str, Tensor],
+    ylabel: str = "confidence s",
+    owners: Mapping[str, Tensor] | None = None,
+) -> Figure:
+    """Means [S, K] against the strength of each variation: every sub-embedding, those that own it coloured, their mean.
+
+    `owners`: for each variation which sub-embeddings own it, [K] bool; without it the mean of all is coloured.
+    """
     figure, axes = panels(1, len(curves), 3.2 * len(curves), 3.2, sharey=True)
     for axis, (name, values) in zip(axes[0], curves.items(), strict=True):
-        axis.plot(strengths, values, color=GREY, linewidth=0.8)
-        axis.plot(strengths, values.mean(1), color=ORANGE, linewidth=2.5, label="mean")
+        own = torch.ones(values.shape[1], dtype=torch.bool) if owners is None else owners[name]
+        groups = {"mean": (own, ORANGE)} if owners is None else {"own it": (own, ORANGE), "do not": (~own, BLUE)}
+        for label, (which, colour) in groups.items():
+            axis.plot(strengths, values[:, which], color=GREY if owners is None else colour, linewidth=0.8)
+            axis.plot(strengths, values[:, which].mean(1), color=colour, linewidth=2.5, label=label)
         axis.set(title=readable(name), xlabel="strength")
-    axes[0, 0].set(ylabel="confidence s", ylim=(0, None))
+    axes[0, 0].set(ylabel=ylabel, ylim=(0, None))
     axes[0, 0].legend(frameon=False)
     return figure
 
