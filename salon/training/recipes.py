@@ -79,9 +79,9 @@ RECIPES = {
         Recipe("confidence", loss="confidence", margin=8.0, **_TUNED),
         # for real faces too: framed and lit as snapshots are
         Recipe("photo", start="start", scale=24.0, margin=0.25, camera=True, steps=1600, **_SHIPPED),
-        # parts that specialise: chosen for what they know, not for accuracy; more people leave them less room for that
-        Recipe("lecture", start="start", loss="confidence", margin=8.0, regularise=0.004, K=8, d=16, probability=0.3,
-               decorrelate=2.0, hide="rest", opponent_lr=1e-3, steps=800, **_SHIPPED | {"people": 600}),
+        # parts that specialise: E-λ2 of the main experiment
+        Recipe("lecture", start="start", loss="confidence", margin=5.0, regularise=0.008, frozen=0.0125, K=8, d=16,
+               probability=0.3, decorrelate=2.0, hide="rest", opponent_lr=1e-3, steps=3200, cooldown=0.2, **_SHIPPED),
         # parts that look at places, from scratch, for no other network has their shape
         Recipe("places", loss="confidence", margin=5.0, regularise=0.008, frozen=0.31, K=4, d=32, places=True,
                width=0.625, variations="covers", probability=0.3, clean=0.3, steps=3600, cooldown=0.4, **_SHIPPED),
