@@ -6,6 +6,8 @@ from scipy import stats
 
 from experiments.claims import Cells, claims, estimate, holm, slope_weights, total
 from salon.evaluation.people import TEST_STRENGTH
+from salon.evaluation.results import read_table
+from salon.lecture.stored import made_claims
 from salon.words import SalonError
 
 CHANCE = np.random.default_rng(0)
@@ -65,3 +67,43 @@ def test_holm_is_the_step_down_procedure():
         slow[i] = max([left * p[i], *slow.values()])
         left -= 1
     np.testing.assert_allclose(adjusted, [min(1, slow[i]) for i in range(12)])
+
+
+# What the lecture says in words of each claim, wherever it says it: notebooks 01, 03 and 04, the deck, the verdicts.
+TOLD = {
+    "augmentation_clean": "holds", "augmentation_mixed": "holds", "confidence_clean": "holds",
+    "confidence_mixed": "holds", "confidence_mixed_cosine": "holds", "confidence_pose": "holds",
+    "confidence_low_resolution": "holds", "confidence_unseen": "holds", "confidence_sunglasses": "holds",
+    "confidence_occlusion": "open", "learned_clean": "holds", "per_image_clean": "holds", "learned_mixed": "open",
+    "per_image_mixed": "open", "way_clean": "holds", "way_noise": "open", "parts_mixed": "open",
+    "decorrelation_mixed": "open", "separation_clean": "open", "separation_mixed": "holds", "matching_mixed": "holds",
+    "whole_mixed": "open", "whole_clean": "holds", "places_cover": "holds", "places_cover_score": "reversed",
+    "places_clean": "reversed",
+}  # fmt: skip
+LATER = {"lead_clean", "lead_mixed", "rest_mixed", "tuned_constant_clean"}
+SURVIVE = {"augmentation_clean", "augmentation_mixed", "confidence_clean", "learned_clean", "per_image_clean",
+           "places_cover"}  # fmt: skip
+
+
+def test_every_claim_came_out_as_the_lecture_tells_it():
+    made = made_claims().set_index("name")
+    assert {name: made.status[name] for name in TOLD} == TOLD
+    assert {*made.index[made.survives]} >= SURVIVE
+    assert {*made.index} - {*TOLD} <= LATER, "a claim has been measured that no text tells yet"
+
+
+def test_what_is_called_a_station_is_one():
+    """Notebook 04: of four findings of a short training two went away or turned round, and two stayed."""
+    along = read_table("claims")
+    along = along[along.people.astype(str) == "3000"].set_index(["name", "step"])
+
+    def sign(name: str, step: int) -> int:
+        low, high = along.loc[(name, step), ["low", "high"]]
+        return int(low > 0) - int(high < 0)
+
+    ways = {name: (sign(name, 200), sign(name, 3200)) for name in
+            ("confidence_occlusion", "matching_mixed", "learned_clean", "places_cover")}  # fmt: skip
+    assert ways == {"confidence_occlusion": (-1, 0), "matching_mixed": (1, 1), "learned_clean": (1, 1),
+                    "places_cover": (-1, 1)}  # fmt: skip
+    shrunk = {name: along.loc[(name, 3200), "mean"] / along.loc[(name, 200), "mean"] for name in ways}
+    assert shrunk["matching_mixed"] < 0.5 and shrunk["learned_clean"] < 0.5
