@@ -23,6 +23,8 @@ def load(model: str | Path) -> Recogniser:
     if isinstance(model, str) and not model.endswith(".safetensors") and model not in NAMES:
         known = ", ".join(NAMES)
         raise SalonError(f"No model {model!r} is shipped; expected {known}, or a .safetensors file.")
-    recogniser, card = checkpoints.load(model_path(str(model)) if model in NAMES else model)
-    recogniser.card = card
+    path = model_path(str(model)) if model in NAMES else model
+    recogniser, card = checkpoints.load(path)
+    masks = checkpoints.load_training(path).get("masks")  # which sub-embedding keeps which variation [M, K]
+    recogniser.card = card if masks is None else card | {"owners": masks.int().tolist()}
     return recogniser
