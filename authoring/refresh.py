@@ -17,7 +17,7 @@ from authoring import notebooks
 from authoring.checksums import write_checksums
 from authoring.picture import readme_figure
 from authoring.test_people import write_test_sheets
-from authoring.views import write_characters, write_explorer_table, write_feature_views
+from authoring.views import write_characters, write_feature_views
 from experiments.convergence import reproduce_convergence
 from experiments.gap import reproduce_gap
 from experiments.generator import reproduce_fairness, reproduce_generator
@@ -82,7 +82,6 @@ STEPS: dict[str, Step] = {
     "real faces": Step(reproduce_real_faces, ("experiments/real_faces.py", *shipped("*")), photographs=True),
     "experiment lfw": Step(reproduce_lfw, ("experiments/photographs.py", *TRAINED), photographs=True),
     "experiment gap": Step(reproduce_gap, ("experiments/gap.py", *TRAINED), photographs=True),
-    "explorer's states": Step(write_explorer_table, shipped("lecture")),
     "map of features": Step(write_feature_views, ("authoring/views.py", *shipped("lecture"))),
     "printed characters": Step(write_characters, ("experiments/glyphs.py",)),
     "picture of the README": Step(draw_picture, ("authoring/picture.py", "data/results/ablation.csv")),

@@ -23,7 +23,7 @@ from salon.faces.people import sample_people, split_people
 from salon.faces.render import frontal_views, render, sample_views
 from salon.faces.variations import DEGRADE, VARIATIONS, degrade, pose_yaw
 from salon.figures.ablation import ablation_figure, degradation_figure, difference_figure, rejection_figure
-from salon.figures.explorer import ConfidenceTable, explorer_figure
+from salon.figures.explorer import explorer_figure
 from salon.figures.faces import face_sheet
 from salon.figures.losses import angle_figure, confidence_figure, mask_figure
 from salon.figures.results import black_hole_figure, condition_figure, probe_figure, trade_off_figure
@@ -92,7 +92,8 @@ def cover() -> Figure:
 
 def explorer() -> Figure:
     """The explorer's five telling states, for a page that does not move (00, `explorer`)."""
-    return explorer_figure(ConfidenceTable.load(data_path("views", "explorer.npz")).look)
+    recogniser, _ = load(data_path("models", "lecture.safetensors"))
+    return explorer_figure(recogniser, split_people("test", 8)[4])
 
 
 def people() -> Figure:

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from authoring.slide_numbers import fill
-from salon.figures.explorer import ConfidenceTable
-from salon.paths import data_path, data_root, write_whole
-from salon.widgets.explorer import explorer_page
-from salon.widgets.host import font_faces
+from salon.paths import data_root, write_whole
+from salon.training.shipped import load
+from salon.widgets.explorer import ConfidenceExplorer
+from salon.widgets.host import font_faces, source, words
 from salon.words import LANGUAGES, SalonError, say
 
 SPEED = {"en": 130, "zh": 220}  # words, characters a minute
@@ -34,7 +34,7 @@ SOURCES = (
     "slides/theme.css", "slides/explorer.*", "slides/package-lock.json",
     "authoring/slides.py", "authoring/slide_figures.py", "salon/figures/*.py",
     "data/results/ablation.csv", "data/results/differences.csv", "data/results/claims.csv",
-    "data/models/start.safetensors", "data/models/lecture.safetensors", "data/views/explorer.npz",
+    "data/models/start.safetensors", "data/models/lecture.safetensors",
     "data/fonts/*.woff2", "data/fonts/*.ttf",
 )  # fmt: skip
 _BETWEEN = "\n\n---\n\n"
@@ -176,7 +176,7 @@ def _marks_in_words(slide: Slide, lang: str, numbers: dict[str, int]) -> str:
 
 def live_page(lang: str) -> str:
     """The confidence explorer as a page of its own, with letters for a room, and its keys for the deck."""
-    page = explorer_page(ConfidenceTable.load(data_path("views", "explorer.npz")), lang)
+    page = ConfidenceExplorer(load("lecture"), lang=lang).page()
     style, script = (folder().joinpath(f"explorer.{kind}").read_text("utf-8") for kind in ("css", "js"))
     return page.replace("<body>", f"<style>{style}</style>\n<script>{script}</script>\n<body>")
 
@@ -273,13 +273,14 @@ def _marp(marp: list[str], browser: str, markdown: str, name: str, *options: str
 
 
 def sources() -> dict[str, str]:
-    """What the deck is made of, each with the beginning of its SHA-256: files, and the explorer's page."""
+    """What the deck is made of, each with the beginning of its SHA-256: files, and what the explorer is made of."""
     root = folder().parent
     named = [path for pattern in SOURCES for path in sorted(root.glob(pattern))]
     found = {path.relative_to(root).as_posix(): path.read_bytes() for path in named}
     for lang in LANGUAGES:
         found[f"slides/salon.{lang}.md"] = prepare(lang, dict.fromkeys(figure_names(), "")).encode()
-        found[f"explorer, {lang}"] = live_page(lang).encode()
+        shown = [ConfidenceExplorer._esm, source("salon.css", "page.html"), str(words("explorer", lang))]
+        found[f"explorer, {lang}"] = "\n".join(shown).encode()  # its faces are drawn, each CPU rounds in its own way
     return {name: hashlib.sha256(content).hexdigest()[:16] for name, content in found.items()}
 
 

@@ -1,4 +1,4 @@
-"""What the two widgets show for the shipped model, computed and stored."""
+"""What the feature map shows of the shipped model, and the printed characters, computed and stored."""
 
 import warnings
 from collections.abc import Sequence
@@ -15,26 +15,15 @@ from authoring.test_people import SHEET_COLUMNS
 from experiments.glyphs import glyph_sheet
 from experiments.probes import linear_probe, varied_embedding
 from salon.evaluation.people import TEST_IMAGES, test_benchmark
-from salon.faces.people import split_people
 from salon.faces.pixels import sprite, to_webp
 from salon.faces.variations import VARIATIONS
-from salon.figures.explorer import ConfidenceTable
 from salon.figures.umap import FeatureViews
 from salon.model.embedding import Embedding
 from salon.paths import data_path, data_root, write_whole
 from salon.training import checkpoints
-from salon.widgets.explorer import ConfidenceExplorer
 
 SHOWN_PEOPLE = 120  # of the map: 480 points
 THUMB = 40  # pixels of a thumbnail
-
-
-def write_explorer_table() -> Path:
-    """Compute the explorer's 7 × 7 × 7 states and store them."""
-    path = data_root() / "views" / "explorer.npz"
-    explorer = ConfidenceExplorer.live(salon.load("lecture"), split_people("test", 8)[7])
-    ConfidenceTable.of(explorer.look).save(path)
-    return path
 
 
 def write_characters() -> Path:

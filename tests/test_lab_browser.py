@@ -16,6 +16,10 @@ import nbformat
 import pytest
 from conftest import ROOT
 
+from salon import embed, load
+from salon.faces.people import split_people
+from salon.figures.explorer import spoilt, turned
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
 
@@ -24,11 +28,9 @@ KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}  # with
 
 TINY = (
     "from salon import lecture\nlecture.setup('en')",
-    "import numpy as np\nfrom salon.widgets.explorer import ConfidenceExplorer\n"
-    "def look(blur, occlusion, yaw):\n"
-    "    image = np.full((32, 32, 3), round(255 * (1 - blur)), np.uint8)\n"
-    "    return image, np.array([40.0, 30.0]) * (1 - occlusion / 2)\n"
-    "ConfidenceExplorer(look)",
+    "import salon\nimport torch\nfrom salon.widgets import ConfidenceExplorer\nfrom salon.widgets.pack import pack\n"
+    "explorer = ConfidenceExplorer(salon.load('lecture'))\nexplorer",
+    "explorer.network = pack(salon.load('photo'))",  # the reader's own takes the place of ours
 )
 BROKEN = ("1 / 0", "print('never reached')")
 
@@ -133,7 +135,7 @@ def failures(cells: list[dict]) -> list[str]:
 
 
 def move_explorers(page, cells: list[dict]) -> int:
-    """Drag the occlusion slider of each explorer to its end by keyboard; its confidences must change."""
+    """Turn the face of each explorer to its end by keyboard; its confidences must change."""
     moved = 0
     for index, cell in enumerate(cells):
         if "vnd.jupyter.widget-view" not in json.dumps(cell.get("outputs", "")):
@@ -143,7 +145,7 @@ def move_explorers(page, cells: list[dict]) -> int:
         page.wait_for_timeout(1000)
         if explorer.count() == 0:  # another widget
             continue
-        slider, bars = explorer.locator("input[name=occlusion]"), explorer.locator(".salon-bar")
+        slider, bars = explorer.locator("input[name=yaw]"), explorer.locator(".salon-bar")
         before = bars.evaluate_all(CONFIDENCES)
         slider.press("End")
         deadline = time.monotonic() + 20
@@ -164,7 +166,9 @@ def test_a_slider_moves_the_confidences(page, lab: SimpleNamespace) -> None:
     assert not failures(cells)
     assert move_explorers(page, cells) == 1
     last = page.locator(".salon-explorer .salon-bar").evaluate_all(CONFIDENCES)
-    assert last == ["20.000", "15.000"]
+    frames = turned(split_people("test", 14)[4])
+    confidences = embed(load("photo"), spoilt(frames, yaw=75.0)).confidences[0]
+    assert [float(value) for value in last] == pytest.approx(confidences.tolist(), rel=1e-2)
 
 
 @pytest.mark.long  # nbval runs the notebooks every day

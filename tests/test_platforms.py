@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
-import numpy as np
 import pytest
 import torch
 from conftest import ROOT
@@ -26,6 +25,7 @@ from salon import paths
 from salon.figures.umap import FeatureViews
 from salon.lecture import lab, platforms, setup
 from salon.lecture.platforms import HELD, SERVER, Place
+from salon.model.network import Recogniser
 from salon.widgets import host
 from salon.widgets.explorer import ConfidenceExplorer
 from salon.widgets.feature_map import FeatureMap
@@ -238,9 +238,9 @@ def test_nothing_is_installed_at_home_and_without_a_network_extras_are_done_with
 # ---- widgets
 
 
-def look(blur: float, occlusion: float, yaw: float):
-    picture = np.full((32, 32, 3), round(255 * (1 - occlusion)), np.uint8)
-    return picture, np.array([40.0, 30.0]) * (1 - occlusion / 2)
+@pytest.fixture
+def explorer() -> ConfidenceExplorer:
+    return ConfidenceExplorer(Recogniser(K=2, d=4, width=0.5))
 
 
 def test_the_extension_is_looked_for_in_the_servers_environment(monkeypatch: Patch, tmp_path: Path) -> None:
@@ -264,9 +264,9 @@ def test_the_extension_is_looked_for_in_the_servers_environment(monkeypatch: Pat
 @pytest.mark.parametrize(
     ("way", "kind"), [("widget", host.VIEW), ("page", "text/html"), ("plain", host.VIEW), ("picture", "text/plain")]
 )
-def test_every_way_keeps_a_picture(monkeypatch: Patch, way: str, kind: str) -> None:
+def test_every_way_keeps_a_picture(monkeypatch: Patch, explorer: ConfidenceExplorer, way: str, kind: str) -> None:
     monkeypatch.setenv("SALON_WIDGETS", way)
-    data, _ = ConfidenceExplorer(look)._repr_mimebundle_()
+    data, _ = explorer._repr_mimebundle_()
     assert kind in data and "image/png" in data and data["text/plain"] == "ConfidenceExplorer()"
     assert (host.VIEW in data) == (way in ("widget", "plain"))
     if way == "page":
@@ -274,11 +274,10 @@ def test_every_way_keeps_a_picture(monkeypatch: Patch, way: str, kind: str) -> N
         assert html.startswith('<iframe srcdoc="&lt;!doctype html') and "https:" not in html
 
 
-def test_plain_sliders_move_the_picture() -> None:
-    explorer = ConfidenceExplorer(look)
+def test_plain_sliders_move_the_picture(explorer: ConfidenceExplorer) -> None:
     *sliders, image = explorer.plain().children
-    before, sliders[1].value = image.value, 1.0
-    assert explorer.occlusion == 1.0 and image.value != before and bytes(image.value).startswith(b"\x89PNG")
+    before, sliders[1].value = image.value, 75.0
+    assert explorer.yaw == 75.0 and image.value != before and bytes(image.value).startswith(b"\x89PNG")
     stored = FeatureViews.load(paths.data_path("views", "features.npz"))
     slider, image = FeatureMap(stored).plain().children
     before, slider.value = image.value, 1
@@ -336,8 +335,8 @@ CELLS = {
     "print(*(Path(path).relative_to(Path.cwd()).as_posix() for path in found))\n"
     "print(*platforms.requirements(), doctor.check_files(), sep=',')",
     "figure": "from matplotlib.figure import Figure\n\nlecture.show(Figure(figsize=(1, 1)), 'nothing')",
-    "explorer": "import numpy as np\nfrom salon.widgets import ConfidenceExplorer\n\n"
-    "ConfidenceExplorer(lambda b, o, y: (np.zeros((8, 8, 3), np.uint8),\n    np.ones(2)))",
+    "explorer": "import salon\nfrom salon.widgets import ConfidenceExplorer\n\n"
+    'ConfidenceExplorer(\n    salon.load("lecture"))',
     "table": "lecture.table([['a'], [1]])\nx = 3\nx",
     "broken": "1 / 0",
 }

@@ -1,10 +1,9 @@
-"""The two widgets in their three hosts: a kernel that answers, a page without one, a picture."""
+"""The widgets in a notebook and as pages; the feature map. `test_explorer.py` drives the explorer."""
 
 import base64
 import io
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,27 +11,17 @@ import pytest
 import torch
 from PIL import Image
 
+import salon
 from authoring.views import feature_views, to_plane
-from salon.faces.people import sample_people
 from salon.faces.pixels import sprite
-from salon.figures.explorer import LIMITS, ConfidenceTable, confidences
 from salon.figures.umap import FeatureViews
 from salon.model.embedding import Embedding
-from salon.model.network import Recogniser
-from salon.widgets.explorer import ConfidenceExplorer, explorer_page
+from salon.widgets.explorer import ConfidenceExplorer
 from salon.widgets.feature_map import FeatureMap
 from salon.widgets.host import VIEW, words
 
 K = 4
 MOST = 400_000  # bytes of a page
-
-
-def look(blur: float, occlusion: float, yaw: float) -> tuple[np.ndarray, np.ndarray]:
-    """A toy in place of renderer and recogniser: occlusion lowers the confidences most, blur least."""
-    image = np.full((48, 48, 3), round(255 * (1 - occlusion)), np.uint8)
-    image[:, : 1 + int(40 * yaw / LIMITS["yaw"])] = round(200 * blur)
-    fall = (1 - 0.8 * occlusion) * (1 - 0.2 * blur) * (1 - 0.4 * yaw / LIMITS["yaw"])
-    return image, np.arange(10.0, 10.0 + K) * fall
 
 
 def toy_views(n: int = 60, people: int = 12, M: int = 3) -> FeatureViews:
@@ -47,29 +36,6 @@ def toy_views(n: int = 60, people: int = 12, M: int = 3) -> FeatureViews:
 
 
 # ---- what is shown, as pure functions
-
-
-def test_confidences_render_degrade_and_forward():
-    recogniser, person = Recogniser(K=K, d=4), sample_people(2, seed=0)
-    torch.nn.init.normal_(recogniser.confidence_head[-1].weight)  # it starts at zero: all faces alike
-    clean, values = confidences(recogniser, person)
-    assert clean.dtype == np.uint8 and clean.shape == (96, 96, 3)
-    assert values.shape == (K,) and (values > 0).all()
-    assert recogniser.training  # its mode is given back
-    for change in ({"blur": 1.0}, {"occlusion": 1.0}, {"yaw": 60.0}):
-        image, other = confidences(recogniser, person, **change)
-        assert np.abs(image.astype(int) - clean).mean() > 3 and not np.allclose(other, values)
-        assert (image == confidences(recogniser, person, **change)[0]).all()
-
-
-def test_a_table_answers_with_the_nearest_state_and_survives_saving(tmp_path: Path):
-    ConfidenceTable.of(look, steps=3).save(tmp_path / "table.npz")
-    table = ConfidenceTable.load(tmp_path / "table.npz")
-    assert table.confidences.shape == (3, 3, 3, K)
-    for state in ((0, 0, 0), (1, 0.5, LIMITS["yaw"]), (0.5, 1, 0)):
-        assert np.allclose(table.look(*state)[1], look(*state)[1])
-        assert np.abs(table.look(*state)[0].astype(int) - look(*state)[0])[:, 44:].max() < 12  # lossy
-    assert np.allclose(table.look(0.9, 0.2, 3)[1], look(1, 0, 0)[1])
 
 
 @pytest.fixture
@@ -103,32 +69,11 @@ def test_the_plane_falls_back_to_pca(no_umap):
     assert (steps > 0).all() or (steps < 0).all()  # the first component is the line
 
 
-# ---- a kernel answers
-
-
-def test_the_explorer_answers_each_move():
-    explorer = ConfidenceExplorer(look)
-    assert explorer.clean == explorer.answer["confidences"] == look(0, 0, 0)[1].tolist()
-    assert np.argmin(explorer.ends) == 1
-    explorer.occlusion = 1.0
-    image = Image.open(io.BytesIO(base64.b64decode(explorer.answer["image"].split(",")[1])))
-    assert (np.asarray(image) == look(0, 1, 0)[0]).all()  # lossless
-    assert explorer.answer["confidences"] == look(0, 1, 0)[1].tolist()
-
-
-def test_a_live_explorer_renders_a_face_once_for_each_yaw(monkeypatch: pytest.MonkeyPatch):
-    from salon.widgets import explorer as module
-
-    turned: list[float] = []
-    face = torch.full((1, 3, 32, 32), 0.5)
-    monkeypatch.setattr(module, "face_at", lambda person, yaw: turned.append(yaw) or face)
-    live = ConfidenceExplorer.live(Recogniser(K=K, d=4), sample_people(1, seed=0))
-    live.blur, live.yaw, live.occlusion = 0.5, 30.0, 0.2
-    assert turned == [0, LIMITS["yaw"], 30]
+# ---- a picture that stays
 
 
 def test_a_saved_notebook_keeps_a_picture():
-    for widget in (ConfidenceExplorer(look), FeatureMap(toy_views())):
+    for widget in (ConfidenceExplorer(salon.load("lecture")), FeatureMap(toy_views())):
         data = json.loads(json.dumps(widget._repr_mimebundle_()[0]))
         assert VIEW in data and data["text/plain"] == f"{type(widget).__name__}()"  # the same in every run
         pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("L"))
@@ -138,70 +83,6 @@ def test_a_saved_notebook_keeps_a_picture():
 # ---- a page without a kernel, in a real browser
 
 CONFIDENCES = "bars => bars.map((bar) => +bar.dataset.value)"
-
-
-@pytest.fixture
-def visit(chromium, tmp_path: Path) -> Iterator:
-    """Open a page's text from a file with every request refused; at the end nothing may have gone wrong."""
-    context = chromium.new_context(viewport={"width": 900, "height": 800}, offline=True)
-    wrong: list[str] = []
-
-    def visit(html: str):
-        (tmp_path / "page.html").write_text(html, encoding="utf-8")
-        page = context.new_page()
-        page.on("console", lambda message: wrong.append(message.text))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("requestfailed", lambda request: wrong.append(request.url[:90]))
-        page.goto((tmp_path / "page.html").as_uri())
-        return page
-
-    yield visit
-    context.close()
-    assert wrong == []
-
-
-@pytest.fixture(scope="module")
-def table() -> ConfidenceTable:
-    return ConfidenceTable.of(look, steps=5)
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("lang", ["en", "zh"])
-def test_the_explorer_page_works_by_keyboard_alone(visit, table: ConfidenceTable, lang: str):
-    html, texts = explorer_page(table, lang), words("explorer", lang)
-    assert len(html.encode()) < MOST
-    page = visit(html)
-    bars, face = page.locator(".salon-bar"), page.locator(".salon-face img")
-    page.wait_for_function("document.querySelectorAll('.salon-bar').length > 0")
-    assert page.title() == texts["title"]
-    assert np.allclose(bars.evaluate_all(CONFIDENCES), look(0, 0, 0)[1], atol=0.01)
-    clean = face.get_attribute("src")
-
-    page.get_by_role("slider", name=texts["occlusion"]).press("ArrowRight")  # one of four steps
-    assert np.allclose(bars.evaluate_all(CONFIDENCES), look(0, 0.25, 0)[1], atol=0.01)
-    assert face.get_attribute("src") != clean and "0.25" in face.get_attribute("alt")
-    page.get_by_role("slider", name=texts["yaw"]).press("End")
-    assert np.allclose(bars.evaluate_all(CONFIDENCES), look(0, 0.25, LIMITS["yaw"])[1], atol=0.01)
-
-    page.get_by_role("button", name=texts["reset"]).press("Enter")
-    assert np.allclose(bars.evaluate_all(CONFIDENCES), look(0, 0, 0)[1], atol=0.01)
-    assert face.get_attribute("src") == clean
-    assert page.locator("input[name=occlusion]").input_value() == "0"
-    assert "5 × 5 × 5" in page.locator(".salon-note").inner_text()
-
-
-@pytest.mark.browser
-def test_the_explorer_asks_before_it_answers(visit, table: ConfidenceTable):
-    page = visit(explorer_page(table, "en"))
-    said, ends = page.locator(".salon-said"), page.locator(".salon-row .salon-end")
-    page.locator("button[value=yaw]").click()
-    assert "You guessed: Turn (yaw). Now" in said.inner_text()
-    assert ends.all_inner_texts() == ["?", "?", "?"]
-    for name in ("blur", "occlusion", "yaw"):
-        page.locator(f"input[name={name}]").press("End")
-    assert ends.all_inner_texts() == ["−20 %", "−80 %", "−40 %"]  # each alone, though all are at their end
-    assert said.inner_text() == "Most for this face: Occlusion, −80 %. You guessed: Turn (yaw)."
-    assert page.locator("button[value=blur]").is_disabled()
 
 
 @pytest.mark.browser
@@ -260,9 +141,9 @@ def test_a_lasso_gathers_faces_and_a_pointer_shows_one(visit):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [700, 1000])
-def test_pages_fit_their_width_in_light_and_dark(visit, table: ConfidenceTable, width: int):
-    for html in (explorer_page(table, "en"), FeatureMap(toy_views()).page("zh")):
-        page = visit(html)
+def test_the_map_fits_its_width_in_light_and_dark(visit, width: int):
+    for lang in ("en", "zh"):
+        page = visit(FeatureMap(toy_views()).page(lang))
         page.set_viewport_size({"width": width, "height": 700})
         page.emulate_media(color_scheme="dark" if width == 700 else "light")
         main, side = (page.locator(name).bounding_box() for name in (".salon-main", ".salon-side"))

@@ -10,7 +10,7 @@ from salon.figures.ablation import (
     pull_figure,
     rejection_figure,
 )
-from salon.figures.explorer import confidences
+from salon.figures.explorer import explorer_figure, look
 from salon.figures.faces import face_sheet
 from salon.figures.geometry import circle_figure, cloud_figure
 from salon.figures.losses import angle_figure, confidence_figure, mask_figure

@@ -1,11 +1,11 @@
-"""The widgets of the lecture as pages: from stored views, so that they need neither kernel nor network."""
+"""The widgets of the lecture as pages: from stored models and views, so that they need neither kernel nor network."""
 
 from pathlib import Path
 
-from salon.figures.explorer import ConfidenceTable
 from salon.figures.umap import FeatureViews
 from salon.paths import read_data, write_whole
-from salon.widgets.explorer import explorer_page
+from salon.training.shipped import load
+from salon.widgets.explorer import ConfidenceExplorer
 from salon.widgets.feature_map import FeatureMap
 from salon.words import SalonError
 
@@ -18,7 +18,7 @@ def write_page(name: str, out: Path, lang: str | None = None) -> None:
     if name not in ("explorer", "map"):
         raise SalonError(f"The widget {name!r} is not known; expected 'explorer' or 'map'.")
     if name == "explorer":
-        text = explorer_page(read_data(ConfidenceTable.load, "views", "explorer.npz"), lang)
+        text = ConfidenceExplorer(load("lecture")).page(lang)
     else:
         text = FeatureMap(read_data(FeatureViews.load, "views", "features.npz"), lang).page(lang)
     write_whole(out, text)

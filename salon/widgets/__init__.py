@@ -1,6 +1,6 @@
 """The figures, alive: one Python class and one script each."""
 
-from salon.widgets.explorer import ConfidenceExplorer, explorer_page
+from salon.widgets.explorer import ConfidenceExplorer
 from salon.widgets.feature_map import FeatureMap
 
-__all__ = ["ConfidenceExplorer", "FeatureMap", "explorer_page"]
+__all__ = ["ConfidenceExplorer", "FeatureMap"]

@@ -1,22 +1,23 @@
-// The confidence explorer. `answer` = {image, confidences} comes from the kernel, or, in a page, from `table`.
+// The confidence explorer: a face to paint on, and what the network in the page says of it.
 
-const SLIDERS = [["blur", 0.05], ["occlusion", 0.05], ["yaw", 3]]; // name, and its step where a kernel answers
-const WIDTH = 430, HEIGHT = 300, LEFT = 46, BOTTOM = 58, TOP = 14;
+const READ = { confidence: (seen) => seen.confidences, certainty: (seen) => seen.variances?.map((value) => 1 / value) };
 
-// Without a kernel: the nearest of the steps³ stored states, its face cut out of the sprite.
-async function answerFromTable(model, table) {
-  const sprite = new Image();
-  sprite.src = table.sprite;
-  await sprite.decode();
-  const canvas = make("canvas", { width: table.tile, height: table.tile });
-  const answer = () => {
-    const cell = SLIDERS.reduce((index, [name]) =>
-      index * table.steps + Math.round(model.get(name) / model.get("limits")[name] * (table.steps - 1)), 0);
-    drawTile(canvas.getContext("2d"), sprite, table.tile, cell, 0, 0, table.tile);
-    model.set("answer", { image: canvas.toDataURL(), confidences: table.confidences[cell] });
-  };
-  for (const [name] of SLIDERS) model.on(`change:${name}`, answer);
-  answer();
+// Where a part that looks at a place looks, 0..1: squares that overlap by half, row by row.
+function regions(net) {
+  const side = Math.sqrt(net.parts), wide = 2 / (side + 1);
+  const corners = (k) => [k % side, Math.floor(k / side)];
+  return Array.from({ length: net.parts > 1 ? net.K : 0 }, (_, k) => {
+    const [x, y] = corners(k).map((i) => i * wide / 2), [u, v] = corners(k).map((i) => i / (side - 1));
+    return { x, y, wide, sign: [x + u * wide, y + v * wide] };
+  });
+}
+
+// The regions over the face, each with its number at that edge or corner which it has for itself.
+function drawRegions(places) {
+  const box = ({ x, y, wide }) => make("svg:rect", { x: 100 * x, y: 100 * y, width: 100 * wide, height: 100 * wide });
+  const sign = ({ sign: [x, y] }, k) => text(String(k + 1), { x: 4 + 92 * x, y: 9 + 89 * y, "text-anchor": "middle" });
+  return make("svg:svg", { class: "salon-regions", viewBox: "0 0 100 100", "aria-hidden": "true" },
+    ...places.map(box), ...places.map(sign));
 }
 
 // Round ticks from 0 up to `top`, about four of them.
@@ -26,93 +27,234 @@ function ticks(top) {
   return Array.from({ length: Math.floor(top / step) + 1 }, (_, index) => +(index * step).toPrecision(3));
 }
 
-// One bar for each sub-embedding, a mark at its clean value, a dashed line at the mean.
-function drawBars(svg, words, confidences, clean, top) {
-  const height = (value) => HEIGHT - BOTTOM - (value / top) * (HEIGHT - BOTTOM - TOP);
-  const slot = (WIDTH - LEFT) / confidences.length, digits = confidences.length > 8 ? 0 : 1;
+// One bar for each sub-embedding, a mark at its clean value, a dashed line where one scale for all stays; below them a
+// table. All sizes hang on that of a letter, `u`.
+function drawBars(svg, shown) {
+  const { values, clean, one, top, owners, variations, acting } = shown;
+  const u = parseFloat(getComputedStyle(svg).fontSize), wide = Math.max(svg.clientWidth, 22 * u), tall = 220;
+  const left = 8.2 * u, slot = (wide - left) / values.length, kept = owners[variations.indexOf(acting)];
+  const height = (value) => tall - value / top * (tall - u), middle = (k) => left + slot * (k + 0.5);
   const line = (name, x1, x2, value) =>
     make("svg:line", { class: name, x1, x2, y1: height(value), y2: height(value) });
-  const grid = ticks(top).flatMap((value) => [line("salon-grid", LEFT, WIDTH, value),
-    text(String(value), { x: LEFT - 6, y: height(value) + 4, "text-anchor": "end" })]);
-  const bars = confidences.flatMap((value, k) => {
-    const x = LEFT + slot * (k + 0.16), width = slot * 0.68, middle = x + width / 2;
-    return [
-      make("svg:rect", { class: "salon-bar", x, width, y: height(value), rx: 2,
-        height: Math.max(0, HEIGHT - BOTTOM - height(value)), "data-value": value.toFixed(3) }),
-      line("salon-clean", x - slot * 0.08, x + width + slot * 0.08, clean[k]),
-      text(String(k + 1), { x: middle, y: HEIGHT - BOTTOM + 16, "text-anchor": "middle" }),
-      text(value.toFixed(digits), { class: "salon-value", x: middle, y: HEIGHT - BOTTOM + 31, "text-anchor": "middle" }),
-    ];
-  });
-  svg.replaceChildren(...grid, ...bars, line("salon-mean", LEFT, WIDTH, mean(confidences)),
-    text(words.sub, { x: (LEFT + WIDTH) / 2, y: HEIGHT - 6, "text-anchor": "middle" }),
-    text(words.axis, { x: 0, y: 0, transform: `translate(12 ${(HEIGHT - BOTTOM) / 2}) rotate(-90)`, "text-anchor": "middle" }));
-  svg.setAttribute("aria-label", `${words.axis}: ${confidences.map((value, k) => `${k + 1}: ${value.toFixed(1)}`).join(", ")}`);
+  const beside = (words, name, y) => text(words, { class: name, x: left - 0.6 * u, y, "text-anchor": "end" });
+  const grid = ticks(top).flatMap((value) =>
+    [line("salon-grid", left, wide, value), beside(String(value), "salon-tick", height(value) + 0.34 * u)]);
+  const bars = values.flatMap((value, k) => [
+    make("svg:rect", { class: kept && !kept[k] ? "salon-bar other" : "salon-bar", x: middle(k) - slot * 0.34, rx: 2,
+      y: height(value), width: slot * 0.68, height: tall - height(value), "data-value": value.toPrecision(6) }),
+    line("salon-clean", middle(k) - slot * 0.42, middle(k) + slot * 0.42, clean[k]),
+  ]);
+  const rows = tableOf(shown, top >= 100 || slot < 2.4 * u ? 0 : 1), low = (n) => tall + 1.45 * u * (n + 1);
+  const table = rows.flatMap(([name, label, cell], n) => [
+    beside(label, name, low(n)),
+    ...values.map((value, k) => cell(value, k, name, middle(k), low(n), u)),
+  ]);
+  svg.setAttribute("viewBox", `0 0 ${wide} ${low(rows.length - 1) + 0.5 * u}`);
+  svg.replaceChildren(...grid, ...bars, line("salon-mean", left, wide, one), ...table);
 }
 
-function render({ model, el }) {
-  const words = model.get("words"), limits = model.get("limits"), table = model.get("table");
-  const clean = model.get("clean"), cleanMean = mean(clean);
-  const drops = model.get("ends").map((value) => value / cleanMean - 1);
-  const seen = new Set();
-  let top = 1.08 * Math.max(...clean, ...(table?.confidences ?? []).flat());
+// Rows [class, label, what draws a cell]: number, value, the place that is looked at, who keeps which variation.
+function tableOf({ words, places, owners, variations, acting }, digits) {
+  const told = (tell) => (value, k, name, x, y) => text(tell(value, k), { class: name, x, y, "text-anchor": "middle" });
+  const dot = (own) => (_, k, name, x, y, u) =>
+    make("svg:circle", { class: own[k] ? name : "salon-none", cx: x, cy: y - 0.32 * u, r: (own[k] ? 0.34 : 0.1) * u });
+  return [
+    ["salon-number", words.sub, told((_, k) => String(k + 1))],
+    ["salon-value", words.now, told((value) => value.toFixed(digits))],
+    ...(places.length ? [["salon-place", words.place, (_, k, name, x, y, u) => drawPlace(places[k], x, y, u)]] : []),
+    ...owners.map((own, m) => [`salon-owner ${variations[m] === acting ? "acting" : ""}`,
+      words[variations[m]] ?? String(m + 1), dot(own)]),
+  ];
+}
 
-  const image = make("img", { width: 240, height: 240 });
-  const svg = make("svg:svg", { class: "salon-bars", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
-  const summary = make("p", { class: "salon-summary", role: "status" });
-  const asked = question(words, SLIDERS.map(([name]) => name), (name) => asked.say(fill(words.guessed, { guess: words[name] })));
+// Which part of the picture a part looks at, small.
+function drawPlace({ x, y, wide }, middle, low, u) {
+  const square = (name, x, y, wide) => make("svg:rect",
+    { class: name, x: middle + (x - 0.5) * u, y: low + (y - 0.85) * u, width: wide * u, height: wide * u });
+  return make("svg:g", {}, square("salon-whole", 0, 0, 1), square("salon-place", x, y, wide));
+}
 
-  const shown = (name) => name === "yaw" ? `${Math.round(model.get(name))}°` : model.get(name).toFixed(2);
-  const rows = SLIDERS.map(([name, step]) => {
-    const input = control("input", { type: "range", name, min: 0, max: limits[name], "aria-label": words[name],
-      step: table ? limits[name] / (table.steps - 1) : step });
-    const value = make("output"), end = make("span", { class: "salon-end", title: words.alone }, "?");
-    const follow = () => {
-      input.value = model.get(name);
-      value.textContent = shown(name);
-      input.setAttribute("aria-valuetext", shown(name));
-      if (model.get(name) > 0.99 * limits[name]) seen.add(name);
-      if (seen.has(name)) end.textContent = percent(drops[SLIDERS.findIndex(([other]) => other === name)]);
-      tell();
-    };
-    input.oninput = () => change(model, { [name]: Math.min(+input.value, limits[name]) });
-    model.on(`change:${name}`, follow);
-    return { follow, element: make("label", { class: "salon-row" }, make("span", {}, words[name]), value, end, input) };
-  });
+function slider(name, max, step, words, shown, onInput) {
+  const input = control("input", { type: "range", name, min: 0, max, step, "aria-label": words[name] });
+  const output = make("output");
+  const follow = (value) => {
+    input.value = value;
+    output.textContent = shown(value);
+    input.setAttribute("aria-valuetext", shown(value));
+  };
+  input.oninput = () => onInput(+input.value);
+  const element = make("label", { class: "salon-row" }, make("span", {}, words[name]), output, input);
+  return { input, follow, element };
+}
 
-  // The answer is given once each slider has been to its end.
-  function tell() {
-    if (seen.size < SLIDERS.length) return;
-    const most = drops.indexOf(Math.min(...drops)), name = SLIDERS[most][0];
-    asked.say(fill(words.verdict, { name: words[name], drop: percent(drops[most]) }) + asked.judge(name));
-    asked.close();
+// Choices of which one holds; the arrow keys walk along them.
+function choices(label, onChoose) {
+  const name = `${label} ${Math.random()}`; // a notebook may show several explorers
+  const element = make("div", { class: "salon-chips", role: "radiogroup", "aria-label": label });
+  const add = (value, label, shown) => {
+    const input = control("input", { type: "radio", name, value, "aria-label": label });
+    input.onchange = () => onChoose(value);
+    element.append(make("label", { class: "salon-chip" }, input, make("span", {}, shown)));
+  };
+  return { element, add, choose: (value) => { element.querySelector(`[value="${value}"]`).checked = true; } };
+}
+
+// Covers that a button paints, as masks: rows of the picture, and its left half.
+function areasOf(tile, covers) {
+  const area = (inside) => Uint8Array.from({ length: tile ** 2 }, (_, i) => +inside(Math.floor(i / tile), i % tile));
+  const rows = ([from, to]) => area((y) => y >= Math.round(from * tile) && y < Math.round(to * tile));
+  return { eyes: rows(covers.eyes), mouth: rows(covers.mouth), side: area((_, x) => x < tile / 2) };
+}
+
+async function render({ model, el }) {
+  const words = model.get("words");
+  const section = make("section", { class: "salon salon-explorer", "aria-label": words.title });
+  el.append(section);
+  try {
+    const net = openNetwork(await unsqueezed(model.get("network"))), facts = model.get("facts");
+    const faces = await readFaces(model.get("faces"), facts.tile), people = [];
+    while (faces.length) people.push(faces.splice(0, facts.frames));
+    explore(model, section, words, facts, net, people);
+  } catch (error) { // a host that lost the bytes, a browser that cannot unpack them
+    section.replaceChildren(make("p", { role: "alert" }, fill(words.broken, { error: error.message })));
+  }
+}
+
+function explore(model, section, words, { tile, yaw: most, covers, owners, variations }, net, people) {
+  const mask = new Uint8Array(tile ** 2), areas = areasOf(tile, covers), rendered = people.length;
+  const state = { resolution: 0, yaw: 0, person: 0, read: "confidence" };
+  let cleans = [], top = {}, waiting = false;
+
+  // ---- what is seen, and what the network says of it
+
+  const seen = (picture) => forward(net, views(picture, net.spec));
+  const turned = (person, yaw) => crossFade(people[person], yaw / most * (people[person].length - 1));
+  const picture = () => paint(lowResolution(turned(state.person, state.yaw), state.resolution), mask);
+  const acting = () =>
+    [state.resolution && "low_resolution", mask.includes(1) && "occlusion", state.yaw && "pose"].filter(Boolean);
+
+  function ask() { // one look a frame, however many events came
+    if (!waiting) requestAnimationFrame(show);
+    waiting = true;
   }
 
   function show() {
-    const { image: source, confidences } = model.get("answer");
-    top = Math.max(top, 1.08 * Math.max(...confidences));
-    image.src = source;
-    image.alt = `${words.face} ${SLIDERS.map(([name]) => `${words[name]} ${shown(name)}`).join(", ")}`;
-    drawBars(svg, words, confidences, clean, top);
-    const now = mean(confidences);
-    summary.textContent = fill(words.mean,
-      { mean: now.toFixed(1), clean: cleanMean.toFixed(1), change: percent(now / cleanMean - 1) });
+    waiting = false;
+    if (camera.busy()) return;
+    const now = picture(), read = READ[state.read], values = read(seen(now)), clean = read(cleans[state.person]);
+    const one = mean(cleans.slice(0, rendered).flatMap(read)), acts = acting(), scale = state.read;
+    top[scale] = Math.max(top[scale] ?? 0, 1.12 * Math.max(one, ...clean), ...values);
+    draw(canvas, now);
+    drawBars(svg, { words, values, clean, one, top: top[scale], places: regions(net), owners, variations,
+      acting: acts.length === 1 ? acts[0] : null });
+    tell(values, clean, acts);
   }
 
-  const reset = resetButton(words.reset, () => change(model, { blur: 0, occlusion: 0, yaw: 0 }));
-  el.append(make("section", { class: "salon salon-explorer", "aria-label": words.title },
-    asked.element,
-    make("div", { class: "salon-columns" },
-      make("div", { class: "salon-side" }, make("figure", { class: "salon-face" }, image),
-        make("p", { class: "salon-head", "aria-hidden": "true" }, words.alone),
-        ...rows.map((row) => row.element)),
-      make("div", { class: "salon-main" }, svg,
-        foot(words, "now", "clean", "average"),
-        make("div", { class: "salon-foot" }, summary, reset))),
-    ...(table ? [make("p", { class: "salon-note" }, fill(words.precomputed, table))] : [])));
-  model.on("change:answer", show);
-  rows.forEach((row) => row.follow());
-  if (table) answerFromTable(model, table); else show();
+  // The same in words, for all who do not see it.
+  function tell(values, clean, acts) {
+    const name = words[state.read], told = (value) => value.toFixed(top[state.read] >= 100 ? 0 : 1);
+    svg.setAttribute("aria-label", `${name}: ${values.map((value, k) => `${k + 1}: ${told(value)}`).join(", ")}`);
+    summary.textContent = fill(words.mean, { name, mean: told(mean(values)), clean: told(mean(clean)),
+      change: percent(mean(values) / mean(clean) - 1) }) + kept(acts, values, clean);
+    canvas.setAttribute("aria-label", `${words.face} ${fill(words.covered, { share: Math.round(100 * mean(mask)) })}`);
+    for (const [name, button] of Object.entries(buttons))
+      button.setAttribute("aria-pressed", areas[name].every((inside, i) => inside <= mask[i]));
+  }
+
+  // Where a single variation acts: how those that keep it fare, and how the others.
+  function kept([only, ...more], values, clean) {
+    const own = owners[variations.indexOf(only)];
+    if (more.length || !own) return "";
+    const change = (on) => percent(mean(values.map((value, k) => value / clean[k]).filter((_, k) => own[k] == on)) - 1);
+    return " " + fill(words.kept, { name: words[only], own: change(1), others: change(0) });
+  }
+
+  // The answer to the guess, for this person: each of the three alone.
+  const asked = question(words, ["eyes", "mouth", "turned"], () => {
+    const who = state.person < rendered ? state.person : 0; // a photograph cannot turn
+    const [face] = people[who], clean = mean(cleans[who].confidences);
+    const tries = { eyes: paint(face, areas.eyes), mouth: paint(face, areas.mouth), turned: turned(who, most) };
+    const drops = Object.entries(tries).map(([name, each]) => [name, mean(seen(each).confidences) / clean - 1]);
+    const [best] = drops.reduce((a, b) => (b[1] < a[1] ? b : a));
+    const told = Object.fromEntries(drops.map(([name, drop]) => [name, percent(drop)]));
+    asked.say(fill(words.verdict, { name: words[best], ...told }) + asked.judge(best));
+    asked.close();
+  });
+
+  // ---- what a reader moves
+
+  const { canvas, element: board } = easel(tile, (x, y, { covers, begins }) => {
+    if (camera.busy()) return begins && camera.point(x, y);
+    brush(mask, tile, x, y, covers);
+    ask();
+  });
+  const buttons = Object.fromEntries(Object.entries(areas).map(([name, area]) => {
+    const button = control("button", { type: "button", value: name }, words[`cover_${name}`]);
+    button.onclick = () => {
+      const on = button.getAttribute("aria-pressed") !== "true"; // pressed again, it uncovers
+      area.forEach((inside, i) => { if (inside) mask[i] = +on; });
+      ask();
+    };
+    return [name, button];
+  }));
+  const pixels = (strength) => `${Math.round(tile * (3 / tile) ** strength)} px`;
+  const sliders = {
+    resolution: slider("resolution", 1, 0.01, words, pixels, (value) => set({ resolution: value })),
+    yaw: slider("yaw", most, most / 100, words, (yaw) => `${Math.round(yaw)}°`, (value) => set({ yaw: value })),
+  };
+  const who = choices(words.people, (value) => set({ person: +value }));
+  const what = choices(words.axis, (value) => set({ read: value }));
+  const camera = photographer(canvas, words, tile, ask, (face) => { // it takes the place after the rendered people
+    if (people.length > rendered) who.element.lastChild.remove();
+    [people[rendered], cleans[rendered]] = [[face], seen(face)];
+    who.add(rendered, words.you, thumbnail(face));
+    mask.fill(0);
+    set({ person: rendered, resolution: 0 });
+  });
+
+  function set(values) {
+    Object.assign(state, values);
+    sliders.yaw.input.disabled = state.person >= rendered; // of a photograph there is one view
+    if (state.person >= rendered) state.yaw = 0;
+    for (const [name, { follow }] of Object.entries(sliders)) follow(state[name]);
+    who.choose(state.person);
+    what.choose(state.read);
+    ask();
+  }
+
+  const reset = resetButton(words.reset, () => {
+    mask.fill(0);
+    camera.leave();
+    set({ resolution: 0, yaw: 0, person: 0, read: "confidence" });
+  });
+
+  // ---- all of it on the page
+
+  const svg = make("svg:svg", { class: "salon-bars", role: "img" });
+  const summary = make("p", { class: "salon-summary", role: "status" });
+  const notes = [words.hint, words.stays, net.parts > 1 && net.spec.flip && words.mirror];
+  if (net.parts > 1) board.append(drawRegions(regions(net)));
+  people.forEach(([face], n) => who.add(n, fill(words.person, { n: n + 1 }), thumbnail(face)));
+  const readable = Object.keys(READ).filter((name) => READ[name](seen(people[0][0]))); // not each model has variances
+  readable.forEach((name) => what.add(name, words[name], words[name]));
+  section.append(asked.element, make("div", { class: "salon-columns" },
+    make("div", { class: "salon-side" }, board,
+      make("div", { class: "salon-buttons" }, ...Object.values(buttons), reset)),
+    make("div", { class: "salon-main" }, what.element, svg,
+      foot(words, "now", "clean", "one", ...(owners.length ? ["owner"] : [])), summary),
+    make("div", { class: "salon-more" }, ...Object.values(sliders).map(({ element }) => element), who.element,
+      camera.element)),
+  make("p", { class: "salon-note" }, notes.filter(Boolean).join(" ")));
+
+  const learn = () => { [cleans, top] = [people.map(([face]) => seen(face)), {}]; };
+  model.on("change:network", async () => {
+    net = openNetwork(await unsqueezed(model.get("network")));
+    learn();
+    ask();
+  });
+  new ResizeObserver(ask).observe(svg.parentElement);
+  learn();
+  set({});
 }
 
 export default { render };

@@ -1,83 +1,89 @@
-"""The confidence explorer: three sliders degrade a face, and its K confidences follow."""
+"""The confidence explorer: a face to paint on, and the network itself, which answers in the reader's browser."""
 
+import io
 from collections.abc import Sequence
-from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
+import torch
 import traitlets
 from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
 
-from salon.faces.people import People
-from salon.figures.explorer import LIMITS, ConfidenceTable, Look, explorer_figure, face_at, measure
+from salon.faces.people import People, split_people
+from salon.faces.pixels import lay_out
+from salon.faces.variations import MOST_YAW, VARIATIONS
+from salon.figures.explorer import COVERS, FRAMES, SIZE, explorer_figure, turned
 from salon.model.network import Recogniser
-from salon.widgets.host import Picture, data_uri, page, source, words
+from salon.widgets.host import Picture, page, source, words
+from salon.widgets.pack import pack, squeeze
+from salon.words import SalonError
 
-
-def facts(look: Look) -> dict[str, Any]:
-    """What the script knows from the start: the limits, the clean values, the mean at each slider's end."""
-    clean, *ends = (look(*state)[1] for state in ((0.0, 0.0, 0.0), *np.diag(list(LIMITS.values())).tolist()))
-    return {"limits": LIMITS, "clean": clean.tolist(), "ends": [float(values.mean()) for values in ends]}
-
-
-def explorer_page(table: ConfidenceTable, lang: str | None = None) -> str:
-    """The explorer as a self-contained HTML page that reads its states from `table`."""
-    steps = len(table.confidences)
-    rows = table.confidences.reshape(steps**3, -1).tolist()
-    states = {
-        "sprite": data_uri(table.sprite),
-        "steps": steps,
-        "tile": table.tile,
-        "confidences": [[round(value, 2) for value in row] for row in rows],
-    }
-    traits = facts(table.look) | {"table": states, "words": words("explorer", lang)}
-    return page(ConfidenceExplorer._esm, traits | dict.fromkeys(LIMITS, 0), lang)
+MOST_PEOPLE = 4
 
 
 class ConfidenceExplorer(Picture):
-    """Sliders for blur, occlusion and yaw; a kernel answers each move with an image and K confidences.
+    """Paint on a face, take its pixels, turn it: the K confidences and certainties of a recogniser follow at once.
 
-    `ConfidenceExplorer.live(recogniser, person)` asks a recogniser, `ConfidenceExplorer(table.look)` a table.
+    `people` (at most four are shown) are three test people unless given; `owners` [M, K] says which sub-embedding
+    keeps which variation: as the checkpoint has it, unless given. A backbone that no page can run is answered for by
+    the kernel, in the plain form; `refusal` is then the sentence that says why.
     """
 
-    _esm = source("common.js", "explorer.js")
-    blur = traitlets.Float(0.0, min=0.0, max=LIMITS["blur"]).tag(sync=True)
-    occlusion = traitlets.Float(0.0, min=0.0, max=LIMITS["occlusion"]).tag(sync=True)
-    yaw = traitlets.Float(0.0, min=0.0, max=LIMITS["yaw"]).tag(sync=True)
-    answer = traitlets.Dict().tag(sync=True)  # {"image": data URI, "confidences": [K]}
-    limits = traitlets.Dict().tag(sync=True)
-    clean: Any = traitlets.List().tag(sync=True)
-    ends: Any = traitlets.List().tag(sync=True)
+    _esm = source("common.js", "net.js", "png.js", "picture.js", "easel.js", "photo.js", "explorer.js")
+    height = 760
+    network = traitlets.Bytes().tag(sync=True)  # what `pack` wrote; assign another, and that one answers
+    faces = traitlets.Bytes().tag(sync=True)  # what `as_png` wrote
+    facts = traitlets.Dict().tag(sync=True)
+    resolution = traitlets.Float(0.0, min=0.0, max=1.0)  # of the plain form, as yaw
+    yaw = traitlets.Float(0.0, min=0.0, max=MOST_YAW)
 
-    def __init__(self, look: Look, lang: str | None = None) -> None:
-        self.look = lru_cache(maxsize=512)(look)  # a reset moves three sliders: one look serves all
-        super().__init__(words=words("explorer", lang), **facts(self.look))
-        self.observe(self._answer, list(LIMITS))
-        self._answer()
-
-    @classmethod
-    def live(cls, recogniser: Recogniser, person: People, lang: str | None = None) -> "ConfidenceExplorer":
-        """An explorer of one person, rendered anew for each turn of the head (faces are kept by yaw)."""
-        face = lru_cache(maxsize=64)(partial(face_at, person))
-        return cls(lambda blur, occlusion, yaw: measure(recogniser, face(yaw), blur, occlusion), lang)
-
-    def _answer(self, change: object = None) -> None:
-        image, confidences = self.look(self.blur, self.occlusion, self.yaw)
-        self.answer = {"image": data_uri(image), "confidences": confidences.tolist()}
+    def __init__(
+        self, recogniser: Recogniser, people: People | None = None, owners: Any = None, lang: str | None = None
+    ) -> None:
+        people = split_people("test", 14)[[4, 13, 9]] if people is None else people[:MOST_PEOPLE]
+        self.recogniser, self.person, self.lang, self.refusal = recogniser, people[0], lang, ""
+        owners = recogniser.card.get("owners") if owners is None else owners
+        owners = [] if owners is None else torch.as_tensor(owners).int().tolist()
+        facts = {"tile": SIZE, "frames": FRAMES, "yaw": MOST_YAW, "covers": COVERS, "owners": owners}
+        super().__init__(words=words("explorer", lang), facts=facts | {"variations": VARIATIONS})
+        try:
+            self.network = pack(recogniser)
+        except SalonError as error:
+            self.refusal = str(error)
+        else:
+            self.faces = as_png(torch.cat([turned(people[n]) for n in range(len(people))]), FRAMES)
 
     def figure(self) -> Figure:
         """Five states, still."""
-        return explorer_figure(self.look)
+        return explorer_figure(self.recogniser, self.person, lang=self.lang)
 
     def stops(self) -> dict[str, Sequence[float]]:
-        """Seven values for each slider."""
-        return {name: np.linspace(0, limit, 7).tolist() for name, limit in LIMITS.items()}
+        """Seven values for each slider of the plain form."""
+        return {"resolution": np.linspace(0, 1, 7).tolist(), "yaw": np.linspace(0, MOST_YAW, 7).tolist()}
 
     def state(self) -> Figure:
-        """The clean face, and as the sliders stand."""
-        now = self.look(self.blur, self.occlusion, self.yaw)
-        return explorer_figure(self.look, {"clean": self.look(0.0, 0.0, 0.0), "now": now})
+        """The clean face, and as the sliders of the plain form stand."""
+        now = {"resolution": self.resolution, "yaw": self.yaw}
+        return explorer_figure(self.recogniser, self.person, {"clean": {}, "now": now}, self.lang)
 
-    def page(self, lang: str | None = None, steps: int = 7) -> str:
-        """The same explorer as a page without a kernel, its steps³ states computed now."""
-        return explorer_page(ConfidenceTable.of(self.look, steps), lang)
+    def page(self, lang: str | None = None) -> str:
+        """The same explorer as a page of its own; raises `SalonError` where no page can run the backbone."""
+        if self.refusal:
+            raise SalonError(self.refusal)
+        lang = lang or self.lang
+        carried = {"network": squeeze(self.network), "faces": self.faces, "facts": self.facts}
+        return page(self._esm, carried | {"words": words("explorer", lang)}, lang)
+
+
+def as_png(faces: Tensor, columns: int) -> bytes:
+    """Faces [n, 3, H, H], bytes, as one PNG without loss: green, and how far red and blue are from it (mod 256).
+
+    That takes a tenth less than red, green and blue; `png.js` reads it, without a canvas.
+    """
+    red, green, blue = faces.unbind(1)
+    sheet = lay_out(torch.stack([red - green, green, blue - green], 1), columns).permute(1, 2, 0)
+    file = io.BytesIO()
+    Image.fromarray(sheet.numpy()).save(file, "png", optimize=True)
+    return file.getvalue()

@@ -68,7 +68,7 @@ def page(script: str, traits: dict[str, Any], lang: str | None = None) -> str:
         title=traits["words"]["title"],
         css=font_faces("latin", *(["han-pages"] if lang == "zh" else [])) + source("salon.css"),
         script=script.replace("export default", "const widget ="),
-        traits=json.dumps(traits, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/"),
+        traits=json.dumps(traits, ensure_ascii=False, default=_base64, separators=(",", ":")).replace("</", "<\\/"),
     )
 
 
@@ -81,6 +81,7 @@ class Picture(_Widget):
 
     _css = source("salon.css")
     height = 640  # pixels of the frame that holds its page
+    refusal = ""  # why no page can run it: then the plain form takes its place
     words = traitlets.Dict().tag(sync=True)
 
     def state(self) -> Figure:
@@ -100,7 +101,8 @@ class Picture(_Widget):
             sliders.append(ipywidgets.SelectionSlider(options=options, description=self.words[name], **look))
             traitlets.link((sliders[-1], "value"), (self, name))
         self.observe(lambda change: setattr(image, "value", png(self.state())), list(self.stops()))
-        return ipywidgets.VBox([*sliders, image])
+        said = [ipywidgets.HTML(html.escape(self.refusal, quote=False))] if self.refusal else []
+        return ipywidgets.VBox([*said, *sliders, image])
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"  # nothing that differs between two runs: notebooks compare it
@@ -113,6 +115,7 @@ class Picture(_Widget):
     def _alive(self, **kwargs: Any) -> tuple[dict, dict]:
         """What moves, in the way that the page can show; ({}, {}) where nothing can."""
         way = os.environ.get("SALON_WIDGETS") or "widget"
+        way = "plain" if self.refusal and way in ("widget", "page") else way
         if way == "widget" and hasattr(_Widget, "model_id"):
             return super()._repr_mimebundle_(**kwargs) or ({}, {})
         if way in ("widget", "page"):

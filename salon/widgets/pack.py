@@ -2,6 +2,7 @@
 
 import json
 import struct
+import zlib
 from dataclasses import asdict
 from typing import Any
 
@@ -33,6 +34,11 @@ def pack(recogniser: Recogniser) -> bytes:
     header = json.dumps(_contents(recogniser), default=place, separators=(",", ":")).encode()
     weights = torch.cat(matrices).half().numpy().astype("<f2")
     return MAGIC + struct.pack("<II", len(header), len(weights)) + header + weights.tobytes()
+
+
+def squeeze(blob: bytes) -> bytes:
+    """A blob for a page, a seventh smaller: deflate finds more in all even bytes followed by all odd ones."""
+    return zlib.compress(blob[::2] + blob[1::2], 9)
 
 
 def _contents(r: Recogniser) -> dict[str, Any]:
