@@ -176,7 +176,7 @@ def build(sources: dict[str, Path], out: Path) -> None:
     for lang, folder in sources.items():
         settings = {"language": EDITIONS[lang][0], "project": "Salon", "html_title": say("site.title", lang)}
         options = [f"-D{name}={value}" for name, value in settings.items()]
-        command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-c", LOOK, *options]
+        command: list[str | Path] = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-c", LOOK, *options]
         command += ["-d", folder.with_name(f"{lang}-doctrees"), folder, out / lang]
         runs[lang] = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     said = {lang: process.communicate()[1] for lang, process in runs.items()}

@@ -19,7 +19,9 @@ from salon.words import SalonError
 pytestmark = pytest.mark.slow
 NOTEBOOKS = {"en": sorted((ROOT / "notebooks").glob("*.ipynb")), "zh": sorted((ROOT / "notebooks/zh").glob("*.ipynb"))}
 NAMES = [path.stem for path in NOTEBOOKS["en"]]
-OTHERS = ("slides.html", "docs/glossary.html", "CONTRIBUTING.html", "reference/salon.model.html")
+LONG = os.environ.get("SALON_LONG") == "1"  # else each notebook in one language only
+OTHERS = {"en": ("CONTRIBUTING.html", "reference/salon.model.html"), "zh": ("slides.html", "docs/glossary.html")}
+OPENED = [(lang, name) for i, lang in enumerate(NOTEBOOKS) for name in (NAMES if LONG else NAMES[1 - i :: 2])]
 LANGUAGES = pytest.mark.parametrize("lang", ["en", "zh"])
 
 
@@ -136,8 +138,7 @@ def visit(chromium, built: Path) -> Iterator[Callable]:
 
 
 @pytest.mark.browser
-@LANGUAGES
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("lang", "name"), OPENED)
 def test_a_notebook_on_a_phone_in_the_dark(visit, lang: str, name: str) -> None:
     page = visit(f"{lang}/notebooks/{name}.html", scheme="dark")
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
@@ -182,7 +183,7 @@ def assert_alive(page, element) -> None:
 def test_other_pages_fit_a_phone(visit, pages: dict[Path, Page], built: Path, lang: str) -> None:
     names = [path.relative_to(built / lang).as_posix() for path in pages if path.is_relative_to(built / lang)]
     page = visit(f"{lang}/index.html")
-    for name in names if os.environ.get("SALON_LONG") else OTHERS:
+    for name in names if LONG else OTHERS[lang]:
         page.goto((built / lang / name).as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
         assert page.evaluate("document.documentElement.dataset.theme") == "light"

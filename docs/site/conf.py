@@ -13,7 +13,8 @@ nb_merge_streams = True
 myst_enable_extensions = ["amsmath", "dollarmath"]
 myst_heading_anchors = 3
 mathjax_path = "mathjax/tex-chtml.js"
-mathjax3_config = {"loader": {"load": ["ui/lazy"]}}  # a formula is drawn when it comes into view: a phone is slow
+# A formula is drawn when it comes into view (a phone is slow), as large as the text: a Chinese font's ex misleads.
+mathjax3_config = {"loader": {"load": ["ui/lazy"]}, "chtml": {"matchFontHeight": False}}
 
 default_role = "py:obj"  # `name` in a docstring: a link where there is such a name, else code
 add_module_names = False
