@@ -27,7 +27,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".pgm", ".bmp", ".webp")
 UNREAD = (".heic", ".heif", ".avif", ".tif", ".tiff", ".gif", ".jxl", ".jp2", ".dng", ".cr2", ".cr3", ".nef", ".arw")
 SMALLEST = 16  # pixels: less is no face
 WHOLE = 25_000_000  # pixels: 600 MB on the way
-ENOUGH, STRIP = 1024, 64  # pixels that are left of a side when a large photograph is reduced; rows at a time
+ENOUGH = 1024  # pixels that are left of a side when a large photograph is reduced
 BEHIND = 0.5  # the mid-grey that shows through where an image is transparent
 LFW_FOLD = 300  # pairs of each kind in a fold of LFW
 
@@ -75,14 +75,12 @@ def _kind(image: Image.Image, whole: bool) -> str:
 
 
 def _square(image: Image.Image, kind: str, least: int) -> Image.Image:
-    """The largest centred square; of a large one k × k pixels become one, strip by strip, to no less than `least`."""
+    """The largest centred square; of a large one k × k pixels become one, to no less than `least`."""
     image.draft(None, (least, least))  # a JPEG is decoded at a half, a quarter or an eighth
     side = min(image.size)
     left, top, k = (image.width - side) // 2, (image.height - side) // 2, max(1, side // least)
-    square = Image.new(kind, (side // k, side // k))
-    for row in range(0, side // k, STRIP):  # whole, its copies would take gigabytes
-        strip = (left, top + k * row, left + side, top + min(k * (row + STRIP), side))
-        square.paste(image.crop(strip).convert(kind).reduce(k), (0, row))
+    whole = image if image.mode == kind else image.convert(kind)
+    square = whole.reduce(k, (left, top, left + side // k * k, top + side // k * k))
     square.info = image.info  # how it is turned
     return square
 

@@ -42,9 +42,9 @@ class Finding:
         return f"{self.verdict:4}  {self.name:11}  {self.message}"
 
 
-def examine(checks: dict[str, Callable[[], str]] | None = None) -> list[Finding]:
+def examine() -> list[Finding]:
     """Run every check: its text is OK's, an `Advice` becomes a NOTE, any other exception a MEND."""
-    return [_examine(name, check) for name, check in (CHECKS if checks is None else checks).items()]
+    return [_examine(name, check) for name, check in CHECKS.items()]
 
 
 def _examine(name: str, check: Callable[[], str]) -> Finding:
@@ -75,27 +75,24 @@ def check_platform() -> str:
 
 
 def check_packages() -> str:
+    """Of what Salon and JupyterLab need, versions and widgets' extensions; at home what is wrong is to be mended."""
     wanted = [*platforms.requirements(), *platforms.requirements("lab")]
-    if wrong := [str(one) for one in wanted if not platforms.is_met(one)]:
-        raise _missing(f"{', '.join(wrong)} missing or too old")
+    wrong = [f"{one} is missing or too old" for one in wanted if not platforms.is_met(one)]
+    wrong += [told for name in _LAB if (told := _import_error(name))]
+    extensions = ("@jupyter-widgets/jupyterlab-manager", "anywidget")
+    wrong += [f"JupyterLab's extension {name} is missing" for name in extensions if not platforms.has_extension(name)]
+    if wrong:  # on Colab and Mo, whose page is their own, `setup` has found another way
+        kind = Advice if platforms.recognise() in platforms.HOSTED else SalonError
+        raise kind(f'{"; ".join(wrong)}. `pip install -e ".[lab]"` in the environment that runs JupyterLab.')
     return f"{len(wanted)} packages, none too old"
 
 
-def check_lab() -> str:
+def _import_error(name: str) -> str:
     try:
-        found = {name: importlib.import_module(name) for name in _LAB}
+        importlib.import_module(name)
     except ImportError as error:
-        raise _missing(str(error)) from error
-    for extension in ("@jupyter-widgets/jupyterlab-manager", "anywidget"):
-        if not platforms.has_extension(extension):
-            raise _missing(f"JupyterLab's extension {extension} is missing")
-    return ", ".join(f"{name} {getattr(module, '__version__', '')}".strip() for name, module in found.items())
-
-
-def _missing(message: str) -> Exception:
-    """At home something to mend; on Colab and Mo, whose page is their own, `setup` has found another way."""
-    kind = Advice if platforms.recognise() in platforms.HOSTED else SalonError
-    return kind(f'{message}. `pip install -e ".[lab]"` in the environment that runs JupyterLab.')
+        return f"{name}: {error}"
+    return ""
 
 
 def check_files() -> str:
@@ -141,15 +138,9 @@ def check_machine() -> str:
 
 
 CHECKS: dict[str, Callable[[], str]] = {
-    "python": check_python,
-    "torch": check_torch,
-    "platform": check_platform,
-    "packages": check_packages,
-    "lab": check_lab,
-    "files": check_files,
-    "model": check_model,
-    "machine": check_machine,
-}
+    "python": check_python, "torch": check_torch, "platform": check_platform, "packages": check_packages,
+    "files": check_files, "model": check_model, "machine": check_machine,
+}  # fmt: skip
 
 
 def checksums(root: Path | None = None) -> dict[str, str]:

@@ -41,9 +41,5 @@ def equations() -> list[Equation]:
 def rows() -> list[list[str]]:
     """The ledger for `lecture.table`: a header and a row for each equation."""
     header = [say(f"equation.{name}") for name in ("number", "meaning", "formula", "function", "cell")]
-    return [header, *map(_row, equations())]
-
-
-def _row(equation: Equation) -> list[str]:
-    functions = ", ".join(f"`{name.removeprefix('salon.')}`" for name in equation.functions)
-    return [equation.title, equation.meaning, f"${equation.latex}$", functions, f"`{equation.cell}`"]
+    known = ((each, ", ".join(f"`{name.removeprefix('salon.')}`" for name in each.functions)) for each in equations())
+    return [header, *([each.title, each.meaning, f"${each.latex}$", names, f"`{each.cell}`"] for each, names in known)]

@@ -63,14 +63,10 @@ def put_aside(folder: Path) -> Path | None:
 
 def lab_arguments(folder: Path, browser: bool = True, port: int | None = None, lang: str = "en") -> list[str]:
     """JupyterLab's command line for `folder`, opened at the first notebook of a language."""
+    in_container = hasattr(os, "geteuid") and os.geteuid() == 0  # where there is often nobody but root
     arguments = [f"--ServerApp.root_dir={folder}", f"--LabApp.default_url=/lab/tree/{START[lang]}"]
-    if not browser:
-        arguments.append("--no-browser")
-    if port is not None:
-        arguments.append(f"--port={port}")
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        arguments.append("--allow-root")  # in a container there is often nobody else
-    return arguments
+    wishes = {"--no-browser": not browser, f"--port={port}": port is not None, "--allow-root": in_container}
+    return [*arguments, *(wish for wish, there in wishes.items() if there)]
 
 
 def open_lab(

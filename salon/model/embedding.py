@@ -43,21 +43,7 @@ class Embedding:
         expect_shape("confidences", self.confidences, self.features.shape[:2])
         if self.variances is not None:
             expect_shape("variances", self.variances, self.features.shape[:2])
-
-    @property
-    def B(self) -> int:
-        """How many images."""
-        return self.features.shape[0]
-
-    @property
-    def K(self) -> int:
-        """How many sub-embeddings an image has."""
-        return self.features.shape[1]
-
-    @property
-    def d(self) -> int:
-        """How many numbers a sub-embedding has; D = K d."""
-        return self.features.shape[2]
+        self.B, self.K, self.d = self.features.shape  # images, sub-embeddings of each, numbers of each; D = K d
 
     @property
     def flat(self) -> Tensor:
