@@ -1,6 +1,7 @@
 """The paper says, we measured, what came out and why: a table whose numbers come from what is stored."""
 
 from functools import cache
+from typing import Any
 
 import pandas as pd
 
@@ -50,7 +51,7 @@ def claim_lines(group: str) -> list[str]:
     return [_line(claim) for claim in found.itertuples()]
 
 
-def _line(claim: tuple) -> str:
+def _line(claim: Any) -> str:
     unit = {"tar": "condition", "steps_to_level": "steps", "gradient_noise": "noise"}[claim.metric]
     where = say(f"condition.{claim.condition}") if unit == "condition" else say(f"verdict.{unit}")
     each = say("verdict.each_doubling") if claim.people == "slope" else ""
