@@ -49,13 +49,13 @@ def one_age(people: People, views: Views) -> tuple[People, Views]:
 
 def no_shadow(people: People, views: Views) -> tuple[People, Views]:
     """No light casts a shadow."""
-    return people, replace(views, hardness=torch.zeros_like(views.hardness))
+    return people, views.but(hardness=torch.zeros_like(views.hardness))
 
 
 def one_hair(people: People, views: Views) -> tuple[People, Views]:
     """Everybody has the same hair, at its usual length, and neither beard nor moustache."""
     people = _with(_with(people, 0.0, *HAIR), NONE, "beard", "moustache")
-    return people, replace(views, haircut=torch.zeros_like(views.haircut))
+    return people, views.but(haircut=torch.zeros_like(views.haircut))
 
 
 def even_skin(people: People, views: Views) -> tuple[People, Views]:

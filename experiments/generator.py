@@ -1,6 +1,5 @@
 """What the rendered people are worth: how hard they are, what gives them away, whom a model knows less well."""
 
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +105,7 @@ def background_colours(pictures: Tensor, cover: Tensor, least: int = 32) -> tupl
 
 def view_values(views: Views) -> Tensor:
     """Every number of the views [n, V] but the background's seed, whose size means nothing."""
-    columns = [getattr(views, f.name) for f in fields(views) if f.name != "background"]
+    columns = [column for name, column in vars(views).items() if name != "background"]
     return torch.stack([column for column in columns if column.std() > 0], 1)
 
 

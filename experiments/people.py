@@ -1,7 +1,5 @@
 """New people to test on and to tune on: their numbers drawn by the split, then their pictures."""
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
@@ -29,7 +27,7 @@ def sample_scenes(split: str, people: int, after: int = 0) -> Scenes:
 def lit_from_the_side(views: Views, seed: int, least: float = 60.0, most: float = 85.0) -> Views:
     """The same views under one bare bulb, `least` to `most` degrees to either side, with little light around."""
     azimuth, one = to_either_side(len(views), seed, least, most), torch.ones(len(views))
-    return replace(views, light_azimuth=azimuth, light_elevation=15 * one, ambient=0.1 * one, hardness=one)
+    return views.but(light_azimuth=azimuth, light_elevation=15 * one, ambient=0.1 * one, hardness=one)
 
 
 def render_benchmark(split: str, people: int, progress: bool = True) -> Benchmark:

@@ -117,24 +117,6 @@ def test_template_is_the_mean_weighted_by_inverse_variance_or_by_confidence(vari
     assert (template.variances is None) != variances
 
 
-def test_a_template_without_media_is_refused_zero_or_dropped():
-    e, people, wanted = embedding(), torch.tensor([7, 3, 7, 7, 3]), torch.tensor([3, 5, 7])
-    with pytest.raises(SalonError, match=r"No image shows \[5\]"):
-        fuse(e, people, wanted)
-    zero, dropped, plain = fuse(e, people, wanted, "zero"), fuse(e, people, wanted, "drop"), fuse(e, people)
-    assert torch.equal(zero.features[1], torch.zeros(e.K, e.d).double())
-    assert (zero.variances[1] == 1).all() and (zero.confidences[1] == 1).all()
-    for template in (zero[[0, 2]], dropped):
-        assert torch.equal(template.features, plain.features)
-        assert torch.equal(template.variances, plain.variances)
-    only = fuse(e, people, torch.tensor([7]))  # images of others are left out
-    assert torch.equal(only.features, plain.features[1:])
-    with pytest.raises(SalonError, match="expected rising labels"):
-        fuse(e, people, wanted.flip(0))
-    with pytest.raises(SalonError, match="missing='guess'"):
-        fuse(e, people, wanted, "guess")
-
-
 def test_what_cannot_be_compared_gets_a_sentence():
     plain, e = embedding(variances=False), embedding()
     for score in (likelihood_scores, likelihood_tiles, likelihood_pairs):

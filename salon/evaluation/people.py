@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from salon.faces.nuisances import seen_under
 from salon.faces.people import GENERATOR_VERSION, People
 from salon.faces.pixels import as_bytes, digest, from_bytes, from_webp
-from salon.faces.render import Views
+from salon.faces.render import LIMITS, Views
 from salon.faces.variations import degrade
 from salon.paths import data_root
 from salon.training.data import RENDERED, kept, read_tensors
@@ -74,8 +74,7 @@ class Scenes:
     @classmethod
     def of(cls, tensors: dict[str, Tensor]) -> "Scenes":
         """What `tensors` gave."""
-        names = [f.name for f in fields(Views)]
-        views = {kind: Views(**{name: tensors[f"{kind}.{name}"] for name in names}) for kind in KINDS}
+        views = {kind: Views(**{name: tensors[f"{kind}.{name}"] for name in LIMITS}) for kind in KINDS}
         return cls(People(tensors["people"]), **views)
 
 

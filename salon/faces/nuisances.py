@@ -5,15 +5,15 @@ scene) moves the view's value on a straight line to the value at strength 1; wha
 to the finished picture (`variations.py`).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from salon.faces.people import People
 from salon.faces.render import Views, render
-from salon.faces.variations import DEGRADE, as_strengths, degrade, random_sides
-from salon.words import SalonError, say
+from salon.faces.variations import as_strengths, degrade, random_sides
+from salon.words import LANGUAGES, SalonError, entry, say
 
 
 @dataclass(frozen=True)
@@ -31,25 +31,10 @@ class Nuisance:
     two_sided: bool = False
 
 
-_ALL = (
-    Nuisance("yaw", "pose", "yaw", 90, two_sided=True),  # degrees
-    Nuisance("pitch", "pose", "pitch", 40, two_sided=True),
-    Nuisance("roll", "pose", "roll", 45, two_sided=True),
-    Nuisance("light_direction", "light", "light_azimuth", 100, two_sided=True),  # degrees round the head
-    Nuisance("light_colour", "light", "warmth", two_sided=True),  # blue or red
-    Nuisance("light_hardness", "light", "hardness"),
-    Nuisance("smile", "expression", "smile"),
-    Nuisance("mouth_open", "expression", "mouth_open"),
-    Nuisance("brows", "expression", "brows", two_sided=True),  # frowning or raised
-    Nuisance("eyes_closed", "expression", "eyes_closed"),
-    Nuisance("glasses", "worn", "glasses"),
-    Nuisance("sunglasses", "worn", "sunglasses"),
-    Nuisance("mask", "worn", "mask"),
-    Nuisance("cap", "worn", "cap"),
-    Nuisance("background", "scene", "clutter"),
-    *(Nuisance(name, "camera") for name in DEGRADE if name != "pose"),  # a rendered person turns truly
-)
-NUISANCES: dict[str, Nuisance] = {nuisance.name: nuisance for nuisance in _ALL}
+NUISANCES: dict[str, Nuisance] = {
+    name: Nuisance(name, **{key: value for key, value in row.items() if key not in LANGUAGES})
+    for name, row in entry("nuisance").items()
+}
 
 
 def nuisance(name: str) -> Nuisance:
@@ -92,4 +77,4 @@ def views_under(views: Views, name: str, strength: float | Tensor, seed: int = 0
     if name == "background":  # a plain one (seed 0) has nothing that could be cluttered
         drawn = torch.randint(1, 2**24, (len(views),), generator=generator).float()
         moved["background"] = torch.where((views.background == 0) & (strengths > 0), drawn, views.background)
-    return replace(views, **moved)
+    return views.but(**moved)

@@ -2,8 +2,7 @@
 
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -14,49 +13,34 @@ from salon.faces import chart as charts
 from salon.faces.anatomy import Head, Surface, bell, col, rgb, soft, uniform
 from salon.faces.chart import Y_TOP, Spots, from_axis, sample
 from salon.faces.people import People
-from salon.words import SalonError
+from salon.words import SalonError, entry
 
 # The field's five-point template, in units of half the picture: eyes at y, mouth at y (of 112 px: 52 and 92).
 EYES_Y, MOUTH_Y = 52 / 56 - 1, 92 / 56 - 1
 _CHUNK = 24  # larger chunks fall out of the processor's cache, smaller ones spend their time in Python
 
 
-def _within(low: float, high: float, neutral: float = 0.0) -> dict[str, Any]:
-    return {"limits": (low, high), "neutral": neutral}
+LIMITS: dict[str, list[float]] = {name: row["limits"] for name, row in entry("view").items()}
+# The same values without checks, for the inner functions; and whether nobody in the whole batch wears mask or cap.
+_Look: Any = namedtuple("_Look", [*LIMITS, "bare"])  # type: ignore[misc]
 
 
-@dataclass
 class Views:
-    """How each picture is taken, one number a picture [B]: angles in degrees; `LIMITS` says from where to where."""
+    """How each picture is taken, one number a picture [B] by each name of words/faces.toml; angles in degrees.
 
-    yaw: Tensor = field(metadata=_within(-90, 90))  # to the right of the picture
-    pitch: Tensor = field(metadata=_within(-40, 40))  # down
-    roll: Tensor = field(metadata=_within(-45, 45))  # clockwise
-    light_azimuth: Tensor = field(metadata=_within(-180, 180, -25.0))  # 0 from the camera, 90 from the right
-    light_elevation: Tensor = field(metadata=_within(-90, 90, 30.0))  # up
-    ambient: Tensor = field(metadata=_within(0, 1, 0.45))  # share of light that comes from everywhere
-    hardness: Tensor = field(metadata=_within(0, 1, 0.5))  # of the lamp: 0 casts no shadow, 1 is a bare bulb
-    warmth: Tensor = field(metadata=_within(-1, 1))  # from blue to red
-    exposure: Tensor = field(metadata=_within(-3, 3))  # in stops
-    smile: Tensor = field(metadata=_within(0, 1))
-    mouth_open: Tensor = field(metadata=_within(0, 1))
-    brows: Tensor = field(metadata=_within(-1, 1))  # from frowning to raised
-    eyes_closed: Tensor = field(metadata=_within(0, 1))
-    gaze: Tensor = field(metadata=_within(-1, 1))  # from left to right
-    glasses: Tensor = field(metadata=_within(0, 1))  # 0 none, else how heavy the frame is
-    sunglasses: Tensor = field(metadata=_within(0, 1))  # 0 none, else how dark
-    mask: Tensor = field(metadata=_within(0, 1))  # 0 none, else how far up
-    cap: Tensor = field(metadata=_within(0, 1))  # 0 none, else how low
-    haircut: Tensor = field(metadata=_within(-1, 1))  # from shorter to longer than the person's usual
-    shave: Tensor = field(metadata=_within(0, 1))  # share of the beard that is off
-    background: Tensor = field(metadata=_within(0, 2**24))  # a seed; 0 is plain grey
-    clutter: Tensor = field(metadata=_within(0, 1, 0.5))  # of the background: from smooth to busy
+    Raises `SalonError` for none, and for numbers outside the limits.
+    """
 
-    def __post_init__(self) -> None:
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Tensor: ...
+
+    def __init__(self, **values: Tensor) -> None:
+        vars(self).update({name: values[name] for name in LIMITS})
         if len(self) == 0:
             raise SalonError("A batch of zero views came; expected at least one.")
         for name, (low, high) in LIMITS.items():
-            value = getattr(self, name)
+            value = values[name]
             if not ((value >= low) & (value <= high)).all():  # nor NaN
                 came = f"{value.min():g}..{value.max():g}"
                 raise SalonError(f"The view's {name} came as {came}; expected numbers within {low}..{high}.")
@@ -65,12 +49,11 @@ class Views:
         return self.yaw.shape[0]
 
     def __getitem__(self, index: slice | Tensor | list[int]) -> "Views":
-        return Views(**{name: getattr(self, name)[index] for name in LIMITS})
+        return Views(**{name: value[index] for name, value in vars(self).items()})
 
-
-LIMITS: dict[str, tuple[float, float]] = {f.name: f.metadata["limits"] for f in fields(Views)}
-# The same values without checks, for the inner functions; and whether nobody in the whole batch wears mask or cap.
-_Look: Any = namedtuple("_Look", [*LIMITS, "bare"])  # type: ignore[misc]
+    def but(self, **values: Tensor) -> "Views":
+        """The same views with other `values` [B]."""
+        return Views(**vars(self) | values)
 
 
 def _views(values: dict[str, Tensor], fixed: dict[str, float | Tensor], count: int) -> Views:
@@ -83,7 +66,8 @@ def _views(values: dict[str, Tensor], fixed: dict[str, float | Tensor], count: i
 
 def frontal_views(count: int, **fixed: float | Tensor) -> Views:
     """`count` neutral frontal views; any field can be set, by a number or by [count] numbers."""
-    return _views({f.name: torch.full((count,), f.metadata["neutral"]) for f in fields(Views)}, fixed, count)
+    neutral = {name: torch.full((count,), float(row.get("neutral", 0))) for name, row in entry("view").items()}
+    return _views(neutral, fixed, count)
 
 
 def sample_views(count: int, seed: int, yaw: float = 25.0, **fixed: float | Tensor) -> Views:
@@ -150,7 +134,7 @@ def _in_chunks(
     nodes, on_cpu = charts.chart(size * 3 // 2, size * 2, device), torch.device(device).type == "cpu"
     bare = not (views.mask.any() or views.cap.any())
     length = max(1, (_CHUNK if on_cpu else 2048) * 64 * 64 // (size * size))
-    both = people.numbers, torch.stack([getattr(views, name) for name in LIMITS], 1)
+    both = people.numbers, torch.stack([*vars(views).values()], 1)
     parts = list(zip(*(x.expand(count, -1).split(length) for x in both), strict=True))
 
     @torch.inference_mode()

@@ -67,19 +67,14 @@ def likelihood_loss(embedding: Embedding, labels: Tensor) -> Tensor:
     return -likelihood_pairs(embedding[i], embedding[j]).mean()
 
 
-def fuse(embedding: Embedding, groups: Tensor, names: Tensor | None = None, missing: str = "raise") -> Embedding:
+def fuse(embedding: Embedding, groups: Tensor) -> Embedding:
     """One template for each group of images, in the order of the sorted labels; [B] labels -> T templates.
 
     Mean weighted by 1/σ² (by the confidences where none is fitted), each sub-embedding normalised again.
     Frames are not independent, so a template is as sure as its best image: least σ², highest confidence.
-
-    `names`: the labels wanted, rising [T] (otherwise those in `groups`). For one without an image, `missing`
-    is "raise" (a `SalonError`), "drop" (no template), or "zero": feature 0, variance and confidence 1.
     """
     expect_shape("groups", groups, (embedding.B,))
-    names = groups.unique() if names is None else _wanted(names, groups, missing)
-    embedding, groups = embedding[torch.isin(groups, names)], groups[torch.isin(groups, names)]
-    rows = torch.searchsorted(names, groups)
+    names, rows = groups.unique(return_inverse=True)
     weights = embedding.confidences if embedding.variances is None else 1 / embedding.variances  # [B, K]
     sums = embedding.features.new_zeros(len(names), embedding.K, embedding.d)
     sums = sums.index_add(0, rows, weights[..., None] * embedding.features)  # [T, K, d]
@@ -90,22 +85,6 @@ def fuse(embedding: Embedding, groups: Tensor, names: Tensor | None = None, miss
 
     variances = None if embedding.variances is None else best(embedding.variances, "amin")
     return Embedding(F.normalize(sums, dim=-1), best(embedding.confidences, "amax"), variances)
-
-
-def _wanted(names: Tensor, groups: Tensor, missing: str) -> Tensor:
-    """The labels to make templates of, by the rule for those without an image."""
-    if missing not in ("raise", "zero", "drop") or not (names[1:] > names[:-1]).all():
-        raise SalonError(
-            f"Names {names.tolist()[:8]} with missing={missing!r} came; expected rising labels, each once, and "
-            "'raise', 'zero' or 'drop'. Sort the names: names.unique()."
-        )
-    found = torch.isin(names, groups)
-    if missing == "raise" and not found.all():
-        raise SalonError(
-            f"No image shows {names[~found].tolist()[:8]}; expected one or more of each name. "
-            "Leave these names out, or say missing='zero' or 'drop'."
-        )
-    return names[found] if missing == "drop" else names
 
 
 def _genuine_batches(labels: Tensor, steps: int, generator: torch.Generator) -> Iterator[Tensor]:

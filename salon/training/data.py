@@ -124,7 +124,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def turned_away(views: Views, seed: int, least: float = TURNED[0], most: float = TURNED[1]) -> Views:
     """The same views with the head turned to either side by `least` to `most` degrees."""
-    return replace(views, yaw=to_either_side(len(views), seed, least, most))
+    return views.but(yaw=to_either_side(len(views), seed, least, most))
 
 
 def to_either_side(count: int, seed: int, least: float, most: float) -> Tensor:
