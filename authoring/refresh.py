@@ -7,7 +7,7 @@ from authoring import notebooks
 from authoring.checksums import write_checksums
 from authoring.picture import readme_figure
 from authoring.test_people import write_test_sheets
-from authoring.views import write_characters, write_explorer_table, write_feature_views
+from authoring.views import write_characters, write_explorer_table, write_feature_views, write_threshold
 from experiments.ablation import reproduce_ablation
 from experiments.convergence import reproduce_convergence
 from experiments.features import reproduce_features
@@ -63,6 +63,7 @@ STEPS: dict[str, Callable[[], object]] = {
     "real faces": real_faces,
     "explorer's states": write_explorer_table,
     "map of features": write_feature_views,
+    "histograms of scores": write_threshold,
     "printed characters": write_characters,
     "picture of the README": draw_picture,
     "checksums": write_checksums,  # before the notebooks: the first one asks the doctor

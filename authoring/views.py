@@ -1,4 +1,4 @@
-"""What the two widgets show for the shipped model, computed and stored."""
+"""What the widgets show, computed and stored."""
 
 import warnings
 from collections.abc import Sequence
@@ -12,21 +12,29 @@ from torch import Tensor
 
 import salon
 from authoring.test_people import SHEET_COLUMNS
+from experiments.ablation import SCALES, row_recipe, train_run
 from experiments.glyphs import glyph_sheet
 from experiments.probes import linear_probe, varied_embedding
-from salon.evaluation.people import TEST_IMAGES, test_benchmark
+from salon.evaluation.benchmark import genuine_and_impostor, scores_of
+from salon.evaluation.people import TEST_IMAGES, Benchmark, test_benchmark
+from salon.evaluation.results import read_provenance
 from salon.faces.people import split_people
 from salon.faces.pixels import sprite, to_webp
 from salon.faces.variations import VARIATIONS
 from salon.figures.explorer import ConfidenceTable
+from salon.figures.threshold import CONDITIONS, ScoreHistograms
 from salon.figures.umap import FeatureViews
 from salon.model.embedding import Embedding
+from salon.model.network import Recogniser, embed
 from salon.paths import data_path, data_root, write_whole
 from salon.training import checkpoints
 from salon.widgets.explorer import ConfidenceExplorer
 
 SHOWN_PEOPLE = 120  # of the map: 480 points
 THUMB = 40  # pixels of a thumbnail
+# Rows of the ablation whose scores are shown, of its first seed: the row, and how pairs are matched.
+SCORED = {"large": ("CosFace s=40", "cosine"), "small": ("CosFace s=8", "cosine"),
+          "C": ("C", "cosine"), "C16": ("C", "likelihood")}  # fmt: skip
 
 
 def write_explorer_table() -> Path:
@@ -42,6 +50,28 @@ def write_characters() -> Path:
     path = data_root() / "views" / "characters.webp"
     write_whole(path, to_webp(glyph_sheet(3), SHEET_COLUMNS, lossless=True))
     return path
+
+
+def write_threshold() -> Path:
+    """Count the scores of models of the ablation, from the cache or trained now (a minute each); store the counts."""
+    benchmark, chosen = test_benchmark(), read_provenance("ablation_lecture")["chosen"]
+    scores = {}
+    for name, (row, matching) in SCORED.items():
+        model = train_run(row_recipe(SCALES["lecture"], row, 0, chosen), variances=True)
+        scores[name] = [pair_scores(model, benchmark, condition, matching) for condition in CONDITIONS]
+    path = data_root() / "views" / "threshold.json"
+    ScoreHistograms.of(scores).save(path)
+    return path
+
+
+def pair_scores(
+    model: Recogniser, benchmark: Benchmark, condition: str, matching: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Genuine and impostor scores of all probes with the gallery, as `evaluate_benchmark` compares them."""
+    gallery, labels = benchmark.gallery, benchmark.labels
+    images = benchmark.images(condition)
+    scores = scores_of(embed(model, images[~gallery]), embed(model, images[gallery]), matching)
+    return genuine_and_impostor(scores, labels[~gallery], labels[gallery])
 
 
 def write_feature_views() -> Path:

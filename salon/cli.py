@@ -229,7 +229,7 @@ def parser() -> argparse.ArgumentParser:
     option("--frontal", action="store_true", default=None, help="people from the front, in one light")
 
     option = add(commands, page).add_argument
-    option("widget", help="explorer or map")
+    option("widget", help="explorer, map, threshold, scale or game")
     option("out", type=Path, metavar="OUT.html")
     option("--lang", choices=LANGUAGES, default="en")
 

@@ -4,7 +4,6 @@ import base64
 import io
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -138,26 +137,6 @@ def test_a_saved_notebook_keeps_a_picture():
 # ---- a page without a kernel, in a real browser
 
 CONFIDENCES = "bars => bars.map((bar) => +bar.dataset.value)"
-
-
-@pytest.fixture
-def visit(chromium, tmp_path: Path) -> Iterator:
-    """Open a page's text from a file with every request refused; at the end nothing may have gone wrong."""
-    context = chromium.new_context(viewport={"width": 900, "height": 800}, offline=True)
-    wrong: list[str] = []
-
-    def visit(html: str):
-        (tmp_path / "page.html").write_text(html, encoding="utf-8")
-        page = context.new_page()
-        page.on("console", lambda message: wrong.append(message.text))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("requestfailed", lambda request: wrong.append(request.url[:90]))
-        page.goto((tmp_path / "page.html").as_uri())
-        return page
-
-    yield visit
-    context.close()
-    assert wrong == []
 
 
 @pytest.fixture(scope="module")

@@ -1,21 +1,32 @@
 """The widgets of the lecture as pages: from stored views, so that they need neither kernel nor network."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+from salon.evaluation.results import read_table
 from salon.figures.explorer import ConfidenceTable
+from salon.figures.threshold import ScoreHistograms
 from salon.figures.umap import FeatureViews
 from salon.paths import read_data, write_whole
 from salon.widgets.explorer import explorer_page
 from salon.widgets.feature_map import FeatureMap
+from salon.widgets.game import Game
+from salon.widgets.scale import ScaleAndCloud
+from salon.widgets.threshold import Threshold
 from salon.words import SalonError
+
+PAGES: dict[str, Callable[[str | None], str]] = {
+    "explorer": lambda lang: explorer_page(read_data(ConfidenceTable.load, "views", "explorer.npz"), lang),
+    "map": lambda lang: FeatureMap(read_data(FeatureViews.load, "views", "features.npz"), lang).page(lang),
+    "game": lambda lang: Game(read_table("features_lecture"), lang=lang).page(lang),
+    "scale": lambda lang: ScaleAndCloud(lang=lang).page(lang),
+    "threshold": lambda lang: Threshold(read_data(ScoreHistograms.load, "views", "threshold.json"), lang).page(lang),
+}
 
 
 def write_page(name: str, out: Path, lang: str | None = None) -> None:
-    """Write a widget as a page that needs neither kernel nor network: "explorer" or "map"."""
-    if name not in ("explorer", "map"):
-        raise SalonError(f"The widget {name!r} is not known; expected 'explorer' or 'map'.")
-    if name == "explorer":
-        text = explorer_page(read_data(ConfidenceTable.load, "views", "explorer.npz"), lang)
-    else:
-        text = FeatureMap(read_data(FeatureViews.load, "views", "features.npz"), lang).page(lang)
-    write_whole(out, text)
+    """Write a widget as a page that needs neither kernel nor network, one of `PAGES`."""
+    if name not in PAGES:
+        known = ", ".join(f"'{page}'" for page in PAGES)
+        raise SalonError(f"The widget {name!r} is not known; expected one of {known}.")
+    write_whole(out, PAGES[name](lang))
