@@ -17,7 +17,7 @@ from authoring import notebooks
 from authoring.checksums import write_checksums
 from authoring.picture import readme_figure
 from authoring.test_people import write_test_sheets
-from authoring.views import write_characters, write_feature_views
+from authoring.views import write_characters, write_feature_views, write_threshold
 from experiments.convergence import reproduce_convergence
 from experiments.gap import reproduce_gap
 from experiments.generator import reproduce_fairness, reproduce_generator
@@ -83,6 +83,7 @@ STEPS: dict[str, Step] = {
     "experiment lfw": Step(reproduce_lfw, ("experiments/photographs.py", *TRAINED), photographs=True),
     "experiment gap": Step(reproduce_gap, ("experiments/gap.py", *TRAINED), photographs=True),
     "map of features": Step(write_feature_views, ("authoring/views.py", *shipped("lecture"))),
+    "histograms of scores": Step(write_threshold, ("authoring/views.py", *TRAINED, *shipped("start"))),
     "printed characters": Step(write_characters, ("experiments/glyphs.py",)),
     "picture of the README": Step(draw_picture, ("authoring/picture.py", "data/results/ablation.csv")),
     "checksums": Step(write_checksums, ("data/*/*",)),  # before the notebooks: the first one asks the doctor

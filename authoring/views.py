@@ -1,7 +1,8 @@
-"""What the feature map shows of the shipped model, and the printed characters, computed and stored."""
+"""What the widgets show, computed and stored."""
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +13,22 @@ from torch import Tensor
 
 import salon
 from authoring.test_people import SHEET_COLUMNS
+from experiments.bench import LIVE_IMAGES, LIVE_PEOPLE, live_pair
 from experiments.glyphs import glyph_sheet
 from experiments.probes import linear_probe, varied_embedding
-from salon.evaluation.people import TEST_IMAGES, test_benchmark
+from salon.evaluation.benchmark import genuine_and_impostor, scores_of
+from salon.evaluation.people import TEST_IMAGES, Benchmark, test_benchmark
+from salon.evaluation.results import read_provenance
 from salon.faces.pixels import sprite, to_webp
 from salon.faces.variations import VARIATIONS
+from salon.figures.threshold import CONDITIONS, ScoreHistograms
 from salon.figures.umap import FeatureViews
 from salon.model.embedding import Embedding
+from salon.model.network import Recogniser, embed
 from salon.paths import data_path, data_root, write_whole
 from salon.training import checkpoints
+from salon.training.data import train_set
+from salon.training.loop import train
 
 SHOWN_PEOPLE = 120  # of the map: 480 points
 THUMB = 40  # pixels of a thumbnail
@@ -31,6 +39,30 @@ def write_characters() -> Path:
     path = data_root() / "views" / "characters.webp"
     write_whole(path, to_webp(glyph_sheet(3), SHEET_COLUMNS, lossless=True))
     return path
+
+
+def write_threshold() -> Path:
+    """Count the scores of the live pair of notebook 3, and of its fixed scale at 64, trained now; store the counts."""
+    fixed, learned = live_pair(read_provenance("ablation"))
+    data, benchmark = train_set(LIVE_PEOPLE, LIVE_IMAGES, fixed.size, progress=False), test_benchmark()
+    models = {name: train(made, data=data, progress=False).recogniser
+              for name, made in (("large", replace(fixed, scale=64.0)), ("small", fixed), ("C", learned))}  # fmt: skip
+    ways = [(name, model, "cosine") for name, model in models.items()] + [("C16", models["C"], "likelihood")]
+    scores = {name: [pair_scores(model, benchmark, condition, way) for condition in CONDITIONS]
+              for name, model, way in ways}  # fmt: skip
+    path = data_root() / "views" / "threshold.json"
+    ScoreHistograms.of(scores).save(path)
+    return path
+
+
+def pair_scores(
+    model: Recogniser, benchmark: Benchmark, condition: str, matching: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Genuine and impostor scores of all probes with the gallery, as `evaluate_benchmark` compares them."""
+    gallery, labels = benchmark.gallery, benchmark.labels
+    images = benchmark.images(condition)
+    scores = scores_of(embed(model, images[~gallery]), embed(model, images[gallery]), matching)
+    return genuine_and_impostor(scores, labels[~gallery], labels[gallery])
 
 
 def write_feature_views() -> Path:

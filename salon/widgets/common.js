@@ -1,4 +1,4 @@
-// What both widgets share. A widget's own script follows in the same module, in a notebook as in a page.
+// What the widgets share. A widget's own script follows in the same module, in a notebook as in a page.
 
 // An element with attributes and children; "svg:rect" makes a drawn one. A null attribute is left out.
 function make(tag, attributes = {}, ...children) {
@@ -66,3 +66,54 @@ function resetButton(label, onReset) {
 // What a mark in a picture means; the style sheet draws the marks by their names.
 const foot = (words, ...names) =>
   make("div", { class: "salon-foot" }, ...names.map((name) => make("span", { class: `salon-key ${name}` }, words[name])));
+
+// A row of choices of which one holds; the arrow keys walk along it.
+function chips(legend, name, values, labels, onChoose) {
+  const group = `${name} ${Math.random()}`; // a notebook may show several maps, or one map twice
+  const inputs = values.map((value) => control("input", { type: "radio", name: group, value }));
+  inputs.forEach((input, index) => (input.onchange = () => onChoose(values[index])));
+  const element = make("fieldset", { class: "salon-chips" }, make("legend", {}, legend),
+    ...inputs.map((input, index) => make("label", { class: "salon-chip" }, input, make("span", {}, labels[index]))));
+  return { element, choose: (value) => (inputs[values.indexOf(value)].checked = true) };
+}
+
+// A labelled slider of a trait, with its value beside it; `shown` says the value in words.
+function slider(model, name, label, { min, max, step, shown = String, value = () => model.get(name), set = (number) => change(model, { [name]: number }) }) {
+  const input = control("input", { type: "range", name, min, max, step, "aria-label": label }), output = make("output");
+  input.oninput = () => set(+input.value);
+  const follow = () => {
+    input.value = value();
+    output.textContent = shown(value());
+    input.setAttribute("aria-valuetext", output.textContent);
+  };
+  return { input, follow, element: make("label", { class: "salon-row" }, make("span", {}, label), output, input) };
+}
+
+// Draw at the width that there is, one unit a pixel, and again where it changes; returns the end of it.
+function fitted(svg, height, draw) {
+  const drawn = () => {
+    const width = svg.clientWidth || 480;
+    svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    svg.style.height = `${height}px`;
+    draw(width);
+  };
+  const observer = new ResizeObserver(drawn);
+  observer.observe(svg);
+  drawn();
+  return { drawn, end: () => observer.disconnect() };
+}
+
+// Hand on where a pointer drags over an element, in its pixels; `onStart` may refuse by returning false.
+function drag(element, onMove, onStart = () => true) {
+  const at = (event) => {
+    const box = element.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  };
+  element.addEventListener("pointerdown", (event) => {
+    if (onStart(at(event)) === false) return;
+    element.setPointerCapture(event.pointerId);
+    onMove(at(event));
+    event.preventDefault();
+  });
+  element.addEventListener("pointermove", (event) => element.hasPointerCapture(event.pointerId) && onMove(at(event)));
+}

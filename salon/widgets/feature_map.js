@@ -19,16 +19,6 @@ function inside([x, y], polygon) {
   return odd;
 }
 
-// A row of choices of which one holds; the arrow keys walk along it.
-function chips(legend, name, values, labels, onChoose) {
-  const group = `${name} ${Math.random()}`; // a notebook may show several maps, or one map twice
-  const inputs = values.map((value) => control("input", { type: "radio", name: group, value }));
-  inputs.forEach((input, index) => (input.onchange = () => onChoose(values[index])));
-  const element = make("fieldset", { class: "salon-chips" }, make("legend", {}, legend),
-    ...inputs.map((input, index) => make("label", { class: "salon-chip" }, input, make("span", {}, labels[index]))));
-  return { element, choose: (value) => (inputs[values.indexOf(value)].checked = true) };
-}
-
 // For each variation: a bar for the chosen view, small ticks for the others, the line of chance.
 function drawProbes(svg, { data, words, view, hidden }) {
   const width = 270, row = 60, top = 8, bottom = top + row * data.names.length;

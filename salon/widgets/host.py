@@ -97,9 +97,9 @@ class Picture(_Widget):
         look = {"continuous_update": False, "style": {"description_width": "initial"}}  # no "…" within a name
         sliders = []
         for name, values in self.stops().items():
-            options = [(f"{value:g}", value) for value in values]
+            options = [(self.words[x] if isinstance(x, str) else f"{x:g}", x) for x in values]
             sliders.append(ipywidgets.SelectionSlider(options=options, description=self.words[name], **look))
-            traitlets.link((sliders[-1], "value"), (self, name))
+            traitlets.link((self, name), (sliders[-1], "value"))  # the widget's own value holds
         self.observe(lambda change: setattr(image, "value", png(self.state())), list(self.stops()))
         said = [ipywidgets.HTML(html.escape(self.refusal, quote=False))] if self.refusal else []
         return ipywidgets.VBox([*said, *sliders, image])
