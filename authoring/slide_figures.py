@@ -3,6 +3,8 @@
 import io
 import textwrap
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from matplotlib.text import Annotation, Text
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
+import salon
 from authoring.picture import people_and_variations
 from experiments.bench import LIVE_IMAGES, LIVE_PEOPLE, live_pair
 from salon.evaluation.benchmark import black_hole, evaluate_benchmark
@@ -21,16 +24,16 @@ from salon.evaluation.people import CONDITIONS, test_benchmark
 from salon.evaluation.results import labelled, read_provenance, read_table, stored_differences
 from salon.faces.people import sample_people, split_people
 from salon.faces.render import frontal_views, render, sample_views
-from salon.faces.variations import DEGRADE, VARIATIONS, degrade, pose_yaw
-from salon.figures.ablation import ablation_figure, degradation_figure, difference_figure, rejection_figure
+from salon.faces.variations import VARIATIONS, degrade, pose_yaw
+from salon.figures.ablation import ablation_figure, claims_figure, difference_figure, effect_figure, pull_figure
 from salon.figures.explorer import explorer_figure
 from salon.figures.faces import face_sheet
 from salon.figures.losses import angle_figure, confidence_figure, mask_figure
-from salon.figures.results import black_hole_figure, condition_figure, probe_figure, trade_off_figure
+from salon.figures.results import black_hole_figure, condition_figure, probe_figure, strength_figure, trade_off_figure
 from salon.figures.style import panels
 from salon.model.decorrelation import variation_masks
-from salon.paths import cache_path, data_path, write_whole
-from salon.training.checkpoints import load
+from salon.model.network import Recogniser, embed
+from salon.paths import cache_path, write_whole
 from salon.training.data import train_set
 from salon.training.loop import train
 from salon.training.recipes import recipe
@@ -92,8 +95,7 @@ def cover() -> Figure:
 
 def explorer() -> Figure:
     """The explorer's five telling states, for a page that does not move (00, `explorer`)."""
-    recogniser, _ = load(data_path("models", "lecture.safetensors"))
-    return explorer_figure(recogniser, split_people("test", 8)[4])
+    return explorer_figure(salon.load("lecture"), split_people("test", 8)[4])
 
 
 def people() -> Figure:
@@ -122,15 +124,23 @@ def augment() -> Figure:
 
 
 def live() -> Figure:
-    """A pair that is trained now, as in the notebook (03, `live-figure`); about two minutes, once."""
-    recipes = dict(zip(("fixed scale", "C"), live_pair(read_provenance("ablation")), strict=True))
+    """A pair that is trained now, as in the notebook (03, `live-figure`)."""
+    rows, names = [], ("fixed scale", "C")
+    for name in names:
+        rows += labelled(evaluate_benchmark(live_models()[name], test_benchmark()), name)
+    return _room_for_words(condition_figure(pd.DataFrame(rows), {name: name for name in names}))
+
+
+@cache
+def live_models() -> dict[str, Recogniser]:
+    """The three that notebook 03 trains live, each about a minute, once: they are kept in the cache."""
+    fixed, learned = live_pair(read_provenance("ablation"))
     data = train_set(LIVE_PEOPLE, LIVE_IMAGES, recipe("start").size, progress=False)
-    benchmark, rows = test_benchmark(), []
-    for name, each in recipes.items():
+    models = {}
+    for name, each in {"s = 64": replace(fixed, scale=64.0), "fixed scale": fixed, "C": learned}.items():
         kept = cache_path("slides", f"{each.loss}-{recipe_fingerprint(each)}")
-        recogniser = train(each, kept, resume=True, data=data, variances=False, progress=False).recogniser
-        rows += labelled(evaluate_benchmark(recogniser, benchmark), name)
-    return _room_for_words(condition_figure(pd.DataFrame(rows), {name: name for name in recipes}))
+        models[name] = train(each, kept, resume=True, data=data, variances=False, progress=False).recogniser
+    return models
 
 
 def _room_for_words(figure: Figure, columns: int = 4, axis: int = 0, place: Any = "outside upper center") -> Figure:
@@ -164,7 +174,7 @@ def protocol() -> Figure:
 
 def trade_off() -> Figure:
     """Clean against mixed quality (03, `stored-figure`); of the scales only some are named."""
-    places = {"CosFace s=40": (10, -14), "CosFace s=8": (9, -7), "CosFace s=64": (4, 9), "C": (-26, 2)}
+    places = {"CosFace s=40": (10, -14), "CosFace s=8": (-28, -4), "CosFace s=64": (4, 9), "C": (-28, -4)}
     legend = {"CosFace": "one fixed scale s", "C0": "C0: frozen", "S": "S: one, learned", "C": "C: learned"}
     figure = trade_off_figure(read_table("ablation"), places=places, legend=legend)
     return _room_for_words(figure)
@@ -189,37 +199,79 @@ def rivals() -> Figure:
     return figure
 
 
+def effect() -> Figure:
+    """Does the lead of C last? Along the training, a line for each number of people (03, `length`)."""
+    names = {"confidence_clean": "clean", "confidence_pose": "pose", "confidence_mixed": "mixed, by (16)",
+             "confidence_occlusion": "occlusion"}  # fmt: skip
+    return _along(names)
+
+
+def stations() -> Figure:
+    """Four findings of a short training, along a longer one (04, `occlusion`)."""
+    names = {"confidence_occlusion": "1 occlusion:\nC − B", "matching_mixed": "2 mixed: C (16)\n− cosine",
+             "learned_clean": "3 clean:\nC − C0", "places_cover": "4 cover: (16),\nplaces − whole"}  # fmt: skip
+    return _along(names)
+
+
+def _along(names: dict[str, str]) -> Figure:
+    """Claims along the training; fewer steps are written than measured, and the people stand above."""
+    figure = effect_figure(read_table("claims"), names)
+    for legend in figure.legends:
+        legend.remove()
+    for axis in figure.axes:
+        axis.set(xticks=(200, 800, 3200), xticklabels=("200", "800", "3,200"))
+        axis.margins(x=0.12)
+        for line in axis.lines[:-1]:  # the last is zero
+            line.set_label(f"{line.get_label()} training people")
+    return _room_for_words(figure)
+
+
+def pull() -> Figure:
+    """Who pulls: clean, spoilt and hopeless pictures in three models (03, `pull`)."""
+    names = {"B": "B: one scale", "C": "C: a confidence each", "C0": "C0: frozen"}
+    return _room_for_words(pull_figure(read_table("ablation"), names), 1, place="outside right center")
+
+
 def ablation() -> Figure:
     """Every row on clean and mixed images and on templates (03, `steps`)."""
     return ablation_figure(read_table("ablation"), ("clean", "mixed", "templates"))
 
 
-def black_holes() -> Figure:
-    """Which conditions the highest false matches of the lecture's model join (03, `hole`)."""
-    recogniser, _ = load(data_path("models", "lecture.safetensors"))
-    figure = black_hole_figure({"": black_hole(recogniser, test_benchmark())}, CONDITIONS[:4])
-    axis = figure.axes[0]
-    axis.set_aspect("auto")
-    axis.set_xticklabels([label.get_text() for label in axis.get_xticklabels()], rotation=0, ha="center")
+def claims() -> Figure:
+    """The primary claims with their intervals; full dots survive the correction (03, `claims`)."""
+    stored = read_table("claims")
+    groups = {"augmentation": "augmentation", "confidence": "confidence", "learning": "… each its own",
+              "parts": "parts", "decorrelation": "the game", "aggregation": "(16)",
+              "places": "places (ours)"}  # fmt: skip
+    figure = claims_figure(stored[stored.primary], groups | {"slope": "each doubling"})
+    names = [label.get_text().replace("places+16 − places − whole+16 + whole", "(16): places − whole")
+             for label in figure.axes[0].get_yticklabels()]  # fmt: skip
+    figure.axes[0].set_yticklabels([name.replace("+16", " (16)") for name in names])
     return figure
 
 
-def degrades() -> Figure:
-    """What lowers the confidence of C, and raises its variance (03, `degrade`)."""
-    figure = degradation_figure(read_table("ablation"), "C", list(DEGRADE))
+def black_holes() -> Figure:
+    """Which conditions the highest false matches of the live models join (03, `hole`)."""
+    shares = {name: black_hole(model, test_benchmark()) for name, model in live_models().items()}
+    figure = black_hole_figure(shares, ("clean", "low res.", "occluded", "turned"))
     for axis in figure.axes:
-        axis.containers[8][0].set_linestyle(":")  # four colours, solid and broken, tell eight apart
-    return _room_for_words(figure, 1, axis=1, place="outside right center")
+        axis.set_aspect("auto")
+    return figure
 
 
-def rejection() -> Figure:
-    """The error of the mixed set as its worst images are left out (03, `reject`)."""
-    curves = {
-        "B, length of the feature": ("B", "norm"), "B, variance": ("B", "variance"),
-        "C, confidence": ("C", "confidence"), "C, variance and (16)": ("C+16", "variance"),
-        "C, by chance": ("C", "chance"),
-    }  # fmt: skip
-    return rejection_figure(read_table("ablation"), curves)
+def owners() -> Figure:
+    """The fitted variance of parts that own a variation, and of the others (03, `strength-numbers`)."""
+    recogniser = salon.load("lecture")
+    people, strengths = split_people("test", 40), torch.linspace(0, 1, 6)
+    clean, curves = render(people, frontal_views(1)), {}
+    for name in VARIATIONS:
+        turned = name == "pose"
+        ladder = [render(people, frontal_views(1, yaw=pose_yaw(s))) if turned else degrade(clean, name, s, seed=1)
+                  for s in strengths.tolist()]  # fmt: skip
+        variances = torch.stack([embed(recogniser, images).variances.mean(0) for images in ladder])
+        curves[name] = variances / variances[0]
+    owned = dict(zip(VARIATIONS, torch.tensor(recogniser.card["owners"]).bool(), strict=True))
+    return _room_for_words(strength_figure(strengths, curves, "fitted variance (where clean = 1)", owned))
 
 
 def rendered_people() -> Figure:
@@ -242,10 +294,13 @@ FIGURES: dict[str, tuple[Callable[[], Figure], float, float]] = {
     "trade_off": (trade_off, 12.2, 4.8),
     "live": (live, 12.2, 4.6),
     "rivals": (rivals, 12.2, 4.3),
+    "effect": (effect, 12.2, 4.5),
+    "pull": (pull, 10.5, 4.4),
     "ablation": (ablation, 12.2, 4.8),
-    "black_hole": (black_holes, 10.8, 4.4),
-    "degrade": (degrades, 12.2, 4.8),
+    "black_hole": (black_holes, 12.2, 4.5),
+    "owners": (owners, 12.2, 4.6),
     "probes": (probes, 12.2, 4.7),
-    "rejection": (rejection, 9.5, 4.4),
+    "claims": (claims, 12.2, 5.0),
+    "stations": (stations, 12.2, 4.8),
     "rendered_people": (rendered_people, 10.4, 3.9),
 }
