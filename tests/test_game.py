@@ -61,13 +61,13 @@ def test_under_13_shared_ones_are_told_both_and_under_rest_none():
 
 def test_probes_are_the_means_of_the_table():
     table = read_table("ablation")
-    rows = (table.configuration == "E-λ2 by (13)") & (table.condition == "pose") & (table.metric == "probe_shared")
+    rows = (table.configuration == "E") & (table.condition == "pose") & (table.metric == "probe_shared")
     probes = probe_matrix(table)
     assert probes["others"][2][1] == pytest.approx(table[rows].value.mean(), abs=5e-4)
     assert {len(row) for matrix in probes.values() for row in matrix} == {len(GROUPS)}
     assert probe_matrix(table[~rows])["others"][2][1] is None
     shared, alone = ([row[group] for row in probes["others"]] for group in (1, 0))
-    assert all(a > s + 0.1 for a, s in zip(alone, shared, strict=True))  # what the verdict tells
+    assert all(a > s + 0.05 for a, s in zip(alone, shared, strict=True))  # what the verdict tells
 
 
 def test_what_cannot_be_is_refused(game: Game):

@@ -24,4 +24,5 @@ from salon.figures.results import (
     strength_figure,
     trade_off_figure,
 )
+from salon.figures.threshold import ScoreHistograms
 from salon.figures.umap import FeatureViews
