@@ -23,6 +23,7 @@ from salon.widgets.host import source
 from salon.widgets.pack import pack
 from salon.words import SalonError
 
+NUMBERS = ("features", "confidences", "variances")  # of an embedding
 # A function's body sees `js`, as a widget has it, the `data` given, and the `pictures` among them.
 FRAME = """async ({ script, data }) => {
   const js = await import("data:text/javascript;base64," + script);
@@ -81,7 +82,7 @@ def expect_agreement(run: Callable, recogniser: Recogniser, pictures: Tensor) ->
     body = f"const net = js.openNetwork(data.blob); return pictures.map((picture) => {body});"
     rows = run(body, pictures, blob=coded(pack(recogniser)))
     assert len(rows) == len(pictures) and (rows[0]["variances"] is None) == (here.variances is None)
-    there = Embedding(*(torch.tensor([row[name] for row in rows]) for name in vars(here) if rows[0][name]))
+    there = Embedding(*(torch.tensor([row[name] for row in rows]) for name in NUMBERS if rows[0][name]))
     assert (here.features - there.features).abs().max() < 1e-3
     assert (there.confidences / here.confidences - 1).abs().max() < 1e-3
     assert here.variances is None or (there.fitted / here.fitted - 1).abs().max() < 2e-3
@@ -132,7 +133,7 @@ def test_a_frozen_confidence_grey_pictures_and_no_variances(run, faces: Tensor):
 
 def test_scores_of_two_answers_are_those_of_torch(run, faces: Tensor):
     embedding = embed(salon.load("lecture"), faces[:2])
-    a, b = ({name: value[i].tolist() for name, value in vars(embedding).items()} for i in range(2))
+    a, b = ({name: getattr(embedding, name)[i].tolist() for name in NUMBERS} for i in range(2))
     there = run("return [js.cosine(data.a, data.b), js.likelihood(data.a, data.b)]", a=a, b=b)
     here = [scores(embedding[0], embedding[1]).item() for scores in (cosine_scores, likelihood_scores)]
     assert there == pytest.approx(here, rel=1e-4)
