@@ -15,14 +15,14 @@ import salon
 from authoring.test_people import SHEET_COLUMNS
 from experiments.bench import LIVE_IMAGES, LIVE_PEOPLE, live_pair
 from experiments.glyphs import glyph_sheet
-from experiments.probes import linear_probe, varied_embedding
+from experiments.probes import linear_probe
 from salon.evaluation.benchmark import genuine_and_impostor, scores_of
-from salon.evaluation.people import TEST_IMAGES, Benchmark, test_benchmark
+from salon.evaluation.people import Benchmark, known, test_benchmark
 from salon.evaluation.results import read_provenance
 from salon.faces.pixels import sprite, to_webp
-from salon.faces.variations import VARIATIONS
+from salon.faces.variations import MOST_YAW, VARIATIONS, degrade
 from salon.figures.threshold import CONDITIONS, ScoreHistograms
-from salon.figures.umap import FeatureViews
+from salon.figures.umap import STEPS, FeatureViews
 from salon.model.embedding import Embedding
 from salon.model.network import Recogniser, embed
 from salon.paths import data_path, data_root, write_whole
@@ -30,7 +30,7 @@ from salon.training import checkpoints
 from salon.training.data import train_set
 from salon.training.loop import train
 
-SHOWN_PEOPLE = 120  # of the map: 480 points
+SHOWN, LEAST = 400, 0.5  # pictures of the map, each in four states: 1,600 points; the least strength
 THUMB = 40  # pixels of a thumbnail
 
 
@@ -66,15 +66,36 @@ def pair_scores(
 
 
 def write_feature_views() -> Path:
-    """Embed some test people under random variations, lay them out by UMAP, probe each sub-embedding; store it."""
-    model, benchmark = salon.load("lecture"), test_benchmark()
-    embedding, variations, images = varied_embedding(model, benchmark)
+    """Embed people never trained on, each picture under one variation alone; store their maps and probes."""
+    images, kinds, strengths, people = one_variation_each(test_benchmark())
     masks = checkpoints.load_training(data_path("models", "lecture.safetensors"))["masks"]
-    rows = torch.arange(SHOWN_PEOPLE * TEST_IMAGES)
-    views = feature_views(embedding[rows], variations[rows], benchmark.labels[rows], images[rows], masks)
+    embedding = embed(salon.load("lecture"), images)
+    views = feature_views(embedding, kinds, strengths, people, images, masks)
     path = data_root() / "views" / "features.npz"
     views.save(path)
     return path
+
+
+def one_variation_each(benchmark: Benchmark, count: int = SHOWN) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """`count` pictures four times: plain, then under each variation alone, at strengths of .5 to 1.
+
+    Pictures [n, 3, H, W], kinds [n] (0 plain, m the m-th variation), strengths [n], people [n], where n = 4 `count`.
+    A picture's four states follow each other. Turned pictures are rendered ones, as far as the test people turn.
+    """
+    turn = known(benchmark.scenes).turned.yaw.abs() / MOST_YAW
+    rows = (turn >= LEAST).nonzero()[:, 0]
+    rows = rows[torch.linspace(0, len(rows) - 1, count).long()]
+    straight, drawn = benchmark.straight[rows], torch.rand(2, count, generator=torch.Generator().manual_seed(3))
+    low, covered = LEAST + (1 - LEAST) * drawn
+    states = [
+        straight,
+        degrade(straight, "low_resolution", low, seed=1),
+        degrade(straight, "occlusion", covered, seed=2),
+    ]
+    images = torch.stack([*states, benchmark.turned[rows]], 1).flatten(0, 1)
+    strengths = torch.stack([torch.zeros(count), low, covered, turn[rows]], 1).flatten()
+    kinds = torch.arange(len(VARIATIONS) + 1).repeat(count)
+    return images, kinds, strengths, benchmark.labels[rows].repeat_interleave(len(VARIATIONS) + 1)
 
 
 def to_plane(features: np.ndarray, seed: int = 0) -> tuple[np.ndarray, str]:
@@ -94,31 +115,55 @@ def to_plane(features: np.ndarray, seed: int = 0) -> tuple[np.ndarray, str]:
 
 def feature_views(
     embedding: Embedding,
-    variations: Tensor,
-    identities: Tensor,
+    kinds: Tensor,
+    strengths: Tensor,
+    people: Tensor,
     images: Tensor,
-    assigned: Tensor | None = None,
+    assigned: Tensor,
     names: Sequence[str] = VARIATIONS,
 ) -> FeatureViews:
-    """Compute all views: a map and M probes for the whole embedding and for each sub-embedding.
+    """Lay out owners and others for each of the M variations, then each of the K parts; probe each part.
 
-    `variations` [n, M] is 1 where an image was degraded so, `identities` [n], `images` [n, 3, H, W] 0..1,
-    `assigned` [M, K] the masks of the decorrelation losses. Half a second a view for n = 400, once
+    `kinds` [n] is 0 for a plain picture, m under the m-th variation alone; `strengths` [n] 0..1, `people` [n],
+    `images` [n, 3, H, W] 0..1, `assigned` [M, K] the masks of the decorrelation losses. A few seconds a map, once
     umap-learn has compiled itself (up to half a minute).
     """
-    embedding, labels = embedding.detach(), variations.long()
-    parts = [embedding.flat, *embedding.features.unbind(1)]
-    planes, methods = zip(*(to_plane(part.numpy()) for part in parts), strict=True)
-    probes = [[linear_probe(part, row, identities, seed=0) for part in parts] for row in labels.T]
+    features, owned = embedding.features.detach(), assigned.bool()
+    planes, methods = zip(*(_of_some(features, *chosen) for chosen in _maps(kinds, owned)), strict=True)
     small = F.interpolate(images, (THUMB, THUMB), mode="bilinear", antialias=True)
     return FeatureViews(
         method=methods[0],
-        coordinates=np.stack(planes).astype(np.float32),
-        variations=labels.numpy().astype(np.uint8),
-        identities=identities.numpy(),
-        probes=np.array(probes, np.float32),
-        assigned=np.zeros((0, 0), np.uint8) if assigned is None else assigned.numpy().astype(np.uint8),
+        coordinates=np.stack(planes),
+        kinds=kinds.numpy().astype(np.uint8),
+        strengths=(100 * strengths).round().numpy().astype(np.uint8),
+        people=people.numpy().astype(np.uint16),
+        probes=np.array(_probes(features, kinds, people, len(owned)), np.float32),
+        assigned=owned.numpy().astype(np.uint8),
         names=np.array(names),
         sprite=sprite(small),
         thumb=THUMB,
     )
+
+
+def _maps(kinds: Tensor, owned: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """The pictures [n] and the parts [K] of each map, as masks: plain beside one variation; all in each part."""
+    pairs = [((kinds == 0) | (kinds == m), parts) for m, own in enumerate(owned, 1) for parts in (own, ~own)]
+    return pairs + [(kinds >= 0, part) for part in torch.eye(owned.shape[1]).bool()]
+
+
+def _of_some(features: Tensor, pictures: Tensor, parts: Tensor) -> tuple[np.ndarray, str]:
+    """The chosen parts, side by side, of the chosen pictures in the plane, as 16 bits [n, 2]; the others stay at 0."""
+    plane, method = to_plane(features[pictures][:, parts].flatten(1).numpy())
+    points = np.zeros((len(features), 2), np.uint16)
+    points[pictures.numpy()] = (plane * STEPS).round()
+    return points, method
+
+
+def _probes(features: Tensor, kinds: Tensor, people: Tensor, M: int) -> list[list[float]]:
+    """For each variation: balanced accuracy against plain from the whole embedding, then from each part."""
+    rows = []
+    for m in range(1, M + 1):
+        some = (kinds == 0) | (kinds == m)
+        seen = [features.flatten(1), *features.unbind(1)]
+        rows.append([linear_probe(x[some], (kinds[some] == m).long(), people[some], seed=0) for x in seen])
+    return rows

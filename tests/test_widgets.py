@@ -5,6 +5,7 @@ import io
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,9 +13,10 @@ import torch
 from PIL import Image
 
 import salon
-from authoring.views import feature_views, to_plane
+from authoring.views import feature_views, one_variation_each, to_plane
+from salon.evaluation.people import Benchmark
 from salon.faces.pixels import sprite
-from salon.figures.umap import FeatureViews
+from salon.figures.umap import STEPS, FeatureViews
 from salon.model.embedding import Embedding
 from salon.widgets.explorer import ConfidenceExplorer
 from salon.widgets.feature_map import FeatureMap
@@ -25,14 +27,16 @@ MOST = 400_000  # bytes of a page
 
 
 def toy_views(n: int = 60, people: int = 12, M: int = 3) -> FeatureViews:
-    """Points, labels and accuracies out of a random generator; pose is the best read."""
+    """Points, labels and accuracies out of a random generator: owners read at .9, others at .7."""
     g = np.random.default_rng(0)
-    names = np.array(["low_resolution", "occlusion", "pose"])
-    probes = np.linspace(0.5, 0.9, M)[:, None] + g.uniform(-0.05, 0.05, (M, K + 1))
+    assigned, kinds = np.array([[1, 0, 0, 1], [0, 1, 1, 0], [1, 0, 1, 0]], np.uint8), np.arange(n) % (M + 1)
     thumbs = sprite(torch.from_numpy(g.integers(0, 255, (n, 3, 40, 40)).astype(np.uint8)))
-    coordinates, variations = g.random((K + 1, n, 2)).astype(np.float32), g.integers(0, 2, (n, M))
-    assigned, identities = g.integers(0, 2, (M, K)), np.arange(n) % people
-    return FeatureViews("UMAP", coordinates, variations, identities, probes, assigned, names, thumbs, 40)
+    coordinates = g.integers(0, STEPS, (2 * M + K, n, 2)).astype(np.uint16)
+    probes = np.concatenate([np.full((M, 1), 0.95), 0.7 + 0.2 * assigned], axis=1).astype(np.float32)
+    strengths, names = np.where(kinds > 0, 75, 0), np.array(["low_resolution", "occlusion", "pose"])
+    return FeatureViews(
+        "UMAP", coordinates, kinds, strengths, np.arange(n) // (M + 1) % people, probes, assigned, names, thumbs, 40
+    )
 
 
 # ---- what is shown, as pure functions
@@ -45,20 +49,38 @@ def no_umap(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_feature_views_find_what_was_put_into_the_features(no_umap, tmp_path: Path):
-    n, g = 80, torch.Generator().manual_seed(0)
-    labels = (torch.rand(n, 2, generator=g) < 0.5).long()
-    features = torch.randn(n, 2, 6, generator=g)
-    features[:, 0, 0] += 6 * labels[:, 1]  # the first sub-embedding knows the second variation
+    n, g = 120, torch.Generator().manual_seed(0)
+    kinds, people = torch.arange(n) % 3, torch.arange(n) // 3 % 20
+    features = torch.randn(n, 4, 6, generator=g)
+    features[:, 0, 0] += 9 * (kinds == 1)  # the first part knows the first variation
     features = torch.nn.functional.normalize(features, dim=-1)
-    embedding = Embedding(features, torch.ones(n, 2))
-    images, names = torch.rand(n, 3, 20, 20), ("occlusion", "pose")
-    views = feature_views(embedding, labels, torch.arange(n) % 8, images, names=names)
-    assert views.coordinates.shape == (3, n, 2) and views.probes.shape == (2, 3)
-    assert views.probes[1, 1] > 0.85 and views.probes[1, 0] > 0.85  # pose, from the first and from the whole
-    assert views.probes[1, 2] < 0.7 and views.probes[0].max() < 0.7  # elsewhere chance, .5 ± .06
+    images, owned = torch.rand(n, 3, 20, 20), torch.tensor([[1, 0, 0, 0], [0, 1, 1, 0]])
+    embedding, names = Embedding(features, torch.ones(n, 4)), ("occlusion", "pose")
+    views = feature_views(embedding, kinds, 0.75 * (kinds > 0), people, images, owned, names)
+    assert views.coordinates.shape == (2 * 2 + 4, n, 2) and views.probes.shape == (2, 1 + 4)
+    assert views.probes[0, 1] > 0.9 and views.probes[0, 2:].max() < 0.8  # elsewhere chance
+    assert views.readings[0, 0] == views.probes[0, 1]
+    owners, other = (views.coordinates[view, :, 0].astype(float) for view in (0, 1))
+    gap = owners[kinds == 1].mean() - owners[kinds == 0].mean()
+    mixed = other[kinds == 1].mean() - other[kinds == 0].mean()
+    assert abs(gap) > 2 * abs(mixed) and (owners[kinds == 2] == 0).all()  # not of this map
     views.save(tmp_path / "views.npz")
     loaded = FeatureViews.load(tmp_path / "views.npz")
     assert all(np.array_equal(value, getattr(loaded, name)) for name, value in vars(views).items())
+
+
+def test_each_picture_stands_in_four_states():
+    n, g = 40, torch.Generator().manual_seed(0)
+    straight, turned = torch.rand(2, n, 3, 12, 12, generator=g)
+    yaw = torch.linspace(30, 65, n)
+    scenes = SimpleNamespace(turned=SimpleNamespace(yaw=yaw))
+    benchmark = Benchmark(straight, turned, torch.arange(n) // 4, scenes=scenes)
+    images, kinds, strengths, people = one_variation_each(benchmark, 10)
+    assert kinds.tolist() == 10 * [0, 1, 2, 3] and len(people.unique()) > 5
+    assert (strengths[kinds == 0] == 0).all() and strengths[kinds > 0].min() >= 0.5
+    assert all((image == straight).flatten(1).all(1).any() for image in images[kinds == 0])
+    assert all((image == turned).flatten(1).all(1).any() for image in images[kinds == 3])
+    assert not any((image == straight).flatten(1).all(1).any() for image in images[kinds == 2])
 
 
 def test_the_plane_falls_back_to_pca(no_umap):
@@ -82,6 +104,7 @@ def test_a_saved_notebook_keeps_a_picture():
 
 # ---- a page without a kernel, in a real browser
 
+DRAWN = "canvas => canvas.toDataURL()"
 CONFIDENCES = "bars => bars.map((bar) => +bar.dataset.value)"
 
 
@@ -92,51 +115,72 @@ def test_the_map_page_works_by_keyboard_alone(visit, lang: str):
     html = FeatureMap(views).page(lang)
     assert len(html.encode()) < MOST
     page = visit(html)
-    bars, canvas = page.locator(".salon-bar"), page.locator(".salon-map")
+    bars, canvas, part = page.locator(".salon-bar"), page.locator(".salon-map").first, page.locator(".salon-part")
     assert bars.count() == 0  # a guess first
-    whole = canvas.evaluate("canvas => canvas.toDataURL()")
-    page.locator("button[value=pose]").press("Enter")
-    assert np.allclose(bars.evaluate_all(CONFIDENCES), views.probes[:, 0], atol=0.001)
+    grey = canvas.evaluate(DRAWN)
+    page.locator("button[value=some]").press("Enter")
+    assert np.allclose(bars.evaluate_all(CONFIDENCES), views.readings.flatten(), atol=0.001)
     assert texts["right"] in page.locator(".salon-said").inner_text()
+    first = canvas.evaluate(DRAWN)
 
-    page.get_by_role("radio", name=texts["whole"]).press("ArrowRight")
-    assert np.allclose(bars.evaluate_all(CONFIDENCES), views.probes[:, 1], atol=0.001)
-    first = canvas.evaluate("canvas => canvas.toDataURL()")
-    page.get_by_role("radio", name=texts["variation"], exact=True).press("ArrowRight")
-    assert len({whole, first, canvas.evaluate("canvas => canvas.toDataURL()")}) == 3
+    page.get_by_role("radio", name=texts["low_resolution"]).press("ArrowRight")
+    second = canvas.evaluate(DRAWN)
+    page.get_by_role("radio", name=texts["by_variation"], exact=True).press("ArrowRight")
+    strong = canvas.evaluate(DRAWN)
+    assert [texts["occlusion"] in text for text in page.locator("figcaption").all_inner_texts()] == [True, True]
+    owners = part.evaluate_all("parts => parts.map((part) => part.classList.contains('own'))")
+    assert owners == views.assigned[1].astype(bool).tolist()
+    part.nth(2).press("Enter")
+    assert page.locator(".salon-map:visible").count() == 1 and "3" in page.locator("figcaption").first.inner_text()
+    assert len({grey, first, second, strong, canvas.evaluate(DRAWN)}) == 5
+    part.nth(2).press("Enter")
+    assert page.locator(".salon-map:visible").count() == 2 and canvas.evaluate(DRAWN) == strong
 
     canvas.press("ArrowRight")
-    assert page.locator(".salon-card").is_visible()
-    person = page.locator(".salon-card span").inner_text()
+    assert page.locator(".salon-card:visible").count() == 1
+    person = page.locator(".salon-card span").first.inner_text()
     canvas.press("ArrowRight")
     canvas.press("ArrowDown")
-    assert page.locator(".salon-card span").inner_text() != person
+    assert page.locator(".salon-card span").first.inner_text() != person
     page.get_by_role("button", name=texts["reset"]).press("Enter")
-    assert canvas.evaluate("canvas => canvas.toDataURL()") == whole
+    assert canvas.evaluate(DRAWN) == first
+
+
+def at(box: dict[str, float], x: float, y: float) -> tuple[float, float]:
+    """Where a point of a map, 0..1 with y upwards, stands on the screen: 12 pixels stay free on each side."""
+    return box["x"] + 12 + x * (box["width"] - 24), box["y"] + 12 + (1 - y) * (box["height"] - 24)
 
 
 @pytest.mark.browser
 def test_a_lasso_gathers_faces_and_a_pointer_shows_one(visit):
     views = toy_views()
     page = visit(FeatureMap(views).page("en"))
-    box = page.locator(".salon-map").bounding_box()
-
-    def at(x: float, y: float) -> tuple[float, float]:
-        """Where a point of the map, 0..1 with y upwards, stands on the screen."""
-        wide, high = box["width"] - 32, box["height"] - 32  # 16 pixels stay free on each side
-        return box["x"] + 16 + x * wide, box["y"] + 16 + (1 - y) * high
-
-    page.mouse.move(*at(*views.coordinates[0, 7].tolist()))
-    assert page.locator(".salon-card").is_visible()
+    box, places = page.locator(".salon-map").first.bounding_box(), views.coordinates[0] / STEPS
+    page.mouse.move(*at(box, *places[8].tolist()))
+    assert page.locator(".salon-card").first.is_visible()
     corners = [(0.005, -0.02), (0.5, -0.02), (0.5, 1.02), (-0.02, 1.02), (-0.02, -0.02)]  # the left half
-    page.mouse.move(*at(*corners[-1]))
+    page.mouse.move(*at(box, *corners[-1]))
     page.mouse.down()
     for corner in corners:
-        page.mouse.move(*at(*corner), steps=3)
+        page.mouse.move(*at(box, *corner), steps=3)
     page.mouse.up()
-    left = int((views.coordinates[0, :, 0] < 0.5).sum())
+    left = int(((places[:, 0] < 0.5) & (views.kinds < 2)).sum())  # plain and low resolution are on this map
     assert f"{left} images" in page.locator(".salon-summary").inner_text()
     assert page.locator(".salon-grid-of-faces").evaluate("grid => grid.width") == 12 * 40
+
+
+@pytest.mark.browser
+def test_a_finger_shows_a_face(chromium, tmp_path: Path):
+    views = toy_views()
+    (tmp_path / "map.html").write_text(FeatureMap(views).page("zh"), encoding="utf-8")
+    page = chromium.new_page(viewport={"width": 390, "height": 800}, has_touch=True)
+    page.goto((tmp_path / "map.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.locator(".salon-map").first.scroll_into_view_if_needed()
+    box = page.locator(".salon-map").first.bounding_box()
+    page.touchscreen.tap(*at(box, *(views.coordinates[0, 8] / STEPS).tolist()))
+    assert page.locator(".salon-card").first.is_visible()
+    page.close()
 
 
 @pytest.mark.browser

@@ -25,4 +25,4 @@ from salon.figures.results import (
     trade_off_figure,
 )
 from salon.figures.threshold import ScoreHistograms
-from salon.figures.umap import FeatureViews
+from salon.figures.umap import FeatureViews, owned_figure, part_figure

@@ -3,35 +3,42 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from salon.figures.style import BLUE, GREEN, ORANGE, PINK, panels, readable
+from salon.figures.style import BLUE, GREEN, ORANGE, panels, readable
 from salon.paths import write_whole
 
-# Okabe and Ito's colours, told apart with any kind of colour vision; shapes come to their help.
-COLOURS = ("#999999", BLUE, ORANGE, GREEN, PINK, "#E69F00", "#56B4E9", "#F0E442")
-MARKERS = ("o", "s", "^", "D")
-CHANCE = 0.5  # balanced accuracy
-_LEGEND: dict[str, Any] = {"frameon": False, "fontsize": 8, "columnspacing": 1, "handletextpad": 0.4}
+COLOURS = ("#999999", BLUE, ORANGE, GREEN)  # of a plain picture, and of one under each variation
+CHANCE, STEPS = 0.5, 65535  # balanced accuracy; of a coordinate, from one side of a map to the other
 
 
 @dataclass(frozen=True)
 class FeatureViews:
-    """n images as points, seen through V = K + 1 views: the whole embedding, then each sub-embedding."""
+    """n pictures, each plain or under one of M variations, as points of 2 M + K maps.
+
+    First for each variation the parts that own it, then those that do not, both of the plain pictures and those
+    under it (the others stand at 0); at last each of the K parts, of all pictures.
+    """
 
     method: str  # "UMAP" or "PCA"
-    coordinates: np.ndarray  # [V, n, 2] in 0..1
-    variations: np.ndarray  # [n, M] 0 or 1
-    identities: np.ndarray  # [n]
-    probes: np.ndarray  # [M, V] balanced accuracy of a linear probe, chance .5
-    assigned: np.ndarray  # [M, K] 1 where the decorrelation losses keep a variation; empty without them
+    coordinates: np.ndarray  # [2 M + K, n, 2] 0..STEPS
+    kinds: np.ndarray  # [n] 0 plain, m under the m-th variation
+    strengths: np.ndarray  # [n] percent
+    people: np.ndarray  # [n]
+    probes: np.ndarray  # [M, 1 + K] balanced accuracy of a linear probe: whole embedding, then each part
+    assigned: np.ndarray  # [M, K] 1 where a part owns a variation
     names: np.ndarray  # [M] of the variations
     sprite: bytes  # WebP, n thumbnails
     thumb: int  # pixels
+
+    @property
+    def readings(self) -> np.ndarray:
+        """Mean probe accuracy [M, 2] over the parts that own a variation, and over the others."""
+        own, parts = self.assigned.astype(bool), self.probes[:, 1:]
+        return np.stack([np.nanmean(np.where(mask, parts, np.nan), axis=1) for mask in (own, ~own)], axis=1)
 
     def save(self, path: Path) -> None:
         """Write one `.npz` file, without pickle."""
@@ -47,44 +54,47 @@ class FeatureViews:
         return cls(**values | plain | {"sprite": values["sprite"].tobytes()})
 
 
-def kinds(variations: np.ndarray) -> np.ndarray:
-    """One class for each image [n]: 0 no variation, m for the m-th alone, M + 1 for several at once."""
-    several = variations.shape[1] + 1
-    return np.where(variations.sum(1) > 1, several, variations @ np.arange(1, several))
+def _scatter(axes: Axes, views: FeatureViews, view: int, kinds: Sequence[int]) -> None:
+    """One map, of the pictures of some kinds; the order of the file mixes them, so that none covers another."""
+    rows = np.isin(views.kinds, kinds)
+    colours = np.array(COLOURS)[views.kinds[rows]]
+    x, y = views.coordinates[view, rows].T
+    axes.scatter(x, y, s=7, c=colours, alpha=0.85, linewidth=0)
+    axes.set(xticks=[], yticks=[], box_aspect=1)
+    axes.spines[:].set_visible(False)
 
 
-def _scatter(axes: Axes, points: np.ndarray, classes: np.ndarray, labels: Sequence[str] = ()) -> None:
-    for number, value in enumerate(np.unique(classes)):
-        x, y = points[classes == value].T
-        colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number // len(COLOURS) % len(MARKERS)]
-        label = labels[int(value)] if labels else None
-        axes.scatter(x, y, s=12, color=colour, marker=marker, alpha=0.85, linewidth=0, label=label)
-    axes.set(xticks=[], yticks=[])
-
-
-def _probe_panel(axes: Axes, views: FeatureViews) -> None:
-    """For each variation the whole embedding as a bar, the sub-embeddings as numbered points."""
-    rows = np.arange(len(views.names))
-    axes.barh(rows, views.probes[:, 0], height=0.5, color="#56B4E9", label="whole embedding")
-    for k, column in enumerate(views.probes[:, 1:].T, start=1):
-        label = "each sub-embedding" if k == 1 else None
-        axes.scatter(column, rows, s=14, color="black", zorder=3, label=label)
-    axes.axvline(CHANCE, color=ORANGE, linestyle="--", label="chance")
-    axes.set(yticks=rows, yticklabels=[readable(name) for name in views.names], xlim=(0.3, 1.02))
+def _bars(axes: Axes, heights: np.ndarray, labels: Sequence[str], colours: Sequence[str]) -> None:
+    """Probe accuracies in percent above one another, chance as a line."""
+    rows = np.arange(len(heights))
+    bars = axes.barh(rows, 100 * heights, color=colours, height=0.6)
+    axes.bar_label(bars, fmt="%.0f", padding=3, fontsize=9)
+    axes.axvline(100 * CHANCE, color="black", linestyle="--", linewidth=1)
+    axes.set(yticks=rows, yticklabels=labels, xlim=(40, 108), xticks=[50, 75, 100])
     axes.invert_yaxis()
-    axes.set_xlabel("balanced accuracy of a linear probe")
-    axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1), ncols=3, **_LEGEND)
+    axes.set_xlabel("linear probe, % (chance 50)", fontsize=9)
 
 
-def umap_figure(views: FeatureViews, view: int = 0) -> Figure:
-    """A map by variation, the same by identity, and the probes; `view` 0 is the whole embedding, k a part."""
-    figure, ((left, middle, right),) = panels(1, 3, 9.6, 3.6, width_ratios=(1, 1, 0.95))
-    what = "the whole embedding" if view == 0 else f"sub-embedding {view}"
-    labels = ["none", *(readable(name) for name in views.names), "several"]
-    _scatter(left, views.coordinates[view], kinds(views.variations), labels)
-    _scatter(middle, views.coordinates[view], views.identities)
-    left.set_title(f"{views.method} of {what}: variation", fontsize=10)
-    middle.set_title(f"the same: {len(np.unique(views.identities))} people", fontsize=10)
-    left.legend(loc="upper center", bbox_to_anchor=(0.5, 0), ncols=3, **_LEGEND)
-    _probe_panel(right, views)
+def owned_figure(views: FeatureViews) -> Figure:
+    """For each variation a map of the parts that own it above one of the parts that do not, and their probes."""
+    M, titles = len(views.names), ("parts that own it", "other parts")
+    figure, axes = panels(2, M + 1, 2.5 * (M + 1), 5.6)
+    for row, title in enumerate(titles):
+        for m, name in enumerate(views.names):
+            _scatter(axes[row, m], views, 2 * m + row, (0, m + 1))
+            axes[row, m].set_title(f"{readable(name)}:\n{title}", fontsize=10, color=COLOURS[m + 1])
+        _bars(axes[row, M], views.readings[:, row], [readable(name) for name in views.names], COLOURS[1 : M + 1])
+        axes[row, M].set_title(f"mean of the\n{title}", fontsize=10)
+    figure.supxlabel(f"{views.method}; grey: the same pictures without a variation", fontsize=9)
+    return figure
+
+
+def part_figure(views: FeatureViews, part: int) -> Figure:
+    """The map of one part, 1 to K, with all pictures, and what a probe reads from it."""
+    M = len(views.names)
+    figure, ((left, right),) = panels(1, 2, 7.2, 3.4)
+    _scatter(left, views, 2 * M + part - 1, range(M + 1))
+    owns = ", ".join(readable(name) for name, own in zip(views.names, views.assigned[:, part - 1], strict=True) if own)
+    left.set_title(f"part {part} owns {owns or 'nothing'}", fontsize=10)
+    _bars(right, views.probes[:, part], [readable(name) for name in views.names], COLOURS[1 : M + 1])
     return figure

@@ -1,13 +1,9 @@
-// The feature map: a canvas of points, thumbnails under the pointer, a lasso, and the probes beside it.
+// The feature map: for one variation the parts that own it beside those that do not; every part; the probes; the faces.
 
-const NEAR = 14, SIZE = 4.2, MOST = 24; // pixels, pixels, thumbnails shown of a selection
-const SHAPES = [
-  (path, x, y, r) => path.arc(x, y, r, 0, 2 * Math.PI),
-  (path, x, y, r) => path.rect(x - r, y - r, 2 * r, 2 * r),
-  (path, x, y, r) => { path.moveTo(x, y - 1.3 * r); path.lineTo(x + 1.2 * r, y + r); path.lineTo(x - 1.2 * r, y + r); },
-  (path, x, y, r) => { path.moveTo(x, y - 1.4 * r); path.lineTo(x + 1.4 * r, y); path.lineTo(x, y + 1.4 * r); path.lineTo(x - 1.4 * r, y); },
-];
+const NEAR = 14, FREE = 12, STEPS = 65535, MOST = 24; // pixels, pixels, of a coordinate, faces of a selection
+const GREY = "#999999";
 const ARROWS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
+const GUESSES = { even: 0.5, some: 0.7, most: 0.9 };
 
 // Is a point inside a polygon? Count the edges to its right (even-odd rule).
 function inside([x, y], polygon) {
@@ -19,155 +15,197 @@ function inside([x, y], polygon) {
   return odd;
 }
 
-// For each variation: a bar for the chosen view, small ticks for the others, the line of chance.
-function drawProbes(svg, { data, words, view, hidden }) {
-  const width = 270, row = 60, top = 8, bottom = top + row * data.names.length;
-  const x = (accuracy) => 4 + (width - 12) * (accuracy - 0.3) / 0.7;
-  const line = (name, accuracy, y1, y2) => make("svg:line", { class: name, x1: x(accuracy), x2: x(accuracy), y1, y2 });
-  const rows = data.names.flatMap((name, m) => {
-    const y = top + row * m, accuracy = data.probes[m][view], kept = view > 0 && data.assigned[m]?.[view - 1];
-    const label = text(words[name] + (kept ? ` · ${words.assigned}` : ""), { x: 4, y: y + 12 });
-    if (hidden) return [label, text("?", { x: width - 8, y: y + 12, "text-anchor": "end" })];
-    return [label, text(accuracy.toFixed(2), { x: width - 8, y: y + 12, "text-anchor": "end", class: "salon-strong" }),
-      make("svg:rect", { class: "salon-bar", x: x(0.3), y: y + 19, height: 14, rx: 2,
-        width: Math.max(0, x(accuracy) - x(0.3)), "data-value": accuracy }),
-      ...data.probes[m].slice(1).map((other) => line("salon-other", other, y + 36, y + 44))];
+// Points [x, y, picture] on a canvas, in the order of the file: plain and degraded pictures take turns. A hovered
+// picture is larger, those outside of a selection fade.
+function dots(canvas, points, radius, ink, hovered, chosen) {
+  const ratio = window.devicePixelRatio || 1, context = canvas.getContext("2d");
+  [canvas.width, canvas.height] = [canvas.clientWidth * ratio, canvas.clientHeight * ratio];
+  context.scale(ratio, ratio);
+  context.strokeStyle = getComputedStyle(canvas).color;
+  points.forEach(([x, y, i]) => {
+    context.globalAlpha = chosen?.size && !chosen.has(i) && i !== hovered ? 0.15 : 0.85;
+    context.fillStyle = ink(i);
+    context.beginPath();
+    context.arc(x, y, i === hovered ? 2.5 * radius : radius, 0, 2 * Math.PI);
+    context.fill();
+    if (i === hovered) context.stroke();
   });
-  const scale = [data.chance, 0.75, 1].map((value) => text(String(value), { x: x(value), y: bottom + 14, "text-anchor": "middle" }));
-  svg.setAttribute("viewBox", `0 0 ${width} ${bottom + 36}`);
-  const chance = data.names.map((_, m) => line("salon-mean", data.chance, top + row * m + 17, top + row * m + 47));
-  svg.replaceChildren(...rows, ...chance, ...scale,
-    text(words.probe, { x: width / 2, y: bottom + 31, "text-anchor": "middle" }));
-  svg.setAttribute("aria-label", hidden ? words.probe : `${words.probe}: ` +
-    data.names.map((name, m) => `${words[name]} ${data.probes[m][view].toFixed(2)}`).join(", "));
+  return context;
 }
 
-function render({ model, el }) {
-  const words = model.get("words"), data = model.get("data"), { thumb, colours } = data;
-  const people = [...new Set(data.identities)].sort((a, b) => a - b);
-  const rank = data.identities.map((person) => people.indexOf(person));
-  const kindNames = [words.none, ...data.names.map((name) => words[name]), words.several];
-  const viewNames = data.coordinates.map((_, view) => (view ? String(view) : words.whole));
-  const describe = (i) => fill(words.point, { person: rank[i] + 1, kind: kindNames[data.kinds[i]] });
-  const sprite = new Image();
-  let points = [], lasso = [], chosen = new Set(), hovered = null, seen = false;
-
-  const canvas = control("canvas", { class: "salon-map", tabindex: 0, role: "img", "aria-label": words.canvas });
-  const card = make("div", { class: "salon-card", hidden: "" }, make("canvas", { width: 88, height: 88 }), make("span"));
-  const grid = make("canvas", { class: "salon-grid-of-faces", width: 0, height: 0 });
-  const status = make("p", { class: "salon-summary", role: "status" });
-  const legend = make("div", { class: "salon-foot" });
-  const probes = make("svg:svg", { class: "salon-probes", role: "img" });
-  const asked = question(words, data.names, () => { seen = true; update(); });
-
-  const classOf = (i) => (model.get("colour") === "identity" ? rank[i] : data.kinds[i]);
-  function draw() {
-    const { clientWidth: width, clientHeight: height } = canvas, ratio = window.devicePixelRatio || 1;
-    const flat = data.coordinates[model.get("view")], context = canvas.getContext("2d");
-    [canvas.width, canvas.height] = [width * ratio, height * ratio];
-    context.scale(ratio, ratio);
-    points = rank.map((_, i) => [16 + flat[2 * i] / 1000 * (width - 32), height - 16 - flat[2 * i + 1] / 1000 * (height - 32)]);
-    points.forEach(([x, y], i) => {
-      const number = classOf(i);
-      context.beginPath(); // the shape repeats what the colour says, once the colours run out
-      SHAPES[Math.floor(number / colours.length) % SHAPES.length](context, x, y, i === hovered ? 2 * SIZE : SIZE);
-      context.closePath();
-      context.globalAlpha = i === hovered ? 1 : chosen.size && !chosen.has(i) ? 0.15 : 0.85;
-      context.fillStyle = colours[number % colours.length];
-      context.fill();
-    });
-    context.globalAlpha = 1;
-    context.strokeStyle = getComputedStyle(canvas).color;
+// The picture under the pointer or the arrow keys, and those that a lasso gathers.
+function watch(canvas, points, draw, hover, select) {
+  const place = (event) => [event.offsetX, event.offsetY];
+  let lasso = [], last = 0;
+  const go = (point) => { if (point) last = points().indexOf(point); hover(point ?? null); };
+  canvas.onpointerdown = (event) => { lasso = [place(event)]; canvas.setPointerCapture(event.pointerId); };
+  canvas.onpointermove = (event) => {
+    const here = place(event), far = ([x, y]) => Math.hypot(x - here[0], y - here[1]);
+    const nearest = points().reduce((best, point) => (far(point) < far(best) ? point : best));
+    if (!lasso.length) return go(far(nearest) < NEAR ? nearest : null);
+    lasso.push(here);
+    const context = draw();
     context.beginPath();
     lasso.forEach(([x, y]) => context.lineTo(x, y));
     context.stroke();
-  }
-
-  function hover(i) {
-    if (i === hovered) return;
-    hovered = i;
-    card.hidden = i === null;
-    if (i !== null) {
-      drawTile(card.firstChild.getContext("2d"), sprite, thumb, i, 0, 0, 88);
-      card.lastChild.textContent = describe(i);
-      const [x, y] = points[i];
-      card.style.left = `${x + (x > canvas.clientWidth / 2 ? -122 : 16)}px`;
-      card.style.top = `${Math.min(Math.max(0, y - 60), canvas.clientHeight - 136)}px`;
-    }
-    draw();
-  }
-
-  function select(indices) {
-    chosen = new Set(indices);
-    const faces = [...chosen].slice(0, MOST), across = 12;
-    [grid.width, grid.height] = [faces.length ? across * thumb : 0, Math.ceil(faces.length / across) * thumb];
-    faces.forEach((i, n) => drawTile(grid.getContext("2d"), sprite, thumb, i, (n % across) * thumb, Math.floor(n / across) * thumb, thumb));
-    const count = new Set(indices.map((i) => rank[i])).size;
-    status.textContent = chosen.size ? fill(words.selected, { n: chosen.size, people: count }) : words.hint;
-    draw();
-  }
-
-  const place = (event) => [event.offsetX, event.offsetY];
-  const nearest = (where) => points.reduce((best, [x, y], i) => {
-    const far = Math.hypot(x - where[0], y - where[1]);
-    return far < best.far ? { far, i } : best;
-  }, { far: NEAR, i: null }).i;
-  canvas.onpointerdown = (event) => { lasso = [place(event)]; canvas.setPointerCapture(event.pointerId); };
-  canvas.onpointermove = (event) => {
-    if (!lasso.length) return hover(nearest(place(event)));
-    lasso.push(place(event));
-    draw();
   };
-  canvas.onpointerup = () => {
+  canvas.onpointerup = (event) => {
     const polygon = lasso;
     lasso = [];
-    select(polygon.length > 4 ? points.flatMap((point, i) => (inside(point, polygon) ? [i] : [])) : []);
+    select(polygon.length > 4 ? points().filter((point) => inside(point, polygon)).map(([, , i]) => i) : []);
+    if (polygon.length < 5) canvas.onpointermove(event); // a tap of a finger shows the face
   };
-  canvas.onpointerleave = () => hover(null);
+  canvas.onpointercancel = () => (lasso = []); // the finger scrolls
+  canvas.onpointerleave = (event) => event.pointerType === "touch" || hover(null); // it is always lifted, and would hide the face
   canvas.onblur = () => hover(null);
-
-  // From the hovered point, an arrow key goes to the nearest one within 45° of its direction.
-  canvas.onkeydown = (event) => {
+  canvas.onkeydown = (event) => { // to the nearest point within 45° of the arrow's direction
     if (!ARROWS[event.key]) return;
     event.preventDefault();
-    const [ux, uy] = ARROWS[event.key], [x0, y0] = points[hovered ?? 0];
-    const ahead = points.map(([x, y], i) => ({ i, along: (x - x0) * ux + (y - y0) * uy, aside: Math.abs((x - x0) * uy - (y - y0) * ux) }))
-      .filter(({ along, aside }) => along > 0 && aside <= along).sort((a, b) => a.along + a.aside - b.along - b.aside);
-    hover(hovered === null ? 0 : ahead[0]?.i ?? hovered);
-    status.textContent = describe(hovered);
+    const [ux, uy] = ARROWS[event.key], [x0, y0] = points()[last] ?? points()[0];
+    const cost = ([x, y]) => {
+      const along = (x - x0) * ux + (y - y0) * uy, aside = Math.abs((x - x0) * uy - (y - y0) * ux);
+      return along > 0 && aside <= along ? along + aside : Infinity;
+    };
+    const next = points().reduce((best, point) => (cost(point) < cost(best) ? point : best));
+    go(cost(next) < Infinity ? next : points()[last]);
   };
+}
 
-  const views = chips(words.view, "view", viewNames.map((_, view) => view), viewNames, (view) => { seen = true; change(model, { view }); });
-  const colour = chips(words.colour, "colour", ["variation", "identity"], [words.variation, words.identity], (colour) => change(model, { colour }));
+// For each variation: the mean over its owners and over the others as bars, each part as a tick, the line of chance.
+function drawProbes(svg, { words, data, chosen, part, hidden }) {
+  const width = 270, row = 78, x = (accuracy) => 4 + ((width - 56) * (accuracy - 0.4)) / 0.6;
+  const rows = data.names.flatMap((name, m) => {
+    const y = row * m, label = text(words[name], { x: 4, y: y + 12, class: m === chosen ? "salon-strong" : null });
+    if (hidden) return [label, text("?", { x: width - 8, y: y + 12, "text-anchor": "end" })];
+    return [label, ...[1, 0].flatMap((own, index) => {
+      const top = y + 19 + 25 * index, value = data.readings[m][index];
+      const parts = data.probes[m].slice(1).map((accuracy, k) => ({ accuracy, k })).filter(({ k }) => data.assigned[m][k] === own);
+      return [
+        make("svg:rect", { class: "salon-bar", style: `fill: ${own ? data.colours[m + 1] : GREY}`, x: x(0.4), y: top, height: 12,
+          width: x(value) - x(0.4), "data-value": value }),
+        text(`${(100 * value).toFixed(0)} %`, { x: width - 8, y: top + 11, "text-anchor": "end" }),
+        ...parts.map(({ accuracy, k }) => make("svg:line", { class: "salon-other", x1: x(accuracy), x2: x(accuracy), y1: top - 1, y2: top + 13,
+          style: k === part - 1 ? "stroke-width: 5" : null }, make("svg:title", {}, `${k + 1}: ${accuracy}`))),
+      ];
+    }), make("svg:line", { class: "salon-mean", x1: x(data.chance), x2: x(data.chance), y1: y + 16, y2: y + 60 })];
+  });
+  const bottom = row * data.names.length;
+  svg.setAttribute("viewBox", `0 0 ${width} ${bottom + 18}`);
+  svg.replaceChildren(...rows, text(words.probe, { x: 4, y: bottom + 8 }));
+  svg.setAttribute("aria-label", hidden ? words.probe : `${words.probe}: ` + data.names.map((name, m) =>
+    `${words[name]} ${data.readings[m].map((value) => (100 * value).toFixed(0)).join(" / ")}`).join(", "));
+}
 
-  function update() {
-    const view = model.get("view"), accuracies = data.probes.map((row) => row[0]);
-    const best = data.names[accuracies.indexOf(Math.max(...accuracies))];
-    views.choose(view);
-    colour.choose(model.get("colour"));
-    const shownKinds = [...new Set(data.kinds)].sort((a, b) => a - b);
-    legend.replaceChildren(...(model.get("colour") === "identity" ? [fill(words.legend, { n: people.length })]
-      : shownKinds.map((kind) => make("span", { class: "salon-key", style: `--swatch: ${colours[kind]}` }, kindNames[kind]))));
-    if (seen) asked.say(fill(words.verdict, { name: words[best], accuracy: Math.max(...accuracies).toFixed(2) })
-      + asked.judge(best));
-    drawProbes(probes, { data, words, view, hidden: !seen });
-    hover(null);
-    draw();
+function render({ model, el }) {
+  const words = model.get("words"), data = model.get("data"), { thumb, kinds, names, assigned, colours } = data;
+  const all = kinds.map((_, i) => i), M = names.length, kindNames = [words.none, ...names.map((name) => words[name])];
+  const flat = new Uint16Array(Uint8Array.from(atob(data.coordinates), (letter) => letter.charCodeAt(0)).buffer);
+  const sprite = new Image();
+  let seen = false, hovered = null, chosen = new Set();
+
+  const owns = (k) => names.filter((_, m) => assigned[m][k]).map((name) => words[name]).join(words.comma) || words.nothing;
+  const describe = (i) => fill(kinds[i] ? words.point : words.plain, { person: data.people[i] + 1, kind: kindNames[kinds[i]], strength: data.strengths[i] });
+  const title = (view) => view < 2 * M ? fill(view % 2 ? words.others : words.owners,
+    { name: words[names[view >> 1]], parts: assigned[view >> 1].flatMap((own, k) => (own === 1 - (view % 2) ? [k + 1] : [])).join(words.comma) })
+    : fill(words.one, { k: view - 2 * M + 1, names: owns(view - 2 * M) });
+
+  // Grey until a guess is made; then what is chosen: the variation, how strong it is, or who it is.
+  function ink(i) {
+    const by = model.get("colour"), variation = model.get("variation") + 1;
+    if (!seen) return GREY;
+    if (by === "person") return `hsl(${(data.people[i] * 137.5) % 360} 65% 50%)`;
+    if (kinds[i] !== variation) return GREY;
+    return by === "strength" ? `hsl(${280 - 4.6 * (data.strengths[i] - 50)} 85% 48%)` : colours[variation];
   }
 
-  const reset = resetButton(words.reset, () => { change(model, { view: 0, colour: "variation" }); select([]); });
-  el.append(make("section", { class: "salon salon-features", "aria-label": words.title },
-    asked.element,
-    make("div", { class: "salon-foot" }, views.element, colour.element, reset),
+  function place(canvas, view) { // a map of one variation has only the plain pictures and those under it
+    const rows = view < 2 * M ? all.filter((i) => kinds[i] === 0 || kinds[i] === (view >> 1) + 1) : all;
+    const at = (i) => 2 * (view * all.length + i), [width, height] = [canvas.clientWidth, canvas.clientHeight];
+    return rows.map((i) => [FREE + (flat[at(i)] / STEPS) * (width - 2 * FREE), height - FREE - (flat[at(i) + 1] / STEPS) * (height - 2 * FREE), i]);
+  }
+
+  const large = [0, 1].map((side) => {
+    const canvas = control("canvas", { class: "salon-map", tabindex: 0, role: "img" }), caption = make("figcaption");
+    const card = make("div", { class: "salon-card", hidden: "" }, make("canvas", { width: 88, height: 88 }), make("span"));
+    const map = { canvas, element: make("figure", { class: "salon-frame" }, caption, make("div", { class: "salon-frame" }, canvas, card)) };
+    map.draw = () => {
+      const part = model.get("part"), view = part ? 2 * M + part - 1 : 2 * model.get("variation") + side;
+      map.element.hidden = part > 0 && side > 0;
+      canvas.setAttribute("aria-label", fill(words.canvas, { title: title(view) }));
+      caption.textContent = title(view);
+      map.points = place(canvas, view);
+      return dots(canvas, map.points, 3.2, ink, hovered, chosen);
+    };
+    const hover = (point) => {
+      if (card.hidden === !point && hovered === (point?.[2] ?? null)) return;
+      hovered = point?.[2] ?? null;
+      card.hidden = !point;
+      if (point) {
+        drawTile(card.firstChild.getContext("2d"), sprite, thumb, hovered, 0, 0, 88);
+        status.textContent = card.lastChild.textContent = describe(hovered);
+        card.style.left = `${point[0] + (point[0] > canvas.clientWidth / 2 ? -122 : 16)}px`;
+        card.style.top = `${Math.min(Math.max(0, point[1] - 60), canvas.clientHeight - 150)}px`;
+      }
+      large.forEach(({ draw }) => draw());
+    };
+    watch(canvas, () => map.points, () => map.draw(), hover, select);
+    return map;
+  });
+
+  const small = assigned[0].map((_, k) => {
+    const canvas = make("canvas"), button = control("button", { type: "button", class: "salon-part", title: title(2 * M + k) }, canvas, make("span", {}, k + 1));
+    button.onclick = () => change(model, { part: model.get("part") === k + 1 ? 0 : k + 1 });
+    return { button, draw: () => {
+      button.classList.toggle("own", seen && assigned[model.get("variation")][k] === 1);
+      button.setAttribute("aria-pressed", model.get("part") === k + 1);
+      dots(canvas, place(canvas, 2 * M + k), 1.1, ink);
+    } };
+  });
+
+  const grid = make("canvas", { class: "salon-grid-of-faces", width: 0, height: 0 });
+  const status = make("p", { class: "salon-summary", role: "status" }), legend = make("div", { class: "salon-foot" });
+  const probes = make("svg:svg", { class: "salon-probes", role: "img" });
+  function select(pictures) {
+    chosen = new Set(pictures);
+    const faces = pictures.slice(0, MOST), across = 12;
+    [grid.width, grid.height] = [faces.length ? across * thumb : 0, Math.ceil(faces.length / across) * thumb];
+    faces.forEach((i, n) => drawTile(grid.getContext("2d"), sprite, thumb, i, (n % across) * thumb, Math.floor(n / across) * thumb, thumb));
+    const people = new Set(pictures.map((i) => data.people[i])).size;
+    status.textContent = faces.length ? fill(words.selected, { n: pictures.length, people }) : words.hint;
+    large.forEach(({ draw }) => draw());
+  }
+
+  const asked = question(words, Object.keys(GUESSES), () => { seen = true; update(); });
+  const average = (side) => mean(data.readings.map((row) => row[side]));
+  const best = Object.keys(GUESSES).reduce((a, b) => (Math.abs(GUESSES[b] - average(1)) < Math.abs(GUESSES[a] - average(1)) ? b : a));
+  const variations = chips(words.variation, "variation", names.map((_, m) => m), kindNames.slice(1), (variation) => change(model, { variation, part: 0 }));
+  const colour = chips(words.colour, "colour", ["variation", "strength", "person"], [words.by_variation, words.strength, words.person], (colour) => change(model, { colour }));
+
+  function update() {
+    const by = model.get("colour"), variation = model.get("variation"), key = (name, swatch) => make("span", { class: "salon-key", style: `--swatch: ${swatch}` }, name);
+    variations.choose(variation);
+    colour.choose(by);
+    el.style.setProperty("--own", colours[variation + 1]);
+    const ramp = "linear-gradient(90deg, hsl(280 85% 48%), hsl(165 85% 48%), hsl(50 85% 48%))", name = kindNames[variation + 1];
+    const keys = by === "person" ? [words.each] : [key(words.grey, GREY), by === "strength" ? key(`${name} 50–100 %`, ramp) : key(name, colours[variation + 1])];
+    legend.replaceChildren(...(seen ? [...keys, make("span", { class: "salon-key own" }, words.frame)] : []));
+    if (seen) asked.say(fill(words.verdict, { own: (100 * average(0)).toFixed(0), others: (100 * average(1)).toFixed(0) }) + asked.judge(best));
+    drawProbes(probes, { words, data, chosen: variation, part: model.get("part"), hidden: !seen });
+    [...large, ...small].forEach(({ draw }) => draw());
+  }
+
+  const reset = resetButton(words.reset, () => { change(model, { variation: 0, colour: "variation", part: 0 }); select([]); });
+  el.append(make("section", { class: "salon salon-features", "aria-label": words.title }, asked.element,
+    make("div", { class: "salon-foot" }, variations.element, colour.element, reset),
     make("div", { class: "salon-columns" },
-      make("div", { class: "salon-main" }, make("div", { class: "salon-frame" }, canvas, card), legend),
+      make("div", { class: "salon-main" }, make("div", { class: "salon-pair" }, ...large.map(({ element }) => element)), legend),
       make("div", { class: "salon-side" }, probes, foot(words, "other", "chance"))),
-    status, grid, make("p", { class: "salon-note" }, fill(words.note, { method: data.method }))));
+    make("div", { class: "salon-parts", role: "group", "aria-label": words.parts }, ...small.map(({ button }) => button)),
+    status, grid, make("p", { class: "salon-note" }, fill(words.note, { method: data.method, n: all.length }))));
   sprite.src = data.sprite;
-  model.on("change:view", update);
-  model.on("change:colour", update);
-  const observer = new ResizeObserver(draw);
-  observer.observe(canvas);
+  ["variation", "colour", "part"].forEach((name) => model.on(`change:${name}`, update));
+  const observer = new ResizeObserver(() => [...large, ...small].forEach(({ draw }) => draw()));
+  observer.observe(probes.parentElement.parentElement);
   update();
   select([]);
   return () => observer.disconnect();

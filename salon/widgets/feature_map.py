@@ -1,24 +1,26 @@
-"""The feature map: images as points, seen through each sub-embedding, with the linear probes beside it."""
+"""The feature map: pictures as points, seen by the parts that own a variation and by the others; the probes beside."""
 
+import base64
 from collections.abc import Sequence
 from typing import Any
 
 import traitlets
 from matplotlib.figure import Figure
 
-from salon.figures.umap import CHANCE, COLOURS, FeatureViews, kinds, umap_figure
+from salon.figures.umap import CHANCE, COLOURS, FeatureViews, owned_figure, part_figure
 from salon.widgets.host import Picture, data_uri, page, source, words
 
 
 def map_data(views: FeatureViews) -> dict[str, Any]:
-    """The views as the script reads them: plain lists, coordinates in thousandths."""
-    thousandths = (views.coordinates * 1000).round().astype(int)
+    """The views as the script reads them: plain lists, the coordinates' 16-bit bytes (little-endian) as base64."""
     return {
         "method": views.method,
-        "coordinates": thousandths.reshape(len(thousandths), -1).tolist(),
-        "kinds": kinds(views.variations).tolist(),
-        "identities": views.identities.tolist(),
+        "coordinates": base64.b64encode(views.coordinates.astype("<u2").tobytes()).decode(),
+        "kinds": views.kinds.tolist(),
+        "strengths": views.strengths.tolist(),
+        "people": views.people.tolist(),
         "probes": [[round(float(value), 3) for value in row] for row in views.probes],
+        "readings": [[round(float(value), 3) for value in row] for row in views.readings],
         "assigned": views.assigned.tolist(),
         "names": views.names.tolist(),
         "sprite": data_uri(views.sprite),
@@ -29,30 +31,32 @@ def map_data(views: FeatureViews) -> dict[str, Any]:
 
 
 class FeatureMap(Picture):
-    """A scatter of `FeatureViews`: choose the sub-embedding, colour by variation or identity, hover, lasso.
+    """`FeatureViews` as maps: owners beside others for one variation, each part below; hover, lasso, probes.
 
-    All happens in the script; the kernel may set and read `view` (0 the whole, k the k-th) and `colour`.
+    All happens in the script; the kernel may set and read `variation` (0 to M - 1), `colour`, and `part` (k enlarges
+    the k-th, 0 none).
     """
 
     _esm = source("common.js", "feature_map.js")
-    height = 820  # the faces that were drawn around come below
+    height = 900  # the parts come below, and the faces that were drawn around
     data = traitlets.Dict().tag(sync=True)
-    view = traitlets.Int(0, min=0).tag(sync=True)
-    colour = traitlets.Enum(("variation", "identity"), "variation").tag(sync=True)
+    variation = traitlets.Int(0, min=0).tag(sync=True)
+    colour = traitlets.Enum(("variation", "strength", "person"), "variation").tag(sync=True)
+    part = traitlets.Int(0, min=0).tag(sync=True)
 
     def __init__(self, views: FeatureViews, lang: str | None = None) -> None:
         self.views = views
         super().__init__(words=words("map", lang), data=map_data(views))
 
     def figure(self) -> Figure:
-        """The map of the chosen view by variation and by identity, and the probes."""
-        return umap_figure(self.views, self.view)
+        """Owners and others for each variation, or the part that is enlarged."""
+        return part_figure(self.views, self.part) if self.part else owned_figure(self.views)
 
     def stops(self) -> dict[str, Sequence[int]]:
-        """The whole, and each sub-embedding."""
-        return {"view": range(len(self.views.coordinates))}
+        """No part, and each."""
+        return {"part": range(self.views.assigned.shape[1] + 1)}
 
     def page(self, lang: str | None = None) -> str:
         """The same map as a self-contained HTML page."""
-        traits = {"words": words("map", lang), "data": self.data, "view": 0, "colour": "variation"}
-        return page(self._esm, traits, lang)
+        state = {"data": self.data, "variation": 0, "colour": "variation", "part": 0}
+        return page(self._esm, {"words": words("map", lang), **state}, lang)
