@@ -32,6 +32,7 @@ from salon.training.loop import train
 
 SHOWN, LEAST = 400, 0.5  # pictures of the map, each in four states: 1,600 points; the least strength
 THUMB = 40  # pixels of a thumbnail
+NEIGHBOURS = 200  # of a point, by which UMAP lays it out
 
 
 def write_characters() -> Path:
@@ -104,8 +105,10 @@ def to_plane(features: np.ndarray, seed: int = 0) -> tuple[np.ndarray, str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ImportWarning)  # umap misses Tensorflow; we do not
             from umap import UMAP
-        # A fixed seed means one thread; the cosine is how the paper compares features.
-        method, maps = "UMAP", UMAP(metric="cosine", min_dist=0.2, random_state=seed, n_jobs=1)
+        # A fixed seed means one thread; the cosine is how the paper compares features. With UMAP's 15 neighbours each
+        # point hangs on the same person's other pictures, and who it is lays out the map, not what befell it.
+        near = min(NEIGHBOURS, len(features) - 1)
+        method, maps = "UMAP", UMAP(n_neighbors=near, metric="cosine", min_dist=0.2, random_state=seed, n_jobs=1)
     except ImportError:
         method, maps = "PCA", PCA(2, svd_solver="full")
     plane = maps.fit_transform(features)
