@@ -291,23 +291,25 @@ def test_the_explorer_moves_on_its_slide(deck) -> None:
     go_to(deck.page, number)
     frame = deck.page.frame_locator("svg.bespoke-marp-active iframe")
     frame.locator(".salon-bar").first.wait_for()
-    face, bars = frame.locator(".salon-face img"), frame.locator(".salon-bar")
-    before, heights = (face.get_attribute("src"), bars.evaluate_all("all => all.map((bar) => +bar.dataset.value)"))
-    frame.locator("input[name=occlusion]").press("End")
-    assert face.get_attribute("src") != before
-    after = bars.evaluate_all("all => all.map((bar) => +bar.dataset.value)")
-    assert sum(after) < sum(heights) / 2
+    values = "() => [...document.querySelectorAll('.salon-bar')].map((bar) => +bar.dataset.value)"
+    settled = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    body = frame.locator("body")
+    before = body.evaluate(values)
+    frame.locator(".salon-buttons button[value=eyes]").click()
+    body.evaluate(settled)
+    assert sum(body.evaluate(values)) < sum(before)
     sizes = frame.locator("body").evaluate(SIZES)
     assert len(sizes) > 15 and min(sizes) > PIXELS - 0.1
     frame.locator(".salon-reset").press("Enter")
-    assert face.get_attribute("src") == before
+    body.evaluate(settled)
+    assert body.evaluate(values) == before
 
 
 @pytest.mark.browser
 def test_the_keys_go_back_to_the_deck_after_the_explorer(deck) -> None:
     number = next(n for n, slide in enumerate(deck.slides, 1) if slide.id == LIVE)
     page, frame = deck.page, deck.page.frame_locator("svg.bespoke-marp-active iframe")
-    slider, in_deck = frame.locator("input[name=blur]"), "document.activeElement === document.body"
+    slider, in_deck = frame.locator("input[name=resolution]"), "document.activeElement === document.body"
 
     def turns(press: Callable[[], None]) -> None:
         press()

@@ -229,7 +229,6 @@ function explore(model, section, words, { tile, yaw: most, covers, owners, varia
   });
 
   // ---- all of it on the page
-
   const svg = make("svg:svg", { class: "salon-bars", role: "img" });
   const summary = make("p", { class: "salon-summary", role: "status" });
   const notes = [words.hint, words.stays, net.parts > 1 && net.spec.flip && words.mirror];
@@ -246,8 +245,11 @@ function explore(model, section, words, { tile, yaw: most, covers, owners, varia
       camera.element)),
   make("p", { class: "salon-note" }, notes.filter(Boolean).join(" ")));
 
-  const learn = () => { [cleans, top] = [people.map(([face]) => seen(face)), {}]; };
-  model.on("change:network", async () => {
+  const learn = () => {
+    [cleans, top] = [people.map(([face]) => seen(face)), {}];
+    owners = owners.filter((own) => own.length === net.K);
+  };
+  model.on("change:network", async () => { // the reader's own
     net = openNetwork(await unsqueezed(model.get("network")));
     learn();
     ask();
