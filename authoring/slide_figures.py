@@ -174,7 +174,7 @@ def protocol() -> Figure:
 
 def trade_off() -> Figure:
     """Clean against mixed quality (03, `stored-figure`); of the scales only some are named."""
-    places = {"CosFace s=40": (10, -14), "CosFace s=8": (-28, -4), "CosFace s=64": (4, 9), "C": (-28, -4)}
+    places = {"CosFace s=40": (10, -14), "CosFace s=8": (9, -7), "CosFace s=64": (4, 9), "C": (-28, -4)}
     legend = {"CosFace": "one fixed scale s", "C0": "C0: frozen", "S": "S: one, learned", "C": "C: learned"}
     figure = trade_off_figure(read_table("ablation"), places=places, legend=legend)
     return _room_for_words(figure)
@@ -268,7 +268,8 @@ def owners() -> Figure:
         turned = name == "pose"
         ladder = [render(people, frontal_views(1, yaw=pose_yaw(s))) if turned else degrade(clean, name, s, seed=1)
                   for s in strengths.tolist()]  # fmt: skip
-        variances = torch.stack([embed(recogniser, images).variances.mean(0) for images in ladder])
+        fitted = [embed(recogniser, images).variances for images in ladder]
+        variances = torch.stack([each.mean(0) for each in fitted if each is not None])
         curves[name] = variances / variances[0]
     owned = dict(zip(VARIATIONS, torch.tensor(recogniser.card["owners"]).bool(), strict=True))
     return _room_for_words(strength_figure(strengths, curves, "fitted variance (where clean = 1)", owned))
