@@ -16,7 +16,7 @@ EVENING = 120  # minutes, with demonstrations, questions and the break
 WITHIN = 0.1  # of the minutes of talk: what the notes may take longer or shorter, all together
 LOOSE = 0.35  # the same for one slide
 COUNT = (30, 45)
-MOST = {"html": 3_000_000, "all": 12_000_000}  # bytes of one HTML, and of slides/dist
+MOST = {"html": 4_400_000, "all": 20_000_000}  # bytes of one HTML, and of slides/dist
 
 Deck = list[Slide]
 

@@ -148,4 +148,4 @@ def test_the_stored_page_tells_of_the_black_hole(visit, stored: ScoreHistograms)
     said = page.locator(".salon-said").inner_text()
     fars = [stored.rates(m, 1, stored.cut_at(m, 0)).far for m in range(4)]
     assert max(fars) == fars[0] > 10 * max(fars[1:])
-    assert f"large scale, s = 40, {100 * fars[0]:.2f}\u00a0%" in said
+    assert f"large scale, s = 64, {100 * fars[0]:.2f}\u00a0%" in said

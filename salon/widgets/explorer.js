@@ -74,19 +74,6 @@ function drawPlace({ x, y, wide }, middle, low, u) {
   return make("svg:g", {}, square("salon-whole", 0, 0, 1), square("salon-place", x, y, wide));
 }
 
-function slider(name, max, step, words, shown, onInput) {
-  const input = control("input", { type: "range", name, min: 0, max, step, "aria-label": words[name] });
-  const output = make("output");
-  const follow = (value) => {
-    input.value = value;
-    output.textContent = shown(value);
-    input.setAttribute("aria-valuetext", shown(value));
-  };
-  input.oninput = () => onInput(+input.value);
-  const element = make("label", { class: "salon-row" }, make("span", {}, words[name]), output, input);
-  return { input, follow, element };
-}
-
 // Choices of which one holds; the arrow keys walk along them.
 function choices(label, onChoose) {
   const name = `${label} ${Math.random()}`; // a notebook may show several explorers
@@ -198,9 +185,10 @@ function explore(model, section, words, { tile, yaw: most, covers, owners, varia
     return [name, button];
   }));
   const pixels = (strength) => `${Math.round(tile * (3 / tile) ** strength)} px`;
+  const of = (name, max, step, shown) => slider(null, name, words[name], { min: 0, max, step, shown, value: () => state[name], set: (x) => set({ [name]: x }) });
   const sliders = {
-    resolution: slider("resolution", 1, 0.01, words, pixels, (value) => set({ resolution: value })),
-    yaw: slider("yaw", most, most / 100, words, (yaw) => `${Math.round(yaw)}°`, (value) => set({ yaw: value })),
+    resolution: of("resolution", 1, 0.01, pixels),
+    yaw: of("yaw", most, most / 100, (yaw) => `${Math.round(yaw)}°`),
   };
   const who = choices(words.people, (value) => set({ person: +value }));
   const what = choices(words.axis, (value) => set({ read: value }));
@@ -216,7 +204,7 @@ function explore(model, section, words, { tile, yaw: most, covers, owners, varia
     Object.assign(state, values);
     sliders.yaw.input.disabled = state.person >= rendered; // of a photograph there is one view
     if (state.person >= rendered) state.yaw = 0;
-    for (const [name, { follow }] of Object.entries(sliders)) follow(state[name]);
+    for (const { follow } of Object.values(sliders)) follow();
     who.choose(state.person);
     what.choose(state.read);
     ask();
