@@ -128,8 +128,8 @@ def test_evaluate_says_what_is_missing(faces: Path, model: Path, tmp_path: Path,
 
 def test_unknown_names_are_answered_with_the_known_ones(capsys: Capture, tmp_path: Path) -> None:
     assert "confidence" in refused(capsys, "train", "sphereface", "--out", tmp_path)
-    assert "ablation" in refused(capsys, "reproduce", "table9")
-    assert "lecture" in refused(capsys, "reproduce", "ablation", "--scale", "huge")
+    assert "length" in refused(capsys, "reproduce", "table9")
+    assert "lecture" in refused(capsys, "reproduce", "length", "--scale", "huge")
     assert "leave --scale" in refused(capsys, "reproduce", "fairness", "--scale", "gpu")
 
 

@@ -116,7 +116,7 @@ def test_names_that_a_list_cannot_hold_are_refused_when_it_is_written(name: str,
     [
         ["train", "tiny", "--steps", "0"], ["train", "tiny", "--steps", "-4"], ["train", "tiny", "--seed", "-1"],
         ["train", "tiny", "--seed", "9" * 23], ["train", "tiny", "--seed", "9" * 5000], ["lab", "--port", "99999"],
-        ["reproduce", "ablation", "--jobs", "0"], ["faces", "x.png", "--size", "100000"],
+        ["reproduce", "length", "--jobs", "-1"], ["faces", "x.png", "--size", "100000"],
         ["pairs", "x", "--out", "y", "--folds", "0"],
     ],
 )  # fmt: skip
