@@ -206,7 +206,7 @@ def test_a_shipped_model_is_loaded_by_its_name_with_its_card() -> None:
     recogniser = salon.load("lecture")
     assert not recogniser.training and recogniser.card["trained_on"] == "rendered people only"
     assert salon.load(ROOT / "data" / "models" / "lecture.safetensors").card == recogniser.card
-    with pytest.raises(SalonError, match="lecture.*start, photo"):
+    with pytest.raises(SalonError, match=r"lecture.*start, photo"):
         salon.load("sphereface")
     with pytest.raises(AttributeError, match="embed"):
         _ = salon.sphereface
