@@ -298,7 +298,7 @@ FIGURES: dict[str, tuple[Callable[[], Figure], float, float]] = {
     "effect": (effect, 12.2, 4.5),
     "pull": (pull, 10.5, 4.4),
     "ablation": (ablation, 12.2, 4.8),
-    "black_hole": (black_holes, 12.2, 4.5),
+    "black_hole": (black_holes, 12.2, 4.3),
     "owners": (owners, 12.2, 4.6),
     "probes": (probes, 12.2, 4.7),
     "claims": (claims, 12.2, 5.0),
