@@ -299,7 +299,7 @@ FIGURES: dict[str, tuple[Callable[[], Figure], float, float]] = {
     "pull": (pull, 10.5, 4.4),
     "ablation": (ablation, 12.2, 4.8),
     "black_hole": (black_holes, 12.2, 4.3),
-    "owners": (owners, 12.2, 4.6),
+    "owners": (owners, 12.2, 4.4),
     "probes": (probes, 12.2, 4.7),
     "claims": (claims, 12.2, 5.0),
     "stations": (stations, 12.2, 4.8),
