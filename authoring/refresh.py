@@ -18,12 +18,14 @@ from authoring.checksums import write_checksums
 from authoring.picture import readme_figure
 from authoring.test_people import write_test_sheets
 from authoring.views import write_characters, write_feature_views, write_threshold
+from experiments.certainty import reproduce_certainty
 from experiments.convergence import reproduce_convergence
 from experiments.gap import reproduce_gap
 from experiments.generator import reproduce_fairness, reproduce_generator
 from experiments.glyphs import reproduce_glyphs
 from experiments.length import reproduce_length
 from experiments.mining import reproduce_mining, ship_attributes
+from experiments.parts import reproduce_parts
 from experiments.photographs import reproduce_lfw
 from experiments.real_faces import reproduce_real_faces
 from experiments.reproduce import ship_model
@@ -74,6 +76,7 @@ STEPS: dict[str, Step] = {
     "model of places": Step(lambda: ship_model("places"), TRAINED),
     "model of attributes": Step(ship_attributes, ("experiments/mining.py", *shipped("start"))),
     "experiment length": Step(reproduce_length, ("experiments/l*.py", "experiments/claims.*", "measured/length/*")),
+    "experiment parts": Step(reproduce_parts, ("experiments/parts.py", "measured/length*/*")),
     "experiment glyphs": Step(reproduce_glyphs, ("experiments/glyphs.py", *TRAINED)),
     "experiment mining": Step(reproduce_mining, ("experiments/mining.py", *TRAINED)),
     "experiment convergence": Step(reproduce_convergence, ("experiments/convergence.py", *TRAINED)),
@@ -82,6 +85,7 @@ STEPS: dict[str, Step] = {
     "real faces": Step(reproduce_real_faces, ("experiments/real_faces.py", *shipped("*")), photographs=True),
     "experiment lfw": Step(reproduce_lfw, ("experiments/photographs.py", *TRAINED), photographs=True),
     "experiment gap": Step(reproduce_gap, ("experiments/gap.py", *TRAINED), photographs=True),
+    "experiment certainty": Step(reproduce_certainty, ("experiments/certainty.py", *shipped("*")), photographs=True),
     "map of features": Step(write_feature_views, ("authoring/views.py", *shipped("lecture"))),
     "histograms of scores": Step(write_threshold, ("authoring/views.py", *TRAINED, *shipped("start"))),
     "printed characters": Step(write_characters, ("experiments/glyphs.py",)),

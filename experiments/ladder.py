@@ -45,6 +45,7 @@ WAYS = ("cosine", "likelihood")
 # What all rows have, and how many numbers all sub-embeddings have together.
 SIZES: dict[str, tuple[Setting, int]] = {
     "lecture": ({}, 128),
+    "wide": ({}, 512),
     "gpu": ({"images": 16, "yaw": 30.0, "size": 112, "width": 2.0, "batch": 256}, 512),
 }
 

@@ -254,12 +254,17 @@ def _on_validation(choice: Choice, name: str, steps: int, condition: str) -> flo
 
 def cells(choice: Choice, name: str, seeds: Iterable[int], claim: Claim, steps: int) -> Cells:
     """What a configuration ("C+16") reached, seed by seed, TAR in percent."""
-    base, plus, _ = name.partition("+16")
+    base = name.partition("+16")[0]
     if claim.metric == "steps_to_level":  # nine tenths of what B has at the main length
         level = 0.9 * np.mean([clean_tar(choice.job("B", seed))[MAIN] for seed in seeds])
         steps_taken = [steps_to_level(clean_tar(choice.job(base, seed)), float(level)) for seed in seeds]
         return Cells(np.array(steps_taken), np.zeros((len(steps_taken), 0)))
-    found = [_cell(choice.job(base, seed), plus and "+16", claim, steps) for seed in seeds]
+    return cells_of([choice.job(base, seed) for seed in seeds], name, claim, steps)
+
+
+def cells_of(jobs: Iterable[Job], name: str, claim: Claim, steps: int) -> Cells:
+    """What the runs of one configuration reached, run by run."""
+    found = [_cell(job, "+16" * name.endswith("+16"), claim, steps) for job in jobs]
     return Cells(np.array([value for value, _ in found]), np.array([drawn for _, drawn in found]))
 
 

@@ -12,6 +12,7 @@ from experiments.glyphs import reproduce_glyphs
 from experiments.ladder import SIZES
 from experiments.length import reproduce_length
 from experiments.mining import reproduce_mining
+from experiments.parts import reproduce_parts
 from experiments.photographs import reproduce_lfw
 from experiments.real_faces import reproduce_real_faces
 from experiments.runs import cached_run
@@ -34,7 +35,7 @@ EXPERIMENTS: dict[str, Callable[..., Path]] = {
     "length": reproduce_length, "real_faces": reproduce_real_faces,
     "lfw": reproduce_lfw, "glyphs": reproduce_glyphs, "generator": reproduce_generator,
     "fairness": reproduce_fairness, "gap": reproduce_gap, "mining": reproduce_mining,
-    "convergence": reproduce_convergence, "certainty": reproduce_certainty,
+    "convergence": reproduce_convergence, "certainty": reproduce_certainty, "parts": reproduce_parts,
 }  # fmt: skip
 
 

@@ -1,0 +1,57 @@
+"""Parts at scale: does a split pay, and decorrelation then, with more parts, wider features or more people?"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cache
+from itertools import product
+from pathlib import Path
+
+from experiments.claims import Claim, estimate, total
+from experiments.kept import is_measured
+from experiments.ladder import MAIN, Job
+from experiments.length import MOST, PARTS, SEEDS, Choice, cells_of, measure_all
+from experiments.rows import Setting
+from experiments.tables import write_plain
+
+PARTS_TRIED = (4, 8, 16)
+PEOPLE = (600, MOST)
+FEATURES = {128: "lecture", 512: "wide"}  # how many numbers all parts have together, and the size of that name
+PAIRS = (("D", "C"), ("D+16", "C+16"), ("E", "D"), ("E+16", "D+16"))  # D: K parts; E: decorrelated by (13)
+SHOWN = ("clean", "mixed")
+
+
+@cache
+def _chosen() -> dict[str, Setting]:
+    """What the rows were chosen as with most people and 128 features; here nothing is tuned."""
+    most = Choice(MOST, 0)
+    most.add("B", "C")
+    most.add("E")
+    return most.chosen
+
+
+def job(row: str, K: int, people: int, size: str, seed: int) -> Job:
+    """The run of the main length; with most people and usual features its ladder, where that is kept already."""
+    chosen = _chosen()
+    setting: Setting = {"C": {}, "D": PARTS | {"K": K}, "E": chosen["E"] | {"K": K}}[row]
+    setting = chosen["C"] | setting
+    whole = Job(tuple(setting.items()), people, seed, size=size)
+    return whole if is_measured(whole.path, whole.known_as) else replace(whole, lengths=(MAIN,))
+
+
+def reproduce_parts(jobs: int = 2) -> Path:
+    """D − C and E − D for 4, 8 and 16 parts, 128 and 512 features, 600 and 3,000 people; three seeds each."""
+    cases = list(product(PEOPLE, FEATURES.items(), PARTS_TRIED))
+    runs = {job(row, K, people, size, seed) for people, (_, size), K in cases for row in "CDE" for seed in SEEDS}
+    measure_all(sorted(runs, key=lambda run: (-run.people, run.size, run.seed)), jobs)
+    rows = [{"people": people, "features": features, "K": K} | found
+            for people, (features, size), K in cases for found in _differences(K, people, size)]  # fmt: skip
+    return write_plain("parts", rows, "salon reproduce parts", steps=MAIN, seeds=SEEDS)
+
+
+def _differences(K: int, people: int, size: str) -> Iterable[dict]:
+    for pair, condition in product(PAIRS, SHOWN):
+        claim = Claim("", "", dict(zip(pair, (1, -1), strict=True)), condition, people, 0, "", "", False)
+        jobs = {name: [job(name[0], K, people, size, seed) for seed in SEEDS] for name in pair}
+        found = total([cells_of(jobs[name], name, claim, MAIN).times(w) for name, w in claim.contrast.items()])
+        fields = {"one": pair[0], "other": pair[1], "condition": condition, "n": len(found.values)}
+        yield fields | estimate([found])._asdict()
