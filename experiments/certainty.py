@@ -16,14 +16,17 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
+from experiments.people import validation_benchmark
 from experiments.real_faces import REPORTED, att_pairs, development_pairs, faces_folder
 from experiments.tables import write_table
 from salon.evaluation.pairs import batches, distinct, verification
+from salon.evaluation.people import Benchmark
+from salon.evaluation.protocols import tar_at_far
 from salon.evaluation.results import labelled, row
 from salon.faces.collections import Pairs, list_people, read_images
 from salon.faces.variations import augment, camera, degrade
 from salon.model.embedding import Embedding
-from salon.model.matching import cosine_pairs, fit_variances, likelihood_pairs
+from salon.model.matching import cosine_pairs, cosine_scores, fit_variances, likelihood_pairs, likelihood_scores
 from salon.model.network import Recogniser, embed
 from salon.training.data import train_set
 from salon.training.shipped import load
@@ -78,9 +81,7 @@ def pair_rows(seen: Embedding, pairs: Pairs, condition: str) -> Iterator[dict]:
     a, b, n = seen[first], seen[second], len(pairs)
     assert seen.variances is not None
     scores: dict[tuple[str, float | None], Tensor] = {("", None): cosine_pairs(a, b)}
-    for size in SIZES:
-        wide = [replace(x, variances=size * x.fitted) for x in (a, b)]
-        scores["+16", size] = likelihood_pairs(*wide)
+    scores |= {("+16", size): likelihood_pairs(resized(a, size), resized(b, size)) for size in SIZES}
     for (way, scale), found in scores.items():
         measured = verification(found.double().numpy(), pairs.same, pairs.fold)
         for metric, value in (("tar", measured[f"tar_at_far_{FAR:g}"]), ("accuracy", measured["accuracy"])):
@@ -88,6 +89,21 @@ def pair_rows(seen: Embedding, pairs: Pairs, condition: str) -> Iterator[dict]:
     distance, variance = (a.features - b.features).square().sum((1, 2)), (a.fitted + b.fitted).log().mean(1)
     for kind, rows in (("genuine", pairs.same), ("impostor", ~pairs.same)):
         yield row(condition, f"rank_correlation_{kind}", spearmanr(distance[rows], variance[rows])[0], int(rows.sum()))
+
+
+def resized(seen: Embedding, size: float) -> Embedding:
+    """The same with all variances multiplied by one number."""
+    return replace(seen, variances=size * seen.fitted)
+
+
+def rendered_rows(model: Recogniser, test: Benchmark) -> Iterator[dict]:
+    """TAR@FAR=1e-2 of rendered people in mixed quality, by the cosine and by (16) of all `SIZES`."""
+    a, b = embed(model, test.probes("mixed")), embed(model, test.images("mixed")[test.gallery])
+    same = (test.labels[~test.gallery][:, None] == test.labels[test.gallery]).numpy()
+    for size in (None, *SIZES):
+        found = likelihood_scores(resized(a, size), resized(b, size)) if size else cosine_scores(a, b)
+        tar = tar_at_far(found.numpy()[same], found.numpy()[~same], FAR)
+        yield row("mixed", "tar", tar, int((~same).sum()), size) | {"configuration": "+16" if size else ""}
 
 
 def falls(model: Recogniser, people: Iterable[list[Path]], name: str) -> list[dict]:
@@ -112,6 +128,9 @@ def reproduce_certainty() -> Path:
         for place, pairs in collections.items():
             for title, spoil in ((place, False), (f"{place}, spoilt", True)):
                 rows += _tried(model, name, pairs, title, trunks(model, pairs, spoil))
+        for what, seed in product(FITTED, SEEDS):
+            mixed = rendered_rows(fitted(model, what, seed), validation_benchmark(False))
+            rows += labelled(mixed, f"{name}, {what}", "certainty", seed)
         if "confidence" in str(model.card["recipe"]["loss"]):
             found = [one for kind in ("low_resolution", "occlusion") for one in falls(model, followed, kind)]
             rows += labelled(found, name, "certainty")

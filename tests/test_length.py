@@ -116,10 +116,10 @@ def test_a_rung_of_the_table_comes_out_again():
             kept = stored.query("configuration == @name and condition == @one['condition'] and metric == 'tar'")
             found[name, one["condition"]] = one["value"], kept.value.item()
     for again, kept in found.values():
-        assert again == pytest.approx(kept, abs=0.02), found
+        assert again == pytest.approx(kept, abs=0.03), found
     for condition in ("clean", "pose"):
         again, kept = (found["C", condition][i] - found["B", condition][i] for i in (0, 1))
-        assert again == pytest.approx(kept, abs=0.015), found
+        assert again > 0.02 and again == pytest.approx(kept, abs=0.02), found
 
 
 def test_rows_are_chosen_by_validation_with_as_many_tries(monkeypatch):
