@@ -37,7 +37,7 @@ def stored() -> pd.DataFrame:
 
 
 def test_the_curve_runs_through_the_means_of_the_fixed_scales_only(stored):
-    (left, right) = trade_off_figure(stored).axes
+    left, right = trade_off_figure(stored).axes
     (curve,) = left.get_lines()
     assert np.allclose(curve.get_xydata(), [[31, 81], [11, 61]])  # mixed, clean, in percent
     shown = [text.get_text() for text in right.texts]
@@ -69,7 +69,7 @@ def test_the_learned_confidence_is_high_for_an_easy_image_and_none_for_a_hopeles
 def test_sheets_masks_curves_and_black_holes_have_one_place_for_each_number():
     assert len(face_sheet(torch.rand(6, 3, 16, 16), ["a", "b"], ["x", "y", "z"]).axes) == 6
     (masks,) = mask_figure(torch.eye(3, 8).bool(), ["low_resolution", "occlusion", "pose"]).axes
-    assert [label.get_text() for label in masks.get_yticklabels()] == ["low resolution", "occlusion", "pose"]
+    assert [label.get_text() for label in masks.get_yticklabels()] == ["low_resolution", "occlusion", "pose"]
     (curves,) = strength_figure([0, 1], {"pose": torch.ones(2, 8)}).axes
     assert len(curves.get_lines()) == 9  # eight parts and their mean
     (hole,) = black_hole_figure({"model": torch.eye(2) / 2}, ["clean", "occlusion"]).axes
@@ -100,7 +100,7 @@ def test_the_verdicts_are_there_in_both_languages():
 
 def test_probe_figure_draws_each_group_of_each_configuration():
     figure = probe_figure(read_table("ablation"))
-    assert [axis.get_title() for axis in figure.axes] == ["low resolution", "occlusion", "pose"]
+    assert [axis.get_title() for axis in figure.axes] == ["low_resolution", "occlusion", "pose"]
     for axis in figure.axes:
         groups = ["its own\nalone", "its and\nanother's", "not its\nown"]
         assert [label.get_text() for label in axis.get_xticklabels()] == groups

@@ -70,5 +70,5 @@ def explorer_figure(
         bars.set_xlabel(say("explorer.average", lang, mean=f"{now.mean():.1f}"), fontsize=11)
         bars.set_xticks(k)
     axes[1, 0].set_ylabel(words["axis"])
-    figure.legend(*axes[1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(*axes[1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure

@@ -131,5 +131,5 @@ def threshold_figure(scores: ScoreHistograms, cuts: dict[int, int] | None = None
         axis.set_ylabel(say(f"threshold.{name}"))
     names = [say("threshold.genuine"), say("threshold.impostor")]
     handles = [axes[0, 0].patches[i] for i in (1, 3)]
-    figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False)
+    figure.legend(handles, names, loc="outside lower center", ncols=2)
     return figure
