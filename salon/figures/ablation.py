@@ -23,8 +23,8 @@ FACTORS = 18  # rows of `factor_figure`
 
 def _dots(axis: Axes, found: pd.DataFrame, places: np.ndarray, **look: Any) -> None:
     """Dots with their intervals, from the columns mean, low and high, at the heights `places` [n]."""
-    reach = np.abs(found[["low", "high"]].T - found["mean"])
-    axis.errorbar(found["mean"], places, xerr=reach, fmt="o", markersize=5, **look)
+    mean, low, high = found[["mean", "low", "high"]].to_numpy().T
+    axis.errorbar(mean, places, xerr=(mean - low, high - mean), fmt="o", markersize=5, **look)
 
 
 def _conditions(conditions: Sequence[str], names: Sequence[str], below: str) -> tuple[Figure, np.ndarray, np.ndarray]:

@@ -63,11 +63,12 @@ def draw_trade_off(
     axis.plot(*means.loc[fixed].to_numpy().T, color=BLUE, label=legend["CosFace"])
     for name in (*fixed, *(name for name in _MARKS if name in means.index)):
         colour, marker = _MARKS.get(name, (BLUE, "o"))
-        axis.scatter(*tars.loc[name].to_numpy().T, s=18, color=colour, marker=marker, alpha=0.35, linewidth=0)
-        axis.scatter(*means.loc[name], s=60, color=colour, marker=marker, zorder=3, label=legend.get(name))
+        seeds, mean = tars.loc[name].to_numpy().T, means.loc[name]
+        axis.scatter(seeds[0], seeds[1], s=18, color=colour, marker=marker, alpha=0.35, linewidth=0)
+        axis.scatter(mean.iloc[0], mean.iloc[1], s=60, color=colour, marker=marker, zorder=3, label=legend.get(name))
         if places is None or name in places:
             place, text = (places or _PLACES).get(name, (8, -14)), name.removeprefix("CosFace ")
-            axis.annotate(text, means.loc[name], place, textcoords="offset points", color=colour)
+            axis.annotate(text, mean, place, textcoords="offset points", color=colour)
     axis.set(xlabel=f"mixed: {TAR}", ylabel=f"{y}: {TAR}")
     axis.grid(alpha=0.3)
 

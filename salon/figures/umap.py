@@ -1,64 +1,24 @@
 """Sub-embedding features in the plane, and how well a linear probe reads each variation from them."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from salon.evaluation.views import FeatureViews
 from salon.figures.style import BLUE, GREEN, ORANGE, panels
-from salon.paths import write_whole
 
 COLOURS = ("#999999", BLUE, ORANGE, GREEN)  # of a plain picture, and of one under each variation
-CHANCE, STEPS = 0.5, 65535  # balanced accuracy; of a coordinate, from one side of a map to the other
-
-
-@dataclass(frozen=True)
-class FeatureViews:
-    """n pictures, each plain or under one of M variations, as points of 2 M + K maps.
-
-    First for each variation the parts that own it, then those that do not, both of the plain pictures and those
-    under it (the others stand at 0); at last each of the K parts, of all pictures.
-    """
-
-    method: str  # "UMAP" or "PCA"
-    coordinates: np.ndarray  # [2 M + K, n, 2] 0..STEPS
-    kinds: np.ndarray  # [n] 0 plain, m under the m-th variation
-    strengths: np.ndarray  # [n] percent
-    people: np.ndarray  # [n]
-    probes: np.ndarray  # [M, 1 + K] balanced accuracy of a linear probe: whole embedding, then each part
-    assigned: np.ndarray  # [M, K] 1 where a part owns a variation
-    names: np.ndarray  # [M] of the variations
-    sprite: bytes  # WebP, n thumbnails
-    thumb: int  # pixels
-
-    @property
-    def readings(self) -> np.ndarray:
-        """Mean probe accuracy [M, 2] over the parts that own a variation, and over the others."""
-        own, parts = self.assigned.astype(bool), self.probes[:, 1:]
-        return np.stack([np.nanmean(np.where(mask, parts, np.nan), axis=1) for mask in (own, ~own)], axis=1)
-
-    def save(self, path: Path) -> None:
-        """Write one `.npz` file, without pickle."""
-        own = asdict(self) | {"sprite": np.frombuffer(self.sprite, np.uint8)}
-        write_whole(path, lambda file: np.savez_compressed(file, **own))
-
-    @classmethod
-    def load(cls, path: Path) -> "FeatureViews":
-        """Read what `save` wrote."""
-        with np.load(path) as file:
-            values = {field.name: file[field.name] for field in fields(cls)}
-        plain = {name: values[name].item() for name in ("method", "thumb")}
-        return cls(**values | plain | {"sprite": values["sprite"].tobytes()})
+CHANCE = 0.5  # balanced accuracy
 
 
 def _scatter(axis: Axes, views: FeatureViews, view: int, kinds: Sequence[int]) -> None:
     """One map, of the pictures of some kinds; the order of the file mixes them, so that none covers another."""
     rows = np.isin(views.kinds, kinds)
     colours = np.array(COLOURS)[views.kinds[rows]]
-    axis.scatter(*views.coordinates[view, rows].T, s=7, c=colours, alpha=0.85, linewidth=0)
+    x, y = views.coordinates[view, rows].T
+    axis.scatter(x, y, s=7, c=colours, alpha=0.85, linewidth=0)
     axis.set(xticks=[], yticks=[], box_aspect=1, frame_on=False)
 
 
