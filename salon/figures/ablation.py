@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from salon.evaluation.results import mean_interval
 from salon.figures.results import TAR
-from salon.figures.style import BLUE, GREY, ORANGE, band, panels, tiles, with_seeds
+from salon.figures.style import BLUE, GREY, ORANGE, band, panels, row, tiles, with_seeds
 
 # What a row's name ends in, how far above its line it stands, and how its dots look.
 _MATCHINGS: dict[str, tuple[str, float, dict[str, str]]] = {
@@ -27,23 +27,22 @@ def _dots(axis: Axes, found: pd.DataFrame, places: np.ndarray, **look: Any) -> N
     axis.errorbar(mean, places, xerr=(mean - low, high - mean), fmt="o", markersize=5, **look)
 
 
-def _conditions(conditions: Sequence[str], names: Sequence[str], below: str) -> tuple[Figure, np.ndarray, np.ndarray]:
+def _conditions(conditions: Sequence[str], names: Sequence[str], below: str) -> tuple[Figure, list[Axes], np.ndarray]:
     """A panel for each condition with the names from top to bottom: figure, axes, and how high each name stands."""
-    figure, axes = panels(1, len(conditions), 1.9 * len(conditions), max(0.36 * len(names), 0.8) + 1.1, sharey=True)
+    figure, axes = row(conditions, 1.9, max(0.36 * len(names), 0.8) + 1.1)
     places = np.arange(len(names))[::-1]
-    for axis, condition in zip(axes[0], conditions, strict=True):
-        axis.set(title=condition, yticks=places, yticklabels=names, ylim=(-0.6, len(names) - 0.4))
+    axes[0].set(yticks=places, yticklabels=names, ylim=(-0.6, len(names) - 0.4))
     figure.supxlabel(below, fontsize=10)
-    return figure, axes[0], places
+    return figure, axes, places
 
 
 def ablation_figure(table: pd.DataFrame, conditions: Sequence[str], rows: Sequence[str] = STEPS) -> Figure:
     """TAR of rows under some conditions; full dots match by cosine, open ones by (16); bars are intervals."""
-    rows = [row for row in rows if row in {*table.configuration}]
+    rows = [name for name in rows if name in {*table.configuration}]
     figure, axes, places = _conditions(conditions, rows, TAR)
     for axis, condition in zip(axes, conditions, strict=True):
         for label, (suffix, shift, look) in _MATCHINGS.items():
-            found = pd.DataFrame([mean_interval(table, row + suffix, condition) for row in rows])
+            found = pd.DataFrame([mean_interval(table, name + suffix, condition) for name in rows])
             _dots(axis, found.set_axis(["mean", "low", "high"], axis=1), places + shift, label=label, **look)
         axis.grid(axis="x", alpha=0.3)
     figure.legend(*axes[0].get_legend_handles_labels(), ncols=2, loc="outside upper right")
@@ -66,9 +65,8 @@ def difference_figure(told: pd.DataFrame) -> Figure:
 def claims_figure(claims: pd.DataFrame, said: Mapping[str, str]) -> Figure:
     """The claims in points with their intervals, group by group (name: what to call it); full dots survive Holm."""
     found = claims[claims.made & (claims.metric == "tar") & claims.group.isin(list(said))]
-    found = found.assign(order=found.group.map([*said].index)).sort_values(
-        ["order", "primary"], ascending=[True, False]
-    )
+    order = found.assign(group=found.group.map([*said].index), primary=~found.primary).sort_values(["group", "primary"])
+    found = found.loc[order.index]
     figure, ((axis,),) = panels(1, 1, 7.6, 0.27 * len(found) + 1.0)
     places, full = np.arange(len(found))[::-1], found.survives.to_numpy(bool)
     for which, face in ((full, ORANGE), (~full, "white")):
@@ -88,29 +86,27 @@ def effect_figure(claims: pd.DataFrame, names: Mapping[str, str]) -> Figure:
 
     `names`: the claims to draw, a panel each, with their titles.
     """
-    figure, axes = panels(1, len(names), 3.4 * len(names), 3.4, sharey=True)
-    for axis, (name, title) in zip(axes[0], names.items(), strict=True):
+    figure, axes = row(names.values(), 3.4, 3.4)
+    axes[0].set_ylabel(POINTS)
+    for axis, name in zip(axes, names, strict=True):
         found = claims[(claims["name"] == name) & (claims.people != "slope")]
         for people, line in found.groupby(found.people.astype(int)):
             band(axis, line.step, line["mean"], line.low, line.high, f"{people:,}")
         axis.axhline(0, color="black", linewidth=0.8)
         axis.set_xscale("log", base=2)
-        axis.set(title=title, xlabel="steps", xticks=sorted({*found.step}), xticklabels=sorted({*found.step}))
+        axis.set(xlabel="steps", xticks=sorted({*found.step}), xticklabels=sorted({*found.step}))
         axis.minorticks_off()
-    axes[0, 0].set_ylabel(POINTS)
-    drawn = axes[0, 0].get_legend_handles_labels()
-    figure.legend(*drawn, title="training people", loc="outside right center")
+    figure.legend(*axes[0].get_legend_handles_labels(), title="training people", loc="outside right center")
     return figure
 
 
 def pull_figure(table: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     """How hard training pictures of three kinds pull at the features, ‖∂L/∂f‖, by model (name: what to call it)."""
-    found = table[table.metric == "pull"].pivot_table(
-        index=["configuration", "seed"], columns="condition", values="value"
-    )
     figure, ((axis,),) = panels(1, 1, 6.4, 3.2)
     for name, label in names.items():
-        with_seeds(axis, found.loc[name, ["clean", "spoilt", "hopeless"]].T, label)
+        found = table[(table.configuration == name) & (table.metric == "pull")]
+        seeds = found.pivot(index="condition", columns="seed", values="value")
+        with_seeds(axis, seeds.loc[["clean", "spoilt", "hopeless"]], label)
     axis.set(ylabel="mean pull of an image, ‖∂L/∂f‖", ylim=(0, None))
     axis.margins(x=0.15)
     axis.legend()
@@ -130,33 +126,29 @@ def rejection_figure(table: pd.DataFrame, curves: Mapping[str, tuple[str, str]])
     return figure
 
 
-def degradation_figure(table: pd.DataFrame, row: str, names: Sequence[str]) -> Figure:
+def degradation_figure(table: pd.DataFrame, configuration: str, names: Sequence[str]) -> Figure:
     """Mean confidence and fitted variance of one row against the strength of each variation; bars: spread of seeds."""
     figure, axes = panels(1, 2, 9.6, 3.6)
-    rows = table[(table.configuration == row) & table.condition.isin(names)]
-    for axis, (metric, ylabel) in zip(
-        axes[0], (("confidence", "confidence s"), ("variance", "fitted variance σ²")), strict=True
-    ):
-        found = rows[rows.metric == metric].groupby(["condition", "at"]).value.agg(["mean", "std"])
-        drawn = [name for name in names if name in found.index]
-        for i, name in enumerate(drawn):
+    shown = {"confidence": "confidence s", "variance": "fitted variance σ²"}
+    for axis, metric in zip(axes[0], shown, strict=True):
+        rows = table[(table.configuration == configuration) & (table.metric == metric)]
+        found = rows.groupby(["condition", "at"]).value.agg(["mean", "std"])
+        for i, name in enumerate(name for name in names if name in found.index):
             style, line = ("-", "--", ":")[i // 4], found.loc[name]
             axis.errorbar(line.index, line["mean"], line["std"], fmt="o" + style, markersize=4, capsize=2, label=name)
-        axis.set(xlabel="strength", ylabel=ylabel)
+        axis.set(xlabel="strength", ylabel=shown[metric])
         axis.grid(alpha=0.3)
     axes[0, 1].legend(fontsize=8, ncols=2)
     return figure
 
 
-def factor_figure(table: pd.DataFrame, row: str, count: int = FACTORS) -> Figure:
+def factor_figure(table: pd.DataFrame, configuration: str, count: int = FACTORS) -> Figure:
     """The factors that one model's whole embedding tells best, and how well each sub-embedding tells them; percent."""
-    chosen = table[(table.configuration == row) & (table.seed == 0)]
+    chosen = table[(table.configuration == configuration) & (table.seed == 0)]
     whole = chosen[chosen.metric == "probe_whole"].set_index("condition").value.rename("whole").nlargest(count)
     parts = chosen[chosen.metric == "probe_part"].pivot(index="condition", columns="at", values="value")
     grid = 100 * whole.to_frame().join(parts.rename(columns="k{:.0f}".format))
     figure, ((axis,),) = panels(1, 1, 0.62 * len(grid.columns) + 2.4, 0.3 * count + 0.9)
-    tiles(
-        axis, grid, 50, 100, [*grid.index], [*grid.columns], annot=True, fmt=".0f", annot_kws={"size": 8}, linewidths=0
-    )
-    axis.set(xlabel="", ylabel="")
+    options: dict[str, Any] = {"annot": True, "fmt": ".0f", "annot_kws": {"size": 8}, "linewidths": 0}
+    tiles(axis, grid.to_numpy(), 50, 100, [*grid.index], [*grid.columns], **options)
     return figure

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Wedge
 from torch import Tensor
 
-from salon.figures.style import BLUE, GREEN, GREY, ORANGE, PINK, panels
+from salon.figures.style import BLUE, GREEN, GREY, ORANGE, PINK, row
 from salon.model.embedding import Embedding
 from salon.model.losses import identification_logits, margin_loss, posterior
 from salon.model.matching import cosine_pairs, likelihood_pairs
@@ -124,10 +124,9 @@ def circle_figure(faces: Tensor, angles: Sequence[float], confidences: Sequence[
     cases.append((say("circle.confidence"), torch.tensor(confidences), MARGIN))
     moves = [pulls(images, prototypes, s, margin) for _, s, margin in cases]
     reach = LONGEST / max(float(move.norm(dim=1).max()) for pair in moves for move in pair)
-    figure, axes = panels(1, len(cases), 9, 3.3)
-    for axis, (title, s, margin), pair in zip(axes[0], cases, moves, strict=True):
-        axis.set_title(title)
-        axis.text(*(1.2 * prototypes[0]).tolist(), "w", color=BLUE, ha="center", va="center")
+    figure, axes = row([title for title, _, _ in cases], 3, 3.3)
+    for axis, (_, s, margin), pair in zip(axes, cases, moves, strict=True):
+        axis.text(0, 1.2, "w", color=BLUE, ha="center", va="center")
         bare(axis, -1.75, 1.95, -1.1, 2.05)
         _posterior_ring(axis, prototypes, images, s)
         _margin_wedges(axis, prototypes, margin / float(s.max()))
@@ -135,7 +134,7 @@ def circle_figure(faces: Tensor, angles: Sequence[float], confidences: Sequence[
         for face, (x, y), each in zip(faces, (1.42 * images).tolist(), s.tolist(), strict=True):
             thumbnail(axis, face, (x, y), 0.5)
             axis.text(x, y + 0.28, f"s = {each:g}", ha="center", va="bottom", color=INK[ORANGE])
-    axes[0, -1].title.set_color(INK[ORANGE])
+    axes[-1].title.set_color(INK[ORANGE])
     return figure
 
 
@@ -148,9 +147,10 @@ def cloud_figure(angles: Sequence[float], variances: Tensor, faces: Tensor) -> F
     a, b = (one_part(on_circle((90 + side * half).tolist()), torch.ones(len(half)), variances[:, column])
             for column, side in enumerate((1, -1)))  # fmt: skip
     said = (("cosine", cosine_pairs(a, b), BLUE, -0.02), ("score", likelihood_pairs(a, b), GREEN, -0.16))
-    figure, axes = panels(1, len(half), 9, 3.75)
-    for n, axis in enumerate(axes[0]):
-        axis.set_title("σ² = " + ", ".join(f"{v:g}" for v in variances[n].tolist()), color=INK[GREEN])
+    titles = ["σ² = " + ", ".join(f"{v:g}" for v in pair) for pair in variances.tolist()]
+    figure, axes = row(titles, 9 / len(half), 3.75)
+    for n, axis in enumerate(axes):
+        axis.title.set_color(INK[GREEN])
         bare(axis, -1.2, 1.2, 0, 2)
         axis.add_patch(Circle((0, 0), 1, fill=False, color=LINE, lw=mpl.rcParams["lines.linewidth"]))
         for image, face in zip((a, b), faces[n], strict=True):

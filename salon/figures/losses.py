@@ -6,7 +6,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from salon.figures.style import BLUE, ORANGE, panels, tiles
+from salon.figures.style import BLUE, ORANGE, panels, row, tiles
 from salon.model.losses import margin_loss
 
 OTHERS = 99  # people who stand at right angles to the image
@@ -37,17 +37,17 @@ def confidence_figure(images: Mapping[str, Tensor], margin: float, regularise: f
     The first cosine is that to the own prototype; a dot marks the confidence that would be learned.
     """
     s = torch.linspace(0, MOST, 401, dtype=torch.float64)
-    figure, axes = panels(1, len(images), 4.2 * len(images), 3.2, sharey=True)
-    for axis, (name, cosines) in zip(axes[0], images.items(), strict=True):
+    figure, axes = row(images, 4.2, 3.2)
+    axes[0].set_ylabel("loss, nats")
+    for axis, cosines in zip(axes, images.values(), strict=True):
         plain = margin_loss(s[:, None] * cosines.double(), torch.zeros(len(s), dtype=torch.long), margin)
         whole = plain + regularise * s**2
         best = int(whole.argmin())
         axis.plot(s, plain, "--", color=BLUE, label="identification loss (6)")
         axis.plot(s, whole, color=ORANGE, label="with the regulariser (10)")
         axis.plot(s[best], whole[best], "o", color=ORANGE, label=f"least at s = {s[best]:.0f}")
-        axis.set(title=name, xlabel="confidence s")
+        axis.set_xlabel("confidence s")
         axis.legend(fontsize=9)
-    axes[0, 0].set_ylabel("loss, nats")
     return figure
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from salon.evaluation.results import FAR
-from salon.figures.style import BLUE, GREEN, GREY, ORANGE, PINK, band, panels, tiles, with_seeds
+from salon.figures.style import BLUE, GREEN, GREY, ORANGE, PINK, band, panels, row, tiles, with_seeds
 
 TAR = "TAR@FAR=1e-3, %"
 # Where a point's name stands, in points from it: neighbours on the curve do not share a place.
@@ -96,28 +96,27 @@ def strength_figure(
 
     `owners`: for each variation which sub-embeddings own it, [K] bool; without it the mean of all is coloured.
     """
-    figure, axes = panels(1, len(curves), 3.2 * len(curves), 3.2, sharey=True)
-    for axis, (name, values) in zip(axes[0], curves.items(), strict=True):
+    figure, axes = row(curves, 3.2, 3.2)
+    for axis, (name, values) in zip(axes, curves.items(), strict=True):
         groups = {"mean": (torch.ones(values.shape[1], dtype=torch.bool), GREY, ORANGE)}
         if owners is not None:
             groups = {"own it": (owners[name], ORANGE, ORANGE), "do not": (~owners[name], BLUE, BLUE)}
         for label, (which, thin, thick) in groups.items():
             axis.plot(strengths, values[:, which], color=thin, linewidth=0.8)
             axis.plot(strengths, values[:, which].mean(1), color=thick, linewidth=2.5, label=label)
-        axis.set(title=name, xlabel="strength")
-    axes[0, 0].set(ylabel=ylabel, ylim=(0, None))
-    axes[0, 0].legend()
+        axis.set_xlabel("strength")
+    axes[0].set(ylabel=ylabel, ylim=(0, None))
+    axes[0].legend()
     return figure
 
 
 def black_hole_figure(shares: Mapping[str, Tensor], conditions: Sequence[str]) -> Figure:
     """For each model [C, C]: of its highest false matches, how many percent join which two conditions."""
-    figure, axes = panels(1, len(shares), 3.3 * len(shares), 3.6, sharey=True)
-    for axis, (title, share) in zip(axes[0], shares.items(), strict=True):
+    figure, axes = row(shares, 3.3, 3.6)
+    for axis, share in zip(axes, shares.values(), strict=True):
         tiles(axis, 100 * share, 0, 100, conditions, conditions, annot=True, fmt=".0f", linewidths=0, square=True)
-        axis.set_title(title)
         axis.set_xticklabels(conditions, rotation=40, ha="right")
-    axes[0, 0].set_ylabel("condition of the probe")
+    axes[0].set_ylabel("condition of the probe")
     figure.supxlabel("condition of the gallery image", fontsize=10)
     return figure
 
@@ -125,10 +124,7 @@ def black_hole_figure(shares: Mapping[str, Tensor], conditions: Sequence[str]) -
 def line_figure(x: Sequence[float], curves: Mapping[str, Sequence[float]], xlabel: str, ylabel: str) -> Figure:
     """A few curves over the same numbers, such as TAR against the number of images in a template."""
     figure, ((axis,),) = panels(1, 1, 5.6, 3.4)
-    for name, values in curves.items():
-        axis.plot(x, values, "o-", label=name)
-    axis.set(xlabel=xlabel, ylabel=ylabel, xticks=x)
-    axis.legend()
+    pd.DataFrame(curves, index=list(x)).plot(ax=axis, style="o-", xlabel=xlabel, ylabel=ylabel, xticks=x)
     return figure
 
 
@@ -138,16 +134,15 @@ def probe_figure(table: pd.DataFrame) -> Figure:
     By whose half they belong to: this variation's alone, its and another's too, not its own. Seeds are dots.
     """
     names = table[table.metric == "probe_unassigned"].condition.unique()
-    figure, axes = panels(1, len(names), 9.6, 3.2, sharey=True)
-    for axis, name in zip(axes[0], names, strict=True):
+    figure, axes = row(names, 9.6 / len(names), 3.2)
+    for axis, name in zip(axes, names, strict=True):
         for configuration, colour in _GAMES.items():
             rows = table[(table.configuration == configuration) & (table.condition == name)]
             found = rows[rows.metric.isin([*_GROUPS])].pivot(index="metric", columns="seed", values="value")
             with_seeds(axis, 100 * found.loc[[*_GROUPS]].rename(_GROUPS), configuration, colour)
         axis.axhline(50, color="0.7", linewidth=0.8, linestyle=":")
-        axis.set_title(name)
-    axes[0, 0].set_ylabel("linear probe, balanced accuracy, %")
-    axes[0, 0].legend()
+    axes[0].set_ylabel("linear probe, balanced accuracy, %")
+    axes[0].legend()
     return figure
 
 

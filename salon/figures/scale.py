@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from salon.figures.geometry import INK, bare, circle, cloud, on_circle, pulls
-from salon.figures.style import GREEN, ORANGE, panels
+from salon.figures.style import GREEN, ORANGE, row
 from salon.words import SalonError, say
 
 NAMES = ("sharp", "hard", "hopeless")  # of the images
@@ -45,9 +45,8 @@ class Toy:
 def scale_figure(toy: Toy, both: bool = True) -> Figure:
     """The toy with one scale for all and with one for each (or as it stands): clouds, and arrows of pull."""
     toys = [replace(toy, each=each) for each in (False, True)] if both else [toy]
-    figure, axes = panels(1, len(toys), 4.6 * len(toys), 4.2)
-    for axis, one in zip(axes[0], toys, strict=True):
-        axis.set_title(say("scale.each" if one.each else "scale.one"))
+    figure, axes = row([say("scale.each" if one.each else "scale.one") for one in toys], 4.6, 4.2)
+    for axis, one in zip(axes, toys, strict=True):
         _draw(axis, one)
     return figure
 

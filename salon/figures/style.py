@@ -1,7 +1,7 @@
 """What all figures share: colours that any kind of colour vision tells apart, plain axes, the reader's language."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -33,6 +33,15 @@ def panels(rows: int, columns: int, width: float, height: float, **options: Any)
     """A figure of `width` × `height` inches and its axes [rows, columns]."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def row(titles: Iterable[str], width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure of panels of `width` × `height` inches side by side on one scale, each under its title."""
+    titles = list(titles)
+    figure, axes = panels(1, len(titles), width * len(titles), height, sharey=True)
+    for axis, title in zip(axes[0], titles, strict=True):
+        axis.set_title(title)
+    return figure, [*axes[0]]
 
 
 def speak(figure: Figure) -> list[str]:
