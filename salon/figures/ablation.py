@@ -145,7 +145,7 @@ def degradation_figure(table: pd.DataFrame, configuration: str, names: Sequence[
 def factor_figure(table: pd.DataFrame, configuration: str, count: int = FACTORS) -> Figure:
     """The factors that one model's whole embedding tells best, and how well each sub-embedding tells them; percent."""
     chosen = table[(table.configuration == configuration) & (table.seed == 0)]
-    whole = chosen[chosen.metric == "probe_whole"].set_index("condition").value.rename("whole").nlargest(count)
+    whole = chosen[chosen.metric == "probe_whole"].set_index("condition").value.rename("whole\nembedding").nlargest(count)
     parts = chosen[chosen.metric == "probe_part"].pivot(index="condition", columns="at", values="value")
     grid = 100 * whole.to_frame().join(parts.rename(columns="k{:.0f}".format))
     figure, ((axis,),) = panels(1, 1, 0.62 * len(grid.columns) + 2.4, 0.3 * count + 0.9)
