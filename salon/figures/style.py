@@ -24,7 +24,7 @@ for _font in ("latin", "han"):
 mpl.rcParams["font.family"] = ["Salon Latin", "Salon Han"]
 mpl.rcParams["mathtext.fontset"] = "custom"  # upright in ours, the rest in DejaVu, which comes with matplotlib
 mpl.rcParams["mathtext.rm"] = mpl.rcParams["mathtext.cal"] = "Salon Latin"
-mpl.rcParams["axes.prop_cycle"] = mpl.cycler(color=[BLUE, ORANGE, GREEN, PINK])
+mpl.rcParams["axes.prop_cycle"] = mpl.rcsetup.cycler(color=[BLUE, ORANGE, GREEN, PINK])
 mpl.rcParams["axes.spines.top"] = mpl.rcParams["axes.spines.right"] = mpl.rcParams["legend.frameon"] = False
 
 
