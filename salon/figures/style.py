@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import seaborn as sns
+from matplotlib import rcsetup
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -24,7 +25,7 @@ for _font in ("latin", "han"):
 mpl.rcParams["font.family"] = ["Salon Latin", "Salon Han"]
 mpl.rcParams["mathtext.fontset"] = "custom"  # upright in ours, the rest in DejaVu, which comes with matplotlib
 mpl.rcParams["mathtext.rm"] = mpl.rcParams["mathtext.cal"] = "Salon Latin"
-mpl.rcParams["axes.prop_cycle"] = mpl.rcsetup.cycler(color=[BLUE, ORANGE, GREEN, PINK])
+mpl.rcParams["axes.prop_cycle"] = rcsetup.cycler(color=[BLUE, ORANGE, GREEN, PINK])
 mpl.rcParams["axes.spines.top"] = mpl.rcParams["axes.spines.right"] = mpl.rcParams["legend.frameon"] = False
 
 
