@@ -89,6 +89,30 @@ def shown(cell: Any) -> str:
     return "".join(text for found in texts for text in found)
 
 
+def pictures(cell: Any) -> list:
+    """The PNGs that a code cell shows, as PIL reads them."""
+    return [
+        _picture(output.data["image/png"])
+        for output in cell.get("outputs", ())
+        if "image/png" in output.get("data", {})
+    ]
+
+
+def labels(cell: Any) -> str:
+    """All that is written in the tables and pictures of a code cell."""
+    texts = [picture.info.get("Description", "") for picture in pictures(cell)]
+    for output in cell.get("outputs", ()):
+        alt = output.get("metadata", {}).get("image/png", {}).get("alt", "")
+        texts += [alt, output.get("data", {}).get("text/markdown", "")]
+    return "\n".join(texts)
+
+
+def _picture(png: str) -> Any:
+    from PIL import Image
+
+    return Image.open(io.BytesIO(base64.b64decode(png)))
+
+
 def _code_is_short_and_plain(notebook: Any, path: Path) -> Iterator[str]:
     cells = codes(notebook)
     if not cells or not FIRST.fullmatch(cells[0].source):
@@ -130,10 +154,8 @@ def _outputs_are_clean(notebook: Any, path: Path) -> Iterator[str]:
 
 
 def _is_blank(png: str) -> bool:
-    from PIL import Image
-
-    extremes: Any = Image.open(io.BytesIO(base64.b64decode(png))).convert("L").getextrema()
-    return extremes[0] == extremes[1]
+    low, high = _picture(png).convert("L").getextrema()
+    return low == high
 
 
 def _metadata_is_bare(notebook: Any, path: Path) -> Iterator[str]:

@@ -35,8 +35,7 @@ def readme_figure(table: pd.DataFrame) -> Figure:
     )
     left.tick_params(length=0)
     left.spines[:].set_visible(False)
-    draw_trade_off(right, table, y="pose")
+    draw_trade_off(right, table[~table.configuration.str.endswith("+16")], "pose")
     right.set_title("one scale for all images, or a confidence for each")
-    right.spines[["top", "right"]].set_visible(False)
-    right.legend(frameon=False, loc="best")
+    right.legend(loc="best")
     return figure

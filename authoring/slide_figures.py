@@ -30,7 +30,7 @@ from salon.figures.explorer import explorer_figure
 from salon.figures.faces import face_sheet
 from salon.figures.losses import angle_figure, confidence_figure, mask_figure
 from salon.figures.results import black_hole_figure, condition_figure, probe_figure, strength_figure, trade_off_figure
-from salon.figures.style import panels
+from salon.figures.style import panels, speak
 from salon.model.decorrelation import variation_masks
 from salon.model.network import Recogniser, embed
 from salon.paths import cache_path, write_whole
@@ -53,6 +53,7 @@ def draw(name: str) -> Figure:
     sizes: Any = {"font.size": LEAST, "axes.titlesize": "medium", "lines.linewidth": 2.5, "lines.markersize": 9}
     with mpl.rc_context(sizes):
         figure = make()
+        speak(figure)
         figure.set_size_inches(width, height)
         _enlarge(figure)
         figure.draw_without_rendering()  # the layout, under the same sizes

@@ -17,6 +17,10 @@ from salon.lecture.lab import originals
 
 LANGUAGE = "zh"
 SETUP = ('lecture.setup("en")', f'lecture.setup("{LANGUAGE}")')
+# A word of English, and those that Chinese figures and tables keep.
+_ENGLISH = re.compile(r"[A-Za-z]*[a-z]{2}[A-Za-z]*")
+_MATHEMATICS = re.compile(r"`[^`]*`|\$[^$]*\$")
+KEPT = {"CosFace", "TinyFace", "logit", "nat", "notebook"}
 _HEADER = {"Language": LANGUAGE, "Content-Type": "text/plain; charset=utf-8", "Content-Transfer-Encoding": "8bit"}
 
 
@@ -97,14 +101,29 @@ def complaints(catalogue: Any, name: str, notebook: Any, chinese: Any) -> Iterat
 
 
 def _differences(expected: Any, notebook: Any, chinese: Any) -> Iterator[str]:
-    for ours, english, theirs in zip(expected.cells, notebook.cells, chinese.cells, strict=True):
+    for ours, source, theirs in zip(expected.cells, notebook.cells, chinese.cells, strict=True):
         if (ours.source, ours.metadata) != (theirs.source, theirs.metadata):
             yield (
                 f"cell {ours.id} differs from what is built; edit the English or zh.po, "
                 "then `python -m authoring notebooks build`"
             )
-        elif ours.cell_type == "code" and not _shows_the_same(english, theirs):
+        elif ours.cell_type == "code" and not _shows_the_same(source, theirs):
             yield f"cell {ours.id} shows something else in Chinese than in English"
+        if ours.cell_type == "code":
+            yield from _not_chinese(theirs)
+
+
+def _not_chinese(cell: Any) -> Iterator[str]:
+    """English in the tables and pictures of a cell; a picture made by `lecture.show` carries its words."""
+    if any("Description" not in picture.info for picture in form.pictures(cell)):
+        yield f"cell {cell.id} shows a picture that does not carry its words; use lecture.show"
+    if found := english(form.labels(cell)):
+        yield f"cell {cell.id} shows English: {', '.join(found)}; put it into salon/words/labels.toml, run again"
+
+
+def english(labels: str) -> list[str]:
+    """The English words of labels that are to be Chinese."""
+    return sorted({*_ENGLISH.findall(_MATHEMATICS.sub("", labels))} - KEPT)
 
 
 def unlike(english: str, chinese: str) -> Iterator[str]:

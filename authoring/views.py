@@ -19,10 +19,9 @@ from experiments.probes import linear_probe
 from salon.evaluation.benchmark import genuine_and_impostor, scores_of
 from salon.evaluation.people import Benchmark, known, test_benchmark
 from salon.evaluation.results import read_provenance
+from salon.evaluation.views import CONDITIONS, STEPS, FeatureViews, ScoreHistograms
 from salon.faces.pixels import sprite, to_webp
 from salon.faces.variations import MOST_YAW, VARIATIONS, degrade
-from salon.figures.threshold import CONDITIONS, ScoreHistograms
-from salon.figures.umap import STEPS, FeatureViews
 from salon.model.embedding import Embedding
 from salon.model.network import Recogniser, embed
 from salon.paths import data_path, data_root, write_whole

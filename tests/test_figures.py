@@ -1,12 +1,22 @@
 """The figures show the numbers that they were given, and the table of notebook 03 the stored ones."""
 
+import io
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib.figure import Figure
+from PIL import Image
 
+from authoring.translation import english
+from salon import figures
 from salon.evaluation.intervals import t_interval
-from salon.evaluation.results import by_seed, read_table
+from salon.evaluation.results import by_seed, read_table, stored_differences
+from salon.evaluation.views import FeatureViews
+from salon.faces.people import split_people
+from salon.faces.variations import DEGRADE
 from salon.figures.ablation import claims_figure, effect_figure, pull_figure
 from salon.figures.faces import face_sheet
 from salon.figures.losses import angle_figure, confidence_figure, mask_figure
@@ -18,8 +28,11 @@ from salon.figures.results import (
     strength_figure,
     trade_off_figure,
 )
+from salon.figures.style import png
 from salon.lecture import stored as lecture_stored
 from salon.lecture.stored import verdicts
+from salon.paths import data_path
+from salon.training.shipped import load
 from salon.words import set_language
 
 TARS = {"A": 0.9, "CosFace s=8": 0.3, "CosFace s=28": 0.1, "C0": 0.2, "C": 0.4}
@@ -37,7 +50,7 @@ def stored() -> pd.DataFrame:
 
 
 def test_the_curve_runs_through_the_means_of_the_fixed_scales_only(stored):
-    (left, right) = trade_off_figure(stored).axes
+    left, right = trade_off_figure(stored).axes
     (curve,) = left.get_lines()
     assert np.allclose(curve.get_xydata(), [[31, 81], [11, 61]])  # mixed, clean, in percent
     shown = [text.get_text() for text in right.texts]
@@ -69,7 +82,7 @@ def test_the_learned_confidence_is_high_for_an_easy_image_and_none_for_a_hopeles
 def test_sheets_masks_curves_and_black_holes_have_one_place_for_each_number():
     assert len(face_sheet(torch.rand(6, 3, 16, 16), ["a", "b"], ["x", "y", "z"]).axes) == 6
     (masks,) = mask_figure(torch.eye(3, 8).bool(), ["low_resolution", "occlusion", "pose"]).axes
-    assert [label.get_text() for label in masks.get_yticklabels()] == ["low resolution", "occlusion", "pose"]
+    assert [label.get_text() for label in masks.get_yticklabels()] == ["low_resolution", "occlusion", "pose"]
     (curves,) = strength_figure([0, 1], {"pose": torch.ones(2, 8)}).axes
     assert len(curves.get_lines()) == 9  # eight parts and their mean
     (hole,) = black_hole_figure({"model": torch.eye(2) / 2}, ["clean", "occlusion"]).axes
@@ -100,7 +113,7 @@ def test_the_verdicts_are_there_in_both_languages():
 
 def test_probe_figure_draws_each_group_of_each_configuration():
     figure = probe_figure(read_table("ablation"))
-    assert [axis.get_title() for axis in figure.axes] == ["low resolution", "occlusion", "pose"]
+    assert [axis.get_title() for axis in figure.axes] == ["low_resolution", "occlusion", "pose"]
     for axis in figure.axes:
         groups = ["its own\nalone", "its and\nanother's", "not its\nown"]
         assert [label.get_text() for label in axis.get_xticklabels()] == groups
@@ -148,3 +161,48 @@ def test_the_hopeless_pull_less_where_a_confidence_is_learned():
     (axis,) = pull_figure(read_table("ablation"), {"B": "one scale", "C": "a confidence each"}).axes
     of_one_scale, learned = (line.get_ydata() for line in axis.get_lines() if line.get_linestyle() == "-")
     assert of_one_scale[2] > of_one_scale[0] and learned[2] < 0.8 * learned[0]
+
+
+def drawn(name: str) -> Figure:
+    """A figure as a notebook calls it, of what is stored."""
+    stored, claims, people = read_table("ablation"), read_table("claims"), split_people("test", 2)
+    views, faces = FeatureViews.load(data_path("views", "features.npz")), torch.rand(3, 3, 16, 16)
+    strengths, curves, own = [0, 1], {"pose": torch.rand(2, 8)}, {"pose": torch.arange(8) < 3}
+    masks, variances = torch.eye(3, 8).bool(), torch.full((3, 2), 0.1, dtype=torch.float64)
+    make: dict[str, Callable[[], Figure]] = {
+        "ablation": lambda: figures.ablation_figure(stored, ("clean", "mixed_covers")),
+        "angle": lambda: angle_figure((4, 28), 0.35),
+        "black_hole": lambda: black_hole_figure({"your C": torch.eye(2)}, ("clean", "low_resolution")),
+        "circle": lambda: figures.circle_figure(faces, (70, 136, 6), (24, 12, 3)),
+        "claims": lambda: claims_figure(claims, {"places": "places (ours)", "slope": "each doubling"}),
+        "cloud": lambda: figures.cloud_figure((26, 23, 20), variances, faces[:, None].expand(3, 2, -1, -1, -1)),
+        "condition": lambda: condition_figure(stored, {"A": "A: clean images only", "C": "C"}),
+        "confidence": lambda: confidence_figure({"easy: cosine 0.8": torch.rand(9)}, 8.0, 0.002),
+        "convergence": lambda: convergence_figure(read_table("convergence"), {"A": "A: plain"}),
+        "degradation": lambda: figures.degradation_figure(stored, "C", list(DEGRADE)),
+        "difference": lambda: figures.difference_figure(stored_differences([("C", "B")], ("clean", "pose"))),
+        "effect": lambda: effect_figure(claims, {"confidence_mixed": "mixed, both by (16)"}),
+        "explorer": lambda: figures.explorer_figure(load("lecture"), people),
+        "factor": lambda: figures.factor_figure(stored, "E-λ2"),
+        "line": lambda: figures.line_figure((1, 2), {"plain mean": (1, 2)}, "images in a template", "TAR"),
+        "mask": lambda: mask_figure(masks, ["low_resolution", "occlusion", "pose"]),
+        "method": lambda: figures.method_figure(),
+        "owned": lambda: figures.owned_figure(views),
+        "part": lambda: figures.part_figure(views, 1),
+        "probe": lambda: probe_figure(stored),
+        "pull": lambda: pull_figure(stored, {"B": "B: one scale", "C": "C: a confidence each"}),
+        "rejection": lambda: figures.rejection_figure(stored, {"C, by chance": ("C", "chance")}),
+        "strength": lambda: strength_figure(strengths, curves, "fitted variance, clean = 1", own),
+        "trade_off": lambda: trade_off_figure(stored),
+    }  # fmt: skip
+    return make[name.removesuffix("_figure")]()
+
+
+@pytest.mark.parametrize("name", [name for name in vars(figures) if name.endswith("_figure")])
+def test_a_chinese_figure_speaks_chinese(name: str) -> None:
+    set_language("zh")
+    try:
+        picture = Image.open(io.BytesIO(png(drawn(name))))  # a missing letter would be a warning, and so an error
+    finally:
+        set_language("en")
+    assert picture.info["Description"] and not english(picture.info["Description"])

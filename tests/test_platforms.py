@@ -22,7 +22,7 @@ from packaging.requirements import Requirement
 from authoring import bundle, script
 from authoring.job import _Losses
 from salon import paths
-from salon.figures.umap import FeatureViews
+from salon.evaluation.views import FeatureViews
 from salon.lecture import lab, platforms, setup
 from salon.lecture.platforms import HELD, SERVER, Place
 from salon.model.network import Recogniser

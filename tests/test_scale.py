@@ -7,12 +7,35 @@ import pytest
 import torch
 import traitlets
 
-from salon.figures.scale import NAMES, Toy, told
+from salon.figures.geometry import on_circle, one_part, pulls
+from salon.figures.scale import NAMES, Toy
+from salon.model.losses import identification_logits, margin_loss, posterior
+from salon.model.matching import likelihood_scores
 from salon.widgets.host import png, words
 from salon.widgets.scale import ScaleAndCloud
 from salon.words import SalonError
 
 CELLS = "rows => rows.map((row) => [...row.cells].map((cell) => cell.textContent.replace('−', '-')))"
+
+
+def told(toy: Toy) -> dict[str, torch.Tensor]:
+    """What the losses say of a toy: "posterior" (5) [B, N], "loss" (8) [B], and "scores" (16) [B, N + B].
+
+    "pull" [B] and "drag" [1] are minus the slope of the loss over the angle, in nats per radian, of the images and of
+    their own prototype. The scores are of each image with the prototypes, as if these had no variance, and with all.
+    """
+    images, prototypes, labels = on_circle(toy.angles), on_circle(toy.people), torch.zeros(len(toy.angles)).long()
+    part = one_part(images, toy.confidences, torch.tensor(toy.variances, dtype=torch.float64))
+    points = one_part(prototypes, torch.ones(len(prototypes)), torch.zeros(len(prototypes), dtype=torch.float64))
+    moves = pulls(images, prototypes, toy.confidences, toy.margin)
+    turn = torch.tensor([[0.0, 1.0], [-1.0, 0.0]], dtype=torch.float64)  # x @ turn: along the circle
+    pull, drag = ((move * (x @ turn)).sum(1) for move, x in zip(moves, (images, prototypes), strict=True))
+    return {
+        "posterior": posterior(part, prototypes[:, None]),
+        "loss": margin_loss(identification_logits(part, prototypes[:, None]), labels, toy.margin),
+        "pull": pull, "drag": drag[:1],
+        "scores": torch.cat([likelihood_scores(part, points), likelihood_scores(part, part)], 1),
+    }  # fmt: skip
 
 
 def shown(page) -> list[list[str]]:

@@ -8,7 +8,8 @@ import traitlets
 
 from salon.evaluation.protocols import tar_at_far
 from salon.evaluation.results import FAR
-from salon.figures.threshold import CONDITIONS, ScoreHistograms, coarse
+from salon.evaluation.views import CONDITIONS, ScoreHistograms
+from salon.figures.threshold import coarse
 from salon.paths import data_path
 from salon.widgets.host import png, words
 from salon.widgets.threshold import Threshold

@@ -1,18 +1,22 @@
 """The Chinese edition: built from the English and the catalogue, and every kind of drift is named with its cell."""
 
+import base64
 import copy
+import io
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
 import pytest
+from matplotlib.figure import Figure
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from authoring import form, notebooks, translation
 from authoring.__main__ import main as authoring_main
 from salon.lecture import lab
+from salon.words import entry
 
 ENGLISH = {
     "top": "# Title\n\nLasts **3 min**; see [the readme](../README.md).",
@@ -113,6 +117,40 @@ def test_a_chinese_notebook_that_drifted_is_named(
     change(chinese)
     found = faults(catalogue, english, chinese)
     assert said in found if said else found == ""
+
+
+def picture(words: str, alt: str) -> NotebookNode:
+    """What `lecture.show` leaves in a notebook."""
+    figure, file = Figure((1, 1)), io.BytesIO()
+    figure.savefig(file, format="png", metadata={"Description": words} if words else {})
+    data = {"image/png": base64.b64encode(file.getvalue()).decode()}
+    return new_output("display_data", data=data, metadata={"image/png": {"alt": alt}})
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        (picture("低分辨率\nTAR@FAR=1e-3, %\nC − B\n$10^{-1}$", "图"), ""),
+        (picture("low resolution", "图"), "cell numbers shows English: low, resolution"),
+        (picture("遮挡", "a figure"), "cell numbers shows English: figure"),
+        (picture("", "图"), "cell numbers shows a picture that does not carry its words"),
+        (new_output("display_data", data={"text/markdown": "| 条件 | pose |"}), "cell numbers shows English: pose"),
+        (new_output("display_data", data={"text/markdown": "| 函数 | `losses.margin` |"}), ""),
+    ],
+)
+def test_english_in_a_chinese_figure_or_table_is_named(catalogue, english, output: NotebookNode, said: str) -> None:
+    english.cells[3].outputs = [output]
+    found = faults(catalogue, english)
+    assert said in found if said else found == ""
+
+
+def test_labels_use_the_words_of_the_glossary() -> None:
+    lines = (lab.originals().parent / "docs" / "glossary.md").read_text("utf-8").split("## 中文")[0].split("\n")
+    rows = [line.split(" | ") for line in lines if line.startswith("| ")]
+    terms = {term.strip("| "): chinese.partition("（")[0] for term, chinese, *_ in rows}
+    labels = {term: label for term, label in entry("label").items() if term in terms}
+    assert len(labels) > 15
+    assert [term for term, label in labels.items() if terms[term] not in label] == []
 
 
 @pytest.mark.parametrize("path", PATHS, ids=notebooks.name_of)

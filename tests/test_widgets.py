@@ -15,8 +15,8 @@ from PIL import Image
 import salon
 from authoring.views import feature_views, one_variation_each, to_plane
 from salon.evaluation.people import Benchmark
+from salon.evaluation.views import STEPS, FeatureViews
 from salon.faces.pixels import sprite
-from salon.figures.umap import STEPS, FeatureViews
 from salon.model.embedding import Embedding
 from salon.widgets.explorer import ConfidenceExplorer
 from salon.widgets.feature_map import FeatureMap

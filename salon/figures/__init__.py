@@ -1,5 +1,6 @@
 """Static pictures: one pure function a picture; `figures.NAME_figure(…)` gives a matplotlib figure."""
 
+from salon.evaluation.views import FeatureViews, ScoreHistograms
 from salon.figures.ablation import (
     ablation_figure,
     claims_figure,
@@ -24,5 +25,4 @@ from salon.figures.results import (
     strength_figure,
     trade_off_figure,
 )
-from salon.figures.threshold import ScoreHistograms
-from salon.figures.umap import FeatureViews, owned_figure, part_figure
+from salon.figures.umap import owned_figure, part_figure

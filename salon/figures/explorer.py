@@ -51,24 +51,29 @@ def look(recogniser: Recogniser, person: People, **state: Any) -> tuple[Tensor, 
 
 
 def explorer_figure(
-    recogniser: Recogniser, person: People, states: dict[str, dict[str, Any]] | None = None, lang: str | None = None
+    recogniser: Recogniser, person: People, states: dict[str, dict[str, Any]] = STATES, lang: str | None = None
 ) -> Figure:
     """States of the explorer side by side ("clean" first): the face, its K confidences, one scale for all."""
-    frames, states = turned(person), states or STATES
+    frames, k = turned(person), range(1, recogniser.K + 1)
     faces = torch.cat([spoilt(frames, **state) for state in states.values()])
     values = embed(recogniser, faces).confidences.numpy()
-    k, clean = range(1, recogniser.K + 1), values[0]
-    words = {name: say(f"explorer.{name}", lang) for name in (*states, "now", "clean", "one", "axis")}
     figure, axes = panels(2, len(states), 1.92 * len(states), 4.1, height_ratios=(1.1, 1), sharey="row")
     for (face, bars), name, picture, now in zip(axes.T, states, faces, values, strict=True):
         face.imshow(picture.permute(1, 2, 0).numpy())
-        face.set_title(words[name], fontsize=11)
+        face.set_title(say(f"explorer.{name}", lang), fontsize=11)
         face.axis("off")
-        bars.bar(k, now, color=BLUE, label=words["now"])
-        bars.hlines(clean, [n - 0.45 for n in k], [n + 0.45 for n in k], color="black", lw=2, label=words["clean"])
-        bars.axhline(clean.mean(), color=ORANGE, linestyle="--", label=words["one"])
+        bars.bar(k, now, color=BLUE, label=say("explorer.now", lang))
+        bars.hlines(
+            values[0],
+            [n - 0.45 for n in k],
+            [n + 0.45 for n in k],
+            color="black",
+            lw=2,
+            label=say("explorer.clean", lang),
+        )
+        bars.axhline(values[0].mean(), color=ORANGE, linestyle="--", label=say("explorer.one", lang))
         bars.set_xlabel(say("explorer.average", lang, mean=f"{now.mean():.1f}"), fontsize=11)
         bars.set_xticks(k)
-    axes[1, 0].set_ylabel(words["axis"])
-    figure.legend(*axes[1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    axes[1, 0].set_ylabel(say("explorer.axis", lang))
+    figure.legend(*axes[1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure

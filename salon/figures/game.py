@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from salon.faces.variations import VARIATIONS
-from salon.figures.style import BLUE, ORANGE, panels
+from salon.figures.style import BLUE, ORANGE, panels, tiles
 from salon.words import SalonError, say
 
 # What the adversary (13) hides, and the rows of the table `ablation` that were trained so; all with K = 8.
@@ -48,36 +48,19 @@ def probe_matrix(table: pd.DataFrame) -> dict[str, list[list[float | None]]]:
 def game_figure(masks: Tensor, probes: dict[str, list[list[float | None]]], rule: str | None = None) -> Figure:
     """For each rule (or one) what both losses tell sub-embeddings of masks [M, K]; below, what probes read."""
     rules = [*RULES] if rule is None else [rule]
-    figure, axes = panels(2, len(rules), max(4.4, 3.4 * len(rules)), 3.6)
+    names, groups = ([say(f"game.{name}") for name in each] for each in (VARIATIONS, GROUPS))
+    figure, axes = panels(2, len(rules), max(4.4, 3.4 * len(rules)), 3.6, sharey=True)
     for name, (grid, matrix) in zip(rules, axes.T, strict=True):
-        grid.set_title(say(f"game.{name}"))
-        _grid(grid, masks, touched(masks, "both", name))
-        _matrix(matrix, np.array(probes[name], float))
-    for axis in axes[:, 0]:
-        names = [say(f"game.{name}") for name in VARIATIONS]
-        axis.set(yticks=np.arange(len(names)) + 0.5, yticklabels=names)
+        tiles(grid, masks, 0, 3, names, range(1, masks.shape[1] + 1))
+        grid.set(title=say(f"game.{name}"), xlabel=say("game.part"))
+        _arrows(grid, touched(masks, "both", name))
+        tiles(matrix, np.array(probes[name], float), 0.5, 1.3, names, groups, annot=True, fmt=".2f")
     return figure
 
 
-def _tiles(axis: Axes, values: np.ndarray, low: float, high: float) -> None:
-    axis.pcolormesh(values, cmap="Blues", vmin=low, vmax=high, edgecolors="white", linewidth=2)
-    axis.set(xticks=np.arange(values.shape[1]) + 0.5, yticks=[])
-    axis.invert_yaxis()
-    axis.spines[:].set_visible(False)
-
-
-def _grid(axis: Axes, masks: Tensor, says: Tensor) -> None:
-    _tiles(axis, masks.numpy(), 0, 3)
-    axis.set(xticklabels=range(1, masks.shape[1] + 1), xlabel=say("game.part"))
-    for (t, k), _ in np.ndenumerate(masks.numpy()):
-        for way, (hide, colour, marker) in enumerate(((0, BLUE, "^"), (1, ORANGE, "v"))):
-            if says[t, k, hide]:
-                aside = 0.17 * (2 * way - 1) if says[t, k].all() else 0
-                axis.scatter(k + 0.5 + aside, t + 0.5, s=0.35 * mpl.rcParams["font.size"] ** 2, c=colour, marker=marker)
-
-
-def _matrix(axis: Axes, values: np.ndarray) -> None:
-    _tiles(axis, values, 0.5, 1.3)
-    axis.set(xticklabels=[say(f"game.{name}") for name in GROUPS])
-    for (t, group), value in np.ndenumerate(values):
-        axis.text(group + 0.5, t + 0.5, "–" if np.isnan(value) else f"{value:.2f}", ha="center", va="center")
+def _arrows(axis: Axes, says: Tensor) -> None:
+    """Up where a variation is to be shown, down where it is to be hidden, of bool [M, K, 2]."""
+    for hide, (colour, marker) in enumerate(((BLUE, "^"), (ORANGE, "v"))):
+        t, k = says[..., hide].nonzero(as_tuple=True)
+        aside = 0.17 * (2 * hide - 1) * says.all(-1)[t, k]
+        axis.scatter(k + 0.5 + aside, t + 0.5, s=0.35 * mpl.rcParams["font.size"] ** 2, c=colour, marker=marker)

@@ -12,17 +12,20 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Wedge
 from torch import Tensor
 
-from salon.figures.style import BLUE, GREEN, GREY, ORANGE, PINK, panels
+from salon.figures.style import BLUE, GREEN, GREY, ORANGE, PINK, row
 from salon.model.embedding import Embedding
 from salon.model.losses import identification_logits, margin_loss, posterior
 from salon.model.matching import cosine_pairs, likelihood_pairs
 from salon.words import say
 
-Point = tuple[float, float]
+Point = Any  # x, y
 LINE = "#bbbbbb"
 # Of letters in a colour: darker, so that they can be read.
 INK = {BLUE: BLUE, ORANGE: "#b84f00", GREEN: "#007a59", PINK: "#a3457a", GREY: "#555555"}
 LONGEST = 1.25  # of an arrow of pull, where the circle's radius is 1
+PEOPLE = (90.0, 210.0, 330.0)  # where prototypes stand, in degrees; the first is the images' own
+SCALES, COSFACE_MARGIN = (4.0, 28.0), 0.35  # the margin of a cosine
+MARGIN = 8.0  # of a logit, where each image has its confidence
 
 
 def on_circle(degrees: Sequence[float]) -> Tensor:
@@ -72,14 +75,13 @@ def bare(axis: Axes, left: float, right: float, low: float, high: float) -> None
     axis.axis("off")
 
 
-def _margin_wedges(axis: Axes, prototypes: Tensor, own: float, share: float) -> None:
+def _margin_wedges(axis: Axes, prototypes: Tensor, share: float) -> None:
     """Where person 0 is nearest and yet misses the margin of `share` cosines: the wedges beside its region."""
-    angles = torch.arange(0, 180.0, 0.25)
-    cosines = on_circle((own + angles).tolist()) @ prototypes.T  # [720, N]
+    cosines = on_circle((PEOPLE[0] + torch.arange(0, 180.0, 0.25)).tolist()) @ prototypes.T  # [720, N]
     lead = cosines[:, 0] - cosines[:, 1:].amax(1)
     plain, strict = (0.25 * int((lead >= least).sum()) for least in (0.0, share))
     for first, last in ((strict, plain), (-plain, -strict)):
-        axis.add_patch(Wedge((0, 0), 0.8, own + first, own + last, color=GREY, alpha=0.35, lw=0))
+        axis.add_patch(Wedge((0, 0), 0.8, PEOPLE[0] + first, PEOPLE[0] + last, color=GREY, alpha=0.35, lw=0))
     axis.text(0, -0.15, say("circle.margin"), color=INK[GREY], ha="center", va="top")
 
 
@@ -97,47 +99,43 @@ def _posterior_ring(axis: Axes, prototypes: Tensor, images: Tensor, confidences:
 def circle(axis: Axes, images: Tensor, prototypes: Tensor, moves: tuple[Tensor, Tensor], reach: float) -> None:
     """Prototypes [N, 2] as squares, person 0's in blue, images [B, 2] as dots, `moves` of both as arrows × `reach`."""
     axis.add_patch(Circle((0, 0), 1, fill=False, color=LINE, lw=mpl.rcParams["lines.linewidth"]))
-    size, shades = 0.4 * mpl.rcParams["font.size"] ** 2, [BLUE, *[GREY] * (len(prototypes) - 1)]
-    axis.scatter(prototypes[:, 0].numpy(), prototypes[:, 1].numpy(), s=size, marker="s", color=shades, zorder=6)
-    axis.scatter(images[:, 0].numpy(), images[:, 1].numpy(), s=0.4 * size, color=ORANGE, zorder=6)
+    letter = mpl.rcParams["font.size"]
+    shades = [BLUE, *[GREY] * (len(prototypes) - 1)]
+    for (x, y), size, look in (
+        (prototypes.T, 0.4, {"marker": "s", "color": shades}),
+        (images.T, 0.16, {"color": ORANGE}),
+    ):
+        axis.scatter(x, y, s=size * letter**2, zorder=6, **look)
     for starts, pairs, colour in ((images, moves[0], ORANGE), (prototypes[:1], moves[1][:1], BLUE)):
         for start, move in zip(starts, reach * pairs, strict=True):
-            head = 0.9 * mpl.rcParams["font.size"] * min(1.0, 3 * float(move.norm()))
+            head = 0.9 * letter * min(1.0, 3 * float(move.norm()))
             if head > 1:  # a shorter one has no direction that could be seen
                 arrow(axis, start.tolist(), (start + move).tolist(), colour, mutation_scale=head)
 
 
-def circle_figure(
-    faces: Tensor, angles: Sequence[float], confidences: Sequence[float], scales: Sequence[float] = (4, 28),
-    share: float = 0.35, margin: float = 8.0, people: Sequence[float] = (90, 210, 330),
-) -> Figure:  # fmt: skip
-    """How one person's images, `faces` [B, 3, H, W] at `angles`, and its prototype (the first of `people`) are pulled.
+def circle_figure(faces: Tensor, angles: Sequence[float], confidences: Sequence[float]) -> Figure:
+    """How one person's images, `faces` [B, 3, H, W] at `angles`, and its prototype are pulled by the loss.
 
-    A panel for each fixed scale (CosFace, its margin a `share` of a cosine), the last for a confidence of each
-    image's own (`margin` in logits). Arrows are minus the gradients of the loss, all in one unit.
+    A panel for each fixed scale (CosFace), the last for a confidence of each image's own. Arrows are minus the
+    gradients, all in one unit.
     """
-    images, prototypes = on_circle(angles), on_circle(people)
-    cases = [(say("circle.scale", s=s), torch.full((len(images),), float(s)), s * share) for s in scales]
-    cases.append((say("circle.confidence"), torch.tensor(confidences), margin))
-    moves = [pulls(images, prototypes, s, m) for _, s, m in cases]
+    images, prototypes = on_circle(angles), on_circle(PEOPLE)
+    cases = [(say("circle.scale", s=s), torch.full((len(images),), s), s * COSFACE_MARGIN) for s in SCALES]
+    cases.append((say("circle.confidence"), torch.tensor(confidences), MARGIN))
+    moves = [pulls(images, prototypes, s, margin) for _, s, margin in cases]
     reach = LONGEST / max(float(move.norm(dim=1).max()) for pair in moves for move in pair)
-    figure, axes = panels(1, len(cases), 9, 3.3)
-    for axis, (title, s, m), pair in zip(axes[0], cases, moves, strict=True):
-        axis.set_title(title)
-        axis.text(*(1.2 * prototypes[0]).tolist(), "w", color=BLUE, ha="center", va="center")
+    figure, axes = row([title for title, _, _ in cases], 3, 3.3)
+    for axis, (_, s, margin), pair in zip(axes, cases, moves, strict=True):
+        axis.text(0, 1.2, "w", color=BLUE, ha="center", va="center")
         bare(axis, -1.75, 1.95, -1.1, 2.05)
         _posterior_ring(axis, prototypes, images, s)
-        _margin_wedges(axis, prototypes, people[0], m / float(s.max()))
+        _margin_wedges(axis, prototypes, margin / float(s.max()))
         circle(axis, images, prototypes, pair, reach)
-        _name_images(axis, faces, 1.42 * images, s)
-    axes[0, -1].title.set_color(INK[ORANGE])
+        for face, (x, y), each in zip(faces, (1.42 * images).tolist(), s.tolist(), strict=True):
+            thumbnail(axis, face, (x, y), 0.5)
+            axis.text(x, y + 0.28, f"s = {each:g}", ha="center", va="bottom", color=INK[ORANGE])
+    axes[-1].title.set_color(INK[ORANGE])
     return figure
-
-
-def _name_images(axis: Axes, faces: Tensor, places: Tensor, confidences: Tensor) -> None:
-    for face, (x, y), s in zip(faces, places.tolist(), confidences.tolist(), strict=True):
-        thumbnail(axis, face, (x, y), 0.5)
-        axis.text(x, y + 0.28, f"s = {s:g}", ha="center", va="bottom", color=INK[ORANGE])
 
 
 def cloud_figure(angles: Sequence[float], variances: Tensor, faces: Tensor) -> Figure:
@@ -148,23 +146,18 @@ def cloud_figure(angles: Sequence[float], variances: Tensor, faces: Tensor) -> F
     half = torch.tensor(angles, dtype=torch.float64) / 2
     a, b = (one_part(on_circle((90 + side * half).tolist()), torch.ones(len(half)), variances[:, column])
             for column, side in enumerate((1, -1)))  # fmt: skip
-    figure, axes = panels(1, len(half), 9, 3.75)
-    for n, axis in enumerate(axes[0]):
-        axis.set_title("σ² = " + ", ".join(f"{v:g}" for v in variances[n].tolist()), color=INK[GREEN])
+    said = (("cosine", cosine_pairs(a, b), BLUE, -0.02), ("score", likelihood_pairs(a, b), GREEN, -0.16))
+    titles = ["σ² = " + ", ".join(f"{v:g}" for v in pair) for pair in variances.tolist()]
+    figure, axes = row(titles, 9 / len(half), 3.75)
+    for n, axis in enumerate(axes):
+        axis.title.set_color(INK[GREEN])
         bare(axis, -1.2, 1.2, 0, 2)
         axis.add_patch(Circle((0, 0), 1, fill=False, color=LINE, lw=mpl.rcParams["lines.linewidth"]))
         for image, face in zip((a, b), faces[n], strict=True):
-            x, y = image.features[n, 0].tolist()
-            cloud(axis, (x, y), float(image.fitted[n, 0].sqrt()), GREEN)
-            thumbnail(axis, face, (x, y), 0.34)
-    _verdicts(axes[0], "cosine", cosine_pairs(a, b), BLUE, -0.02)
-    _verdicts(axes[0], "score", likelihood_pairs(a, b), GREEN, -0.16)
+            cloud(axis, image.features[n, 0].tolist(), float(image.fitted[n, 0].sqrt()), GREEN)
+            thumbnail(axis, face, image.features[n, 0].tolist(), 0.34)
+        for key, scores, colour, y in said:
+            shade = INK[colour if n == int(scores.argmax()) else GREY]
+            words = say(f"cloud.{key}", value=f"{scores[n]:.2f}".replace("-", "−"))
+            axis.text(0.5, y, words, transform=axis.transAxes, ha="center", va="top", color=shade)
     return figure
-
-
-def _verdicts(axes: Sequence[Axes], key: str, scores: Tensor, colour: str, y: float) -> None:
-    """Scores [n] under their axes, the highest in colour."""
-    for n, axis in enumerate(axes):
-        shade = INK[colour if n == int(scores.argmax()) else GREY]
-        words = say(f"cloud.{key}", value=f"{scores[n]:.2f}".replace("-", "−"))
-        axis.text(0.5, y, words, transform=axis.transAxes, ha="center", va="top", color=shade)

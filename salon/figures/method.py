@@ -1,8 +1,7 @@
 """The method in one picture: two images of a person, what the network says of them, and what is done with that."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
+from itertools import chain
 from typing import Any
 
 import matplotlib as mpl
@@ -53,24 +52,15 @@ def method_figure(lit: str | None = None, seen: _Seen | None = None) -> Figure:
     axis = figure.add_axes((0, 0, 1, 1))
     drawings = (_backbone, _parts, _confidence, _identification, _decorrelation, _matching)
     for part, draw in zip(PARTS, drawings, strict=True):
-        with _belonging_to(part, axis):
-            draw(axis, *(example() if seen is None else seen))
-    bare(axis, 0, WIDTH, 0, HEIGHT)
-    for artist in axis.findobj():
-        if lit and artist.get_gid() in {*PARTS} - {lit}:
-            opacity = artist.get_alpha()
-            artist.set_alpha(PALE * (1.0 if opacity is None else opacity))
-    return figure
-
-
-@contextmanager
-def _belonging_to(part: str, axis: Axes) -> Iterator[None]:
-    """Whatever is drawn in here is marked as of `part`."""
-    before = set(axis.get_children())
-    yield
-    for added in set(axis.get_children()) - before:
-        for artist in added.findobj():
+        before = {*axis.get_children()}
+        draw(axis, *(seen or example()))
+        for artist in chain.from_iterable(added.findobj() for added in {*axis.get_children()} - before):
             artist.set_gid(part)
+            if lit not in (None, part):
+                opacity = artist.get_alpha()
+                artist.set_alpha(PALE * (1.0 if opacity is None else opacity))
+    bare(axis, 0, WIDTH, 0, HEIGHT)
+    return figure
 
 
 def _words(axis: Axes, key: str, x: float, y: float, colour: str, ha: Any = "center", **style: Any) -> None:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from salon.evaluation.results import FAR
-from salon.figures.style import BLUE, COLOURS, GREEN, GREY, ORANGE, PINK, panels, readable
+from salon.figures.style import BLUE, GREEN, GREY, ORANGE, PINK, band, panels, row, tiles, with_seeds
 
 TAR = "TAR@FAR=1e-3, %"
 # Where a point's name stands, in points from it: neighbours on the curve do not share a place.
@@ -20,6 +20,9 @@ _PLACES = {"CosFace s=8": (9, -5), "CosFace s=12": (9, -5), "CosFace s=16": (-24
 _MARKS = {"C0": (PINK, "^"), "C0*": (GREEN, "v"), "S": (GREY, "s"), "C": (ORANGE, "D")}  # the others are fixed scales
 _LEGEND = {"CosFace": "CosFace, one fixed scale s", "C": "C: confidence learned",
            "C0": "C0: frozen at C's mean", "C0*": "C0*: frozen, tuned", "S": "S: one learned scale"}  # fmt: skip
+_GAMES = {"D": GREY, "E": BLUE, "E-λ2": ORANGE}
+# By whose half sub-embeddings belong to.
+_GROUPS = {"probe_alone": "its own\nalone", "probe_shared": "its and\nanother's", "probe_unassigned": "not its\nown"}
 
 
 def _tars(table: pd.DataFrame) -> pd.DataFrame:
@@ -29,123 +32,100 @@ def _tars(table: pd.DataFrame) -> pd.DataFrame:
     return 100 * chosen.pivot_table(index=rows, columns="condition", values="value", sort=False)
 
 
-def trade_off_figure(table: pd.DataFrame, x: str = "mixed", y: str = "clean", **said: Any) -> Figure:
+def trade_off_figure(table: pd.DataFrame, **said: Any) -> Figure:
     """Clean against mixed quality: the curve of fixed scales, C0, C0* and C; seeds are faint points, means full.
 
     Left as trained, matched by cosine; right with a variance fitted afterwards, matched by (16). `said` is what
     `draw_trade_off` takes.
     """
-    figure, axes = panels(1, 2, 9.6, 4.2, sharex=True, sharey=True)
-    for axis, suffix in zip(axes[0], ("", "+16"), strict=True):
-        draw_trade_off(axis, table, x, y, suffix, **said)
-        axis.set_title("variance fitted afterwards" if suffix else "as trained")
-    axes[0, 1].set_ylabel("")
-    axes[0, 0].legend(frameon=False, loc="best")
+    figure, ((left, right),) = panels(1, 2, 9.6, 4.2, sharex=True, sharey=True)
+    later = table.configuration.str.endswith("+16")
+    draw_trade_off(left, table[~later], "clean", **said)
+    draw_trade_off(right, table[later].replace({"configuration": r"\+16"}, "", regex=True), "clean", **said)
+    left.set_title("as trained")
+    right.set(title="variance fitted afterwards", ylabel="")
+    left.legend(loc="best")
     return figure
 
 
 def draw_trade_off(
-    axis: Axes,
-    table: pd.DataFrame,
-    x: str = "mixed",
-    y: str = "clean",
-    suffix: str = "",
-    places: Mapping[str, tuple[int, int]] | None = None,
+    axis: Axes, table: pd.DataFrame, y: str, places: Mapping[str, tuple[int, int]] | None = None,
     legend: Mapping[str, str] = _LEGEND,
-) -> None:
-    """One panel of `trade_off_figure`, on any axes: of the configurations that end in "+16", or of the others.
+) -> None:  # fmt: skip
+    """TAR under the condition `y` against mixed quality, of fixed scales, C0, C0*, S and C.
 
     `places`: only these points are named, so many points right of and above them; by default all are. `legend`: what
-    "CosFace", "C0", "C0*" and "C" are called.
+    "CosFace", "C0", "C0*", "S" and "C" are called.
     """
-    matched = table[table.configuration.str.endswith("+16") == bool(suffix)]
-    tars = _tars(matched.assign(configuration=matched.configuration.str.removesuffix("+16")))
+    tars = _tars(table)[["mixed", y]]
     means = tars.groupby("configuration", sort=False).mean()
     fixed = [name for name in means.index if name.startswith("CosFace s=")]
-    means = means.loc[[*fixed, *(name for name in _MARKS if name in means.index)]]
-    axis.plot(means.loc[fixed, x], means.loc[fixed, y], color=BLUE, label=legend["CosFace"])
-    for name in means.index:
-        seeds, mean = tars.loc[name, [x, y]].to_numpy(), means.loc[name, [x, y]].to_numpy()
+    axis.plot(*means.loc[fixed].to_numpy().T, color=BLUE, label=legend["CosFace"])
+    for name in (*fixed, *(name for name in _MARKS if name in means.index)):
         colour, marker = _MARKS.get(name, (BLUE, "o"))
-        axis.scatter(seeds[:, 0], seeds[:, 1], s=18, color=colour, marker=marker, alpha=0.35, linewidth=0)
-        axis.scatter(mean[0], mean[1], s=60, color=colour, marker=marker, zorder=3, label=legend.get(name))
+        seeds, mean = tars.loc[name].to_numpy().T, means.loc[name]
+        axis.scatter(seeds[0], seeds[1], s=18, color=colour, marker=marker, alpha=0.35, linewidth=0)
+        axis.scatter(mean.iloc[0], mean.iloc[1], s=60, color=colour, marker=marker, zorder=3, label=legend.get(name))
         if places is None or name in places:
             place, text = (places or _PLACES).get(name, (8, -14)), name.removeprefix("CosFace ")
             axis.annotate(text, mean, place, textcoords="offset points", color=colour)
-    axis.set(xlabel=f"{readable(x)}: {TAR}", ylabel=f"{readable(y)}: {TAR}")
+    axis.set(xlabel=f"mixed: {TAR}", ylabel=f"{y}: {TAR}")
     axis.grid(alpha=0.3)
 
 
 def condition_figure(table: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     """TAR of some configurations (name: what to call it) under every condition; a dot for each seed."""
     tars = _tars(table[table.configuration.isin(list(names))])
-    figure, axes = panels(1, 1, 8.4, 3.4)
+    figure, ((axis,),) = panels(1, 1, 8.4, 3.4)
     width = 0.8 / len(names)
-    for i, ((name, label), colour) in enumerate(zip(names.items(), COLOURS, strict=False)):
+    for i, (name, label) in enumerate(names.items()):
         rows = tars.loc[name]  # [seeds, conditions]
         x = np.arange(rows.shape[1]) + (i - (len(names) - 1) / 2) * width
-        axes[0, 0].bar(x, rows.mean(), 0.9 * width, color=colour, label=label)
-        axes[0, 0].scatter(np.tile(x, len(rows)), rows.to_numpy(), s=9, color="black", zorder=3)
-    axes[0, 0].set(xticks=range(tars.shape[1]), xticklabels=[readable(c) for c in tars.columns], ylabel=TAR)
-    axes[0, 0].legend(frameon=False)
+        axis.bar(x, rows.mean(), 0.9 * width, label=label)
+        axis.scatter(np.tile(x, len(rows)), rows, s=9, color="black", zorder=3)
+    axis.set(xticks=range(tars.shape[1]), xticklabels=tars.columns, ylabel=TAR)
+    axis.legend()
     return figure
 
 
 def strength_figure(
-    strengths: Sequence[float] | Tensor,
-    curves: Mapping[str, Tensor],
-    ylabel: str = "confidence s",
+    strengths: Sequence[float] | Tensor, curves: Mapping[str, Tensor], ylabel: str = "confidence s",
     owners: Mapping[str, Tensor] | None = None,
-) -> Figure:
+) -> Figure:  # fmt: skip
     """Means [S, K] against the strength of each variation: every sub-embedding, those that own it coloured, their mean.
 
     `owners`: for each variation which sub-embeddings own it, [K] bool; without it the mean of all is coloured.
     """
-    figure, axes = panels(1, len(curves), 3.2 * len(curves), 3.2, sharey=True)
-    for axis, (name, values) in zip(axes[0], curves.items(), strict=True):
-        own = torch.ones(values.shape[1], dtype=torch.bool) if owners is None else owners[name]
-        groups = {"mean": (own, ORANGE)} if owners is None else {"own it": (own, ORANGE), "do not": (~own, BLUE)}
-        for label, (which, colour) in groups.items():
-            axis.plot(strengths, values[:, which], color=GREY if owners is None else colour, linewidth=0.8)
-            axis.plot(strengths, values[:, which].mean(1), color=colour, linewidth=2.5, label=label)
-        axis.set(title=readable(name), xlabel="strength")
-    axes[0, 0].set(ylabel=ylabel, ylim=(0, None))
-    axes[0, 0].legend(frameon=False)
+    figure, axes = row(curves, 3.2, 3.2)
+    for axis, (name, values) in zip(axes, curves.items(), strict=True):
+        groups = {"mean": (torch.ones(values.shape[1], dtype=torch.bool), GREY, ORANGE)}
+        if owners is not None:
+            groups = {"own it": (owners[name], ORANGE, ORANGE), "do not": (~owners[name], BLUE, BLUE)}
+        for label, (which, thin, thick) in groups.items():
+            axis.plot(strengths, values[:, which], color=thin, linewidth=0.8)
+            axis.plot(strengths, values[:, which].mean(1), color=thick, linewidth=2.5, label=label)
+        axis.set_xlabel("strength")
+    axes[0].set(ylabel=ylabel, ylim=(0, None))
+    axes[0].legend()
     return figure
-
-
-def draw_numbers(axis: Axes, grid: np.ndarray, least: float, **options: Any) -> None:
-    """A grid of percentages, the darker the higher from `least` to 100; `options` are those of the letters."""
-    axis.imshow(grid, cmap="Blues", vmin=least, vmax=100)
-    for (i, j), value in np.ndenumerate(grid):
-        colour = "white" if value > (least + 100) / 2 else "black"
-        axis.text(j, i, f"{value:.0f}", ha="center", va="center", color=colour, **options)
 
 
 def black_hole_figure(shares: Mapping[str, Tensor], conditions: Sequence[str]) -> Figure:
     """For each model [C, C]: of its highest false matches, how many percent join which two conditions."""
-    names = [readable(name) for name in conditions]
-    figure, axes = panels(1, len(shares), 3.3 * len(shares), 3.6, sharey=True)
-    for axis, (title, share) in zip(axes[0], shares.items(), strict=True):
-        draw_numbers(axis, 100 * share.numpy(), 0)
-        axis.set(title=title, xticks=range(len(names)), yticks=range(len(names)), yticklabels=names)
-        axis.set_xticklabels(names, rotation=40, ha="right")
-    axes[0, 0].set_ylabel("condition of the probe")
+    figure, axes = row(shares, 3.3, 3.6)
+    for axis, share in zip(axes, shares.values(), strict=True):
+        tiles(axis, 100 * share, 0, 100, conditions, conditions, annot=True, fmt=".0f", linewidths=0, square=True)
+        axis.set_xticklabels(conditions, rotation=40, ha="right")
+    axes[0].set_ylabel("condition of the probe")
     figure.supxlabel("condition of the gallery image", fontsize=10)
     return figure
 
 
 def line_figure(x: Sequence[float], curves: Mapping[str, Sequence[float]], xlabel: str, ylabel: str) -> Figure:
     """A few curves over the same numbers, such as TAR against the number of images in a template."""
-    figure, axes = panels(1, 1, 5.6, 3.4)
-    for (name, values), colour in zip(curves.items(), COLOURS, strict=False):
-        axes[0, 0].plot(x, values, "o-", color=colour, label=name)
-    axes[0, 0].set(xlabel=xlabel, ylabel=ylabel, xticks=x)
-    axes[0, 0].legend(frameon=False)
+    figure, ((axis,),) = panels(1, 1, 5.6, 3.4)
+    pd.DataFrame(curves, index=list(x)).plot(ax=axis, style="o-", xlabel=xlabel, ylabel=ylabel, xticks=x)
     return figure
-
-
-_GAMES = {"D": GREY, "E": BLUE, "E-λ2": ORANGE}
 
 
 def probe_figure(table: pd.DataFrame) -> Figure:
@@ -153,22 +133,16 @@ def probe_figure(table: pd.DataFrame) -> Figure:
 
     By whose half they belong to: this variation's alone, its and another's too, not its own. Seeds are dots.
     """
-    groups = {"probe_alone": "its own\nalone", "probe_shared": "its and\nanother's",
-              "probe_unassigned": "not its\nown"}  # fmt: skip
-    names = list(dict.fromkeys(table[table.metric == "probe_unassigned"].condition))
-    figure, axes = panels(1, len(names), 9.6, 3.2, sharey=True)
-    for axis, name in zip(axes[0], names, strict=True):
+    names = table[table.metric == "probe_unassigned"].condition.unique()
+    figure, axes = row(names, 9.6 / len(names), 3.2)
+    for axis, name in zip(axes, names, strict=True):
         for configuration, colour in _GAMES.items():
-            rows = table[table.configuration == configuration]
-            found = [rows[(rows.condition == name) & (rows.metric == metric)].value for metric in groups]
-            means = [100 * values.mean() for values in found]
-            axis.plot(list(groups.values()), means, "o-", color=colour, label=configuration)
-            for x, values in enumerate(found):
-                axis.scatter([x] * len(values), 100 * values, s=16, color=colour, alpha=0.4, linewidth=0)
+            rows = table[(table.configuration == configuration) & (table.condition == name)]
+            found = rows[rows.metric.isin([*_GROUPS])].pivot(index="metric", columns="seed", values="value")
+            with_seeds(axis, 100 * found.loc[[*_GROUPS]].rename(_GROUPS), configuration, colour)
         axis.axhline(50, color="0.7", linewidth=0.8, linestyle=":")
-        axis.set_title(readable(name))
-    axes[0, 0].set_ylabel("linear probe, balanced accuracy, %")
-    axes[0, 0].legend(frameon=False)
+    axes[0].set_ylabel("linear probe, balanced accuracy, %")
+    axes[0].legend()
     return figure
 
 
@@ -181,14 +155,12 @@ def convergence_figure(table: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     shown = (("train", "clean", "accuracy"), ("test", "clean", "tar"), ("test", "mixed", "tar"))
     groups = table.groupby(["configuration", "split", "condition", "metric"])
     for axis, (split, condition, metric) in zip(axes[0], shown, strict=True):
-        for (name, label), colour in zip(names.items(), COLOURS, strict=False):
+        for name, label in names.items():
             rows = groups.get_group((name, split, condition, metric))
             seeds = 100 * rows.pivot(index="step", columns="seed", values="value")
-            low, high = seeds.min(axis=1), seeds.max(axis=1)
-            axis.plot(seeds.index, seeds.mean(axis=1), "o-", color=colour, markersize=4, label=label)
-            axis.fill_between(seeds.index, low, high, color=colour, alpha=0.2, linewidth=0)
-        axis.set(xlabel="training step", ylabel="classified right, %" if split == "train" else TAR)
-        axis.set_title(f"{'training people' if split == 'train' else 'unseen people'}, {condition}")
+            band(axis, seeds.index, seeds.mean(axis=1), seeds.min(axis=1), seeds.max(axis=1), label)
+        people, ylabel = ("training people", "classified right, %") if split == "train" else ("unseen people", TAR)
+        axis.set(xlabel="training step", ylabel=ylabel, title=f"{people}, {condition}")
         axis.grid(alpha=0.3)
-    axes[0, 0].legend(frameon=False, fontsize=8)
+    axes[0, 0].legend(fontsize=8)
     return figure

@@ -1,6 +1,7 @@
 """One scale for all images, or one for each: a toy on the circle, by the functions of the model."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import matplotlib as mpl
 import torch
@@ -8,10 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from salon.figures.geometry import INK, bare, circle, cloud, on_circle, one_part, pulls
-from salon.figures.style import GREEN, ORANGE, panels
-from salon.model.losses import identification_logits, margin_loss, posterior
-from salon.model.matching import likelihood_scores
+from salon.figures.geometry import INK, bare, circle, cloud, on_circle, pulls
+from salon.figures.style import GREEN, ORANGE, row
 from salon.words import SalonError, say
 
 NAMES = ("sharp", "hard", "hopeless")  # of the images
@@ -43,32 +42,11 @@ class Toy:
         return torch.tensor(self.own if self.each else [self.scale] * len(self.own), dtype=torch.float64)
 
 
-def told(toy: Toy) -> dict[str, Tensor]:
-    """What the losses say of a toy: "posterior" (5) [B, N], "loss" (8) [B], and "scores" (16) [B, N + B].
-
-    "pull" [B] and "drag" [1] are minus the slope of the loss over the angle, in nats per radian, of the images and of
-    their own prototype. The scores are of each image with the prototypes, as if these had no variance, and with all.
-    """
-    images, prototypes, labels = on_circle(toy.angles), on_circle(toy.people), torch.zeros(len(toy.angles)).long()
-    part = one_part(images, toy.confidences, torch.tensor(toy.variances, dtype=torch.float64))
-    points = one_part(prototypes, torch.ones(len(prototypes)), torch.zeros(len(prototypes), dtype=torch.float64))
-    moves = pulls(images, prototypes, toy.confidences, toy.margin)
-    turn = torch.tensor([[0.0, 1.0], [-1.0, 0.0]], dtype=torch.float64)  # x @ turn: along the circle
-    pull, drag = ((move * (x @ turn)).sum(1) for move, x in zip(moves, (images, prototypes), strict=True))
-    return {
-        "posterior": posterior(part, prototypes[:, None]),
-        "loss": margin_loss(identification_logits(part, prototypes[:, None]), labels, toy.margin),
-        "pull": pull, "drag": drag[:1],
-        "scores": torch.cat([likelihood_scores(part, points), likelihood_scores(part, part)], 1),
-    }  # fmt: skip
-
-
 def scale_figure(toy: Toy, both: bool = True) -> Figure:
     """The toy with one scale for all and with one for each (or as it stands): clouds, and arrows of pull."""
     toys = [replace(toy, each=each) for each in (False, True)] if both else [toy]
-    figure, axes = panels(1, len(toys), 4.6 * len(toys), 4.2)
-    for axis, one in zip(axes[0], toys, strict=True):
-        axis.set_title(say("scale.each" if one.each else "scale.one"))
+    figure, axes = row([say("scale.each" if one.each else "scale.one") for one in toys], 4.6, 4.2)
+    for axis, one in zip(axes, toys, strict=True):
         _draw(axis, one)
     return figure
 
@@ -76,9 +54,10 @@ def scale_figure(toy: Toy, both: bool = True) -> Figure:
 def _draw(axis: Axes, toy: Toy) -> None:
     images, prototypes = on_circle(toy.angles), on_circle(toy.people)
     bare(axis, -1.9, 1.9, -1.6, 1.75)
-    for (x, y), variance in zip(images.tolist(), toy.variances, strict=True):
-        cloud(axis, (x, y), variance**0.5, GREEN)
     circle(axis, images, prototypes, pulls(images, prototypes, toy.confidences, toy.margin), 0.9 / 40)
-    for name, (x, y), s in zip(NAMES, (0.72 * images).tolist(), toy.confidences.tolist(), strict=True):
+    for name, place, variance, s in zip(NAMES, images, toy.variances, toy.confidences.tolist(), strict=True):
+        cloud(axis, place.tolist(), variance**0.5, GREEN)
         label = f"{say(f'scale.{name}')}\ns = {s:g}"
-        axis.text(x, y, label, ha="center", va="center", color=INK[ORANGE], fontsize=0.8 * mpl.rcParams["font.size"])
+        look: Any = {"ha": "center", "va": "center", "color": INK[ORANGE], "fontsize": 0.8 * mpl.rcParams["font.size"]}
+        x, y = (0.72 * place).tolist()
+        axis.text(x, y, label, **look)

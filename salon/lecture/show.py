@@ -1,7 +1,8 @@
 """How a notebook shows things, so that a second run gives the same text on another machine."""
 
-import io
 from typing import Any
+
+from salon.words import word
 
 
 def rounded(value: Any, digits: int = 2) -> str:
@@ -21,9 +22,9 @@ def show(figure: Any, alt: str) -> None:
     """Show a matplotlib figure as a PNG, which a saved notebook keeps; `alt` says in words what it shows."""
     from IPython.display import Image, display
 
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=100)
-    display(Image(data=file.getvalue(), alt=alt))
+    from salon.figures.style import png
+
+    display(Image(data=png(figure), alt=word(alt)))
 
 
 def table(rows: Any, digits: int = 1) -> None:
@@ -34,10 +35,9 @@ def table(rows: Any, digits: int = 1) -> None:
 
 
 def markdown(rows: Any, digits: int = 1) -> str:
-    """What `table` shows."""
+    """What `table` shows, in the language of the edition."""
     if hasattr(rows, "columns"):
         flat = rows.reset_index()
-        header = [str(name).replace("_", " ") for name in flat.columns]
-        rows = [header, *flat.itertuples(index=False)]
-    lines = ["| " + " | ".join(rounded(cell, digits) for cell in row) + " |" for row in rows]
+        rows = [flat.columns, *flat.itertuples(index=False)]
+    lines = ["| " + " | ".join(word(rounded(cell, digits)) for cell in row) + " |" for row in rows]
     return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from salon.evaluation.results import read_table
-from salon.figures.threshold import ScoreHistograms
-from salon.figures.umap import FeatureViews
+from salon.evaluation.views import FeatureViews, ScoreHistograms
 from salon.paths import read_data, write_whole
 from salon.training.shipped import load
 from salon.widgets.explorer import ConfidenceExplorer

@@ -7,7 +7,8 @@ from typing import Any
 import traitlets
 from matplotlib.figure import Figure
 
-from salon.figures.umap import CHANCE, COLOURS, FeatureViews, owned_figure, part_figure
+from salon.evaluation.views import FeatureViews
+from salon.figures.umap import CHANCE, COLOURS, owned_figure, part_figure
 from salon.widgets.host import Picture, data_uri, page, source, words
 
 

@@ -18,6 +18,7 @@ import traitlets
 from matplotlib.figure import Figure
 from PIL import Image
 
+from salon.figures.style import png
 from salon.paths import data_path
 from salon.words import entry, language, say
 
@@ -137,10 +138,3 @@ def data_uri(picture: np.ndarray | bytes) -> str:
 
 def _base64(content: bytes) -> str:
     return base64.b64encode(content).decode()
-
-
-def png(figure: Figure) -> bytes:
-    """A figure as PNG, at 100 pixels an inch."""
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=100)
-    return file.getvalue()

@@ -7,7 +7,8 @@ from typing import Any
 import traitlets
 from matplotlib.figure import Figure
 
-from salon.figures.threshold import CONDITIONS, ScoreHistograms, threshold_figure
+from salon.evaluation.views import CONDITIONS, ScoreHistograms
+from salon.figures.threshold import threshold_figure
 from salon.widgets.host import Picture, page, source, words
 from salon.words import SalonError, expect_whole
 

@@ -13,6 +13,7 @@ from typing import Any
 
 LANGUAGES = ("en", "zh")
 _language = "en"
+_HAN = "[\u4e00-\u9fff]"
 
 
 class SalonError(ValueError, ArgumentTypeError):  # the latter: argparse, too, repeats what it says
@@ -49,6 +50,33 @@ def language() -> str:
 def say(key: str, lang: str | None = None, **values: object) -> str:
     """The text `key` in the chosen language (or `lang`), its braces filled from `values`."""
     return entry(key)[lang or _language].format(**values)
+
+
+def word(label: str) -> str:
+    """A label as a reader sees it: no underscores, and in Chinese each phrase of `labels.toml` by its Chinese.
+
+    What stands in backticks or between dollars is left alone.
+    """
+    parts = re.split(r"(`[^`]*`|\$[^$]*\$)", label)
+    parts[::2] = [re.sub(r"(?<=[a-z])_(?=[a-z])", " ", part) for part in parts[::2]]
+    parts[::2] = [_chinese(part) if _language == "zh" else part for part in parts[::2]]
+    return "".join(parts)
+
+
+def _chinese(label: str) -> str:
+    phrases = entry("label")
+    label = _phrases().sub(lambda found: phrases[" ".join(found[0].split())], label)
+    for latin, full in zip(":,;", "：，；", strict=True):
+        label = re.sub(f"(?<={_HAN}){latin} ?|{latin} ?(?={_HAN})", full, label)
+    return re.sub(f"(?<={_HAN}) (?={_HAN})", "", label)
+
+
+@cache
+def _phrases() -> re.Pattern[str]:
+    """All phrases of `labels.toml`, the longest first; any white space may stand for a blank."""
+    longest = sorted(entry("label"), key=len, reverse=True)
+    phrases = "|".join(r"\s+".join(map(re.escape, phrase.split())) for phrase in longest)
+    return re.compile(rf"(?<![A-Za-z])(?:{phrases})(?![A-Za-z])")
 
 
 def entry(key: str) -> Any:
