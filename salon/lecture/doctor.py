@@ -15,7 +15,7 @@ from pathlib import Path
 
 import salon
 from salon.lecture import platforms
-from salon.paths import cache_path, data_root
+from salon.paths import cache_path, data_root, expect_home
 from salon.words import SalonError
 
 MEMORY_GB = 2.0  # notebook 03's live pair stays below it
@@ -76,6 +76,7 @@ def check_platform() -> str:
 
 def check_packages() -> str:
     """Of what Salon and JupyterLab need, versions and widgets' extensions; at home what is wrong is to be mended."""
+    expect_home()
     wanted = [*platforms.requirements(), *platforms.requirements("lab")]
     wrong = [f"{one} is missing or too old" for one in wanted if not platforms.is_met(one)]
     wrong += [told for name in _LAB if (told := _import_error(name))]

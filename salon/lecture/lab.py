@@ -6,7 +6,7 @@ from itertools import count
 from pathlib import Path
 
 import salon
-from salon.paths import write_whole
+from salon.paths import expect_home, write_whole
 from salon.words import SalonError
 
 START = {"en": "00_start_here.ipynb", "zh": "zh/00_start_here.ipynb"}
@@ -74,9 +74,10 @@ def open_lab(
 ) -> None:
     """Copy what is new (`reset`: everything, the old copy put aside) and serve JupyterLab until stopped.
 
-    Raises `SalonError` where JupyterLab is not installed, or the notebooks of `lang` are missing.
+    Raises `SalonError` where JupyterLab is not installed, there is no home, or the notebooks of `lang` are missing.
     """
     check_edition(lang)
+    expect_home()
     folder = (folder or own_folder()).resolve()
     kept = put_aside(folder) if reset else None
     if kept:

@@ -1,6 +1,7 @@
 """Rendered people to train on, made once and kept in the cache."""
 
 import time
+import warnings
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from salon.faces.pixels import as_bytes
 from salon.faces.render import Views, render, sample_views
 from salon.model.embedding import LUMA
 from salon.paths import cache_path, write_whole
-from salon.words import say
+from salon.words import SalonError, say
 
 RENDERED = 64  # pixels, of every picture that is shipped
 TURNED = (30.0, 70.0)  # degrees by which a training picture is turned away
@@ -106,13 +107,19 @@ def render_bytes(people: People, views: Views, size: int, colour: str, progress:
 
 
 def kept(name: str, wanted: Iterable[str], make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Tensors from the cache, or made now and kept there; a file that is broken or lacks one is made again."""
+    """Tensors from the cache, or made now and kept there; a file that is broken or lacks one is made again.
+
+    Where they cannot be kept, as on a full disk, a warning says so and nothing is lost.
+    """
     path = cache_path(f"{name}.safetensors")
     with suppress(SafetensorError, OSError):
         if set(wanted) <= (found := read_tensors(path)[0]).keys():
             return found
     made = make()
-    write_whole(path, to_bytes(made))
+    try:
+        write_whole(path, to_bytes(made))
+    except SalonError as error:
+        warnings.warn(f"{error} It goes on, and is made again next time.", stacklevel=2)
     return made
 
 
