@@ -10,8 +10,8 @@
 .PHONY: help env lab test test-long check notebooks class instructor slides site refresh clean
 .DEFAULT_GOAL := help
 
-OLD_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
-PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+OLD_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 10))'
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10 python; do \
 	"$$p" $(OLD_ENOUGH) >/dev/null 2>&1 && echo "$$p" && break; done)
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
@@ -28,7 +28,7 @@ env: $(VENV)/.installed
 # uv takes a quarter of pip's time: the one on the PATH, or one installed into .venv. Where it is not to be had,
 # or cannot reach what pip can (pip has its own settings), pip does it.
 $(VENV)/.installed: pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Salon needs Python 3.11 or later on the PATH (or make env PYTHON=...)."; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Salon needs Python 3.10 or later on the PATH (or make env PYTHON=...)."; exit 1; }
 	@if test -x $(RUN); then :; \
 	elif uv --version >/dev/null 2>&1; then uv venv --seed --python "$(PYTHON)" $(VENV); \
 	else "$(PYTHON)" -m venv $(VENV); fi

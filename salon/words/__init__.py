@@ -4,12 +4,17 @@ The texts are data: in the `.toml` files beside this one, both languages of a te
 """
 
 import re
-import tomllib
+import sys
 from argparse import ArgumentTypeError
 from functools import cache, reduce
 from numbers import Integral
 from pathlib import Path
 from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 LANGUAGES = ("en", "zh")
 _language = "en"
