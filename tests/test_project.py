@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
@@ -20,7 +19,7 @@ import salon
 from authoring.__main__ import parser as authoring_parser
 from salon import cli
 from salon.lecture import doctor
-from salon.words import SalonError, entry
+from salon.words import SalonError, entry, tomllib
 
 ROOMS = ("salon", "experiments", "authoring")
 SOURCES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
