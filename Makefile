@@ -3,11 +3,12 @@
 # make test   every test at everyday counts        make test-long   full counts
 # make slides the deck again: slides/dist, HTML and PDF in both languages (needs Node 20 and Chromium)
 # make class  the notebooks without answers, in dist/class        make instructor  all solved, in dist/instructor
+# make versions  the tests under each Python that uv finds, the first time with the oldest dependencies stated
 # make site   the lecture as static pages, both languages, in dist/site: published by copying the folder
 # make refresh  what is stale under data/ and of the notebooks' outputs again, in order (hours; it goes on where it was)
 # Options:    make lab LAB="--no-browser --port 8899 --reset"        make env PYTHON=/path/to/python3.12
 
-.PHONY: help env lab test test-long check notebooks class instructor slides site refresh clean
+.PHONY: help env lab test test-long versions check notebooks class instructor slides site refresh clean
 .DEFAULT_GOAL := help
 
 OLD_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 10))'
@@ -21,7 +22,7 @@ NBVAL := PYTHONPATH=tests/offline $(RUN) -m pytest -q -n 2 --dist loadfile --dur
 	--nbval --nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 300 notebooks
 
 help:
-	@sed -n '1,8s/^# //p' Makefile
+	@sed -n '1,9s/^# //p' Makefile
 
 env: $(VENV)/.installed
 
@@ -64,6 +65,13 @@ test-long: check
 	$(NBVAL)
 	$(NBVAL)
 	ATEN_CPU_CAPABILITY=default $(NBVAL)
+
+versions:
+	@for p in 3.10:lowest-direct 3.10:highest 3.11:highest 3.12:highest 3.13:highest 3.14:highest; do \
+		v=dist/versions/$$p; echo "== Python $$p"; \
+		uv venv -q --clear --no-python-downloads --python "$${p%:*}" $$v && \
+		uv pip install -q --python $$v --resolution "$${p#*:}" -e ".[lab,test]" && \
+		$$v/bin/python -m pytest -q -n 2 --dist loadfile | tail -n 3; done
 
 slides: env slides/node_modules/.package-lock.json
 	$(RUN) -m authoring slides build

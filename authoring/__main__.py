@@ -122,14 +122,6 @@ def checksums(arguments: argparse.Namespace) -> None:
     print(f"{write_checksums()} files in data/README.md")
 
 
-def versions(arguments: argparse.Namespace) -> None:
-    """run the tests under each Python that is here, and with the oldest dependencies (needs uv)"""
-    from authoring.versions import versions
-
-    for line in versions(arguments.tests):
-        print(line, flush=True)
-
-
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands; `arguments.command` is the function to call."""
     top = argparse.ArgumentParser("python -m authoring", description=__doc__)
@@ -162,9 +154,6 @@ def parser() -> argparse.ArgumentParser:
     command = add(commands, refresh)
     command.add_argument("step", nargs="?", default="", help="only this one, stale or not")
     command.add_argument("--list", action="store_true", help="say what is stale, and what each step took")
-
-    command = add(commands, versions)
-    command.add_argument("tests", nargs="*", metavar="TEST", help="only these (default: all)")
 
     for function in (picture, fonts, checksums):
         add(commands, function)

@@ -57,16 +57,6 @@ def cache_path(*parts: str) -> Path:
     return path
 
 
-def expect_home() -> None:
-    """Raises `SalonError` where the user has no home: Jupyter keeps its settings there."""
-    try:
-        Path.home()
-    except RuntimeError as error:
-        raise SalonError(
-            "Jupyter needs a home folder, and this user has none. Name one: `export HOME=/tmp`."
-        ) from error
-
-
 def default_out(name: str) -> Path:
     """Where a run goes unless it is told otherwise: `results/NAME` on Mo, else `runs/NAME` from here."""
     mo = mo_folder()

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import salon
 from salon.lecture import platforms
-from salon.paths import cache_path, data_root, expect_home
+from salon.lecture.lab import expect_home
+from salon.paths import cache_path, data_root
 from salon.words import SalonError
 
 MEMORY_GB = 2.0  # notebook 03's live pair stays below it

@@ -6,7 +6,7 @@ from itertools import count
 from pathlib import Path
 
 import salon
-from salon.paths import expect_home, write_whole
+from salon.paths import write_whole
 from salon.words import SalonError
 
 START = {"en": "00_start_here.ipynb", "zh": "zh/00_start_here.ipynb"}
@@ -67,6 +67,14 @@ def lab_arguments(folder: Path, browser: bool = True, port: int | None = None, l
     arguments = [f"--ServerApp.root_dir={folder}", f"--LabApp.default_url=/lab/tree/{START[lang]}"]
     wishes = {"--no-browser": not browser, f"--port={port}": port is not None, "--allow-root": in_container}
     return [*arguments, *(wish for wish, there in wishes.items() if there)]
+
+
+def expect_home() -> None:
+    """Raises `SalonError` where the user has no home: Jupyter keeps its settings there."""
+    try:
+        Path.home()
+    except RuntimeError as error:
+        raise SalonError("Jupyter needs a home folder, and there is none. Name one: `export HOME=/tmp`.") from error
 
 
 def open_lab(

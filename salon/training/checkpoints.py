@@ -51,7 +51,7 @@ def _digest(tensors: dict[str, Tensor], card: str) -> str:
     digest = hashlib.sha256(card.encode())
     for name, x in sorted(tensors.items()):
         digest.update(f"{name} {x.dtype} {list(x.shape)}".encode())
-        digest.update(x.flatten().view(torch.uint8).numpy())
+        digest.update(x.flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
@@ -66,7 +66,7 @@ def load(path: str | Path) -> tuple[Recogniser, dict]:
 
 def load_as(kind: type[M], path: str | Path) -> tuple[M, dict]:
     """A network of a kind and its card, as `load`; the caller's random state is left as it was."""
-    tensors, card = read_tensors(path, training=False)
+    tensors, card = read_tensors(path)
     try:
         broken = [name for name, x in tensors.items() if not torch.isfinite(x).all()]
         build = partial(kind, spec=InputSpec(**card["input"]), **card["network"])
@@ -94,38 +94,36 @@ def load_training(path: str | Path) -> dict[str, Tensor]:
 
 
 def read_card(path: str | Path) -> dict:
-    """The card alone, without reading the weights; raises `SalonError` as `load` does."""
-    return read_tensors(path, training=None)[1]
+    """The card alone; raises `SalonError` as `load` does."""
+    return read_tensors(path)[1]
 
 
-def read_tensors(path: str | Path, training: bool | None) -> tuple[dict[str, Tensor], dict]:
-    """Tensors of one kind (weights, or training state; None: none of them are read) and the card."""
+def read_tensors(path: str | Path, training: bool = False) -> tuple[dict[str, Tensor], dict]:
+    """Tensors of one kind (weights or training state) and the card."""
     path = Path(path)
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
         raise SalonError(f"{path} {what}; expected a .safetensors file. `salon train` makes one.")
     try:
-        with safe_open(path, "pt") as file:
-            names = [] if training is None else file.keys()
-            tensors, told = {name: file.get_tensor(name) for name in names}, file.metadata() or {}
+        tensors, told = read_whole(path)
         card = dict(json.loads(told["card"]))
     except SafetensorError as error:
-        raise SalonError(f"{path} {_fault(path)} Copy or download it again, or train anew.") from error
+        what = f"cut short, damaged, or not a safetensors file (it begins with {path.read_bytes()[:20]!r})"
+        raise SalonError(
+            f"{path} is {what}; expected a model of `salon train`. Get it again, or train anew."
+        ) from error
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise SalonError(
             f"{path} holds tensors but no card; expected the JSON card that `salon train` writes into the "
             "file's metadata. Weights of another program cannot be read: train a model here."
         ) from error
-    older = told.keys() == {"card"}
-    if training is not None and not older and told.get("digest") != _digest(tensors, told["card"]):
+    if told.keys() != {"card"} and told.get("digest") != _digest(tensors, told["card"]):  # older files have none
         raise SalonError(f"{path} is damaged; it holds other numbers than were saved. Copy it again, or train anew.")
-    kind = (name for name in names if name.startswith(TRAINING) == training)
+    kind = (name for name in tensors if name.startswith(TRAINING) == training)
     return {name.removeprefix(TRAINING): tensors[name] for name in kind}, card
 
 
-def _fault(path: Path) -> str:
-    """What is wrong with a file that safetensors refuses: it begins with 8 bytes of length, then JSON."""
-    content = path.read_bytes()
-    if content[8:9] == b"{":
-        return f"is cut short or damaged ({len(content):,} bytes); expected a whole safetensors file."
-    return f"is not a safetensors file (it begins with {content[:20]!r}); expected a model of `salon train`."
+def read_whole(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors of a file and its metadata."""
+    with safe_open(path, "pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118

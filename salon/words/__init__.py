@@ -7,15 +7,12 @@ import re
 import sys
 from argparse import ArgumentTypeError
 from functools import cache, reduce
+from importlib import import_module
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
+tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 LANGUAGES = ("en", "zh")
 _language = "en"
 
