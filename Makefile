@@ -67,10 +67,10 @@ test-long: check
 	ATEN_CPU_CAPABILITY=default $(NBVAL)
 
 versions:
-	@for p in 3.10:lowest-direct 3.10:highest 3.11:highest 3.12:highest 3.13:highest 3.14:highest; do \
+	@for p in 3.10-lowest-direct 3.10-highest 3.11-highest 3.12-highest 3.13-highest 3.14-highest; do \
 		v=dist/versions/$$p; echo "== Python $$p"; \
-		uv venv -q --clear --no-python-downloads --python "$${p%:*}" $$v && \
-		uv pip install -q --python $$v --resolution "$${p#*:}" -e ".[lab,test]" && \
+		uv venv -q --clear --no-python-downloads --python "$${p%%-*}" $$v && \
+		uv pip install -q --python $$v --resolution "$${p#*-}" -e ".[lab,test]" && \
 		$$v/bin/python -m pytest -q -n 2 --dist loadfile | tail -n 3; done
 
 slides: env slides/node_modules/.package-lock.json
