@@ -78,7 +78,7 @@ def test_arrows_between_rooms_run_one_way(path: Path) -> None:
 # needs a reason, and something else to go.
 BUDGETS = {"model": 897, "faces": 2008, "training": 1160, "evaluation": 770, "figures": 1400, "widgets": 2200}
 BUDGETS |= {"lecture": 1165, "words": 65, "paths": 120, "__init__": 45, "__main__": 10, "cli": 215}
-BUDGETS |= {"salon": 9960, "experiments": 3700, "authoring": 2890, "tests": 9825}
+BUDGETS |= {"salon": 9960, "experiments": 3700, "authoring": 2890, "tests": 9860}
 
 
 def lines_of_rooms() -> Counter[str]:
