@@ -12,7 +12,7 @@ from salon.evaluation.people import DEGRADED, KINDS, TEST_PEOPLE, Benchmark, kno
 from salon.faces.people import GENERATOR_VERSION
 from salon.faces.pixels import digest, to_webp
 from salon.paths import write_whole
-from salon.training.data import read_tensors
+from salon.training.checkpoints import read_whole
 
 SHEET_COLUMNS = 20  # pictures side by side
 
@@ -44,7 +44,7 @@ def fingerprints(benchmark: Benchmark) -> dict[str, Tensor]:
 def stored_fingerprints(folder: Path) -> dict[str, Tensor]:
     """The fingerprints that were stored beside the sheets, [n] a condition."""
     prefix = "fingerprint."
-    tensors, _ = read_tensors(folder / "test.safetensors")
+    tensors, _ = read_whole(folder / "test.safetensors")
     return {name.removeprefix(prefix): x for name, x in tensors.items() if name.startswith(prefix)}
 
 

@@ -22,6 +22,7 @@ from salon.model.losses import ConfidenceLoss, unit_prototypes
 from salon.paths import data_path
 from salon.training import checkpoints
 from salon.training.data import train_set
+from salon.training.fabric import processes
 from salon.training.loop import train
 from salon.training.recipes import Recipe, recipe
 from salon.words import SalonError
@@ -143,7 +144,7 @@ def bench_live() -> Figures:
     data = train_set(LIVE_PEOPLE, LIVE_IMAGES, recipe("start").size, progress=False)
     rendered = time.perf_counter() - start
     for made in live_pair(facts):
-        train(made, data=data, progress=False, variances=False)
+        train(made, data=data, progress=False, variances=False, fabric=processes())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     return {"seconds": time.perf_counter() - start, "of_which_faces": rendered, "peak_memory_gb": peak}
 

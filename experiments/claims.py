@@ -1,6 +1,5 @@
 """What is claimed (`claims.toml`) held against what was measured: contrasts over seeds and people, and Holm."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from salon.words import SalonError
+from salon.words import SalonError, tomllib
 
 POWER = 0.8
 Array = NDArray[np.float64]

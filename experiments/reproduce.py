@@ -17,6 +17,7 @@ from experiments.photographs import reproduce_lfw
 from experiments.real_faces import reproduce_real_faces
 from experiments.runs import cached_run
 from salon.paths import data_root
+from salon.training.fabric import processes
 from salon.training.loop import save, train
 from salon.training.recipes import recipe
 from salon.words import SalonError
@@ -25,7 +26,7 @@ from salon.words import SalonError
 def ship_model(name: str) -> Path:
     """Train a model by its recipe, or take it from the cache; write it to data/models without the optimiser."""
     made = recipe(name)
-    run = train(made, out=cached_run(made, name).parent, resume=True)
+    run = train(made, out=cached_run(made, name).parent, resume=True, fabric=processes())  # on the CPU
     path = data_root() / "models" / f"{name}.safetensors"
     save(run, path, training=False, made_by=f"make refresh (recipe {name})")
     return path

@@ -255,6 +255,17 @@ def test_what_cannot_be_is_refused(options, said):
         processes(**options)
 
 
+def test_a_gpu_is_used_where_there_is_one(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr("lightning_fabric.Fabric", lambda **given: given)
+    asked = processes("best")
+    assert (asked["accelerator"], asked["devices"], asked["precision"]) == ("cuda", 1, "32-true")
+    monkeypatch.setattr(training, "processes", lambda *device: pytest.fail(f"asked for {device}"))
+    with pytest.raises(pytest.fail.Exception, match="best"):  # as a notebook's live pair does
+        train(PLAIN, progress=False, data=pictures())
+
+
 def test_a_batch_that_processes_cannot_divide_is_refused_before_they_start(monkeypatch):
     three = processes(devices=3)
     monkeypatch.setattr(three, "launch", lambda: pytest.fail("launched"))

@@ -18,7 +18,7 @@ import pytest
 import torch
 from conftest import ROOT
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from salon import cli, paths
 from salon.evaluation.pairs import verification
@@ -26,11 +26,15 @@ from salon.evaluation.results import read_table
 from salon.faces.collections import list_people, read_image, read_pairs, write_pairs
 from salon.faces.insightface import read_insightface
 from salon.faces.people import sample_people
-from salon.lecture import lab
+from salon.lecture import doctor, lab
+from salon.model.embedding import InputSpec
+from salon.model.network import Recogniser
 from salon.paths import cache_path, read_data, write_whole
-from salon.training.checkpoints import load
+from salon.training.checkpoints import load, read_card, save
 from salon.training.data import kept
 from salon.training.recipes import recipe
+from salon.training.run import begin, restore
+from salon.training.run import save as save_run
 from salon.words import SalonError, expect_whole, short
 
 
@@ -156,6 +160,14 @@ def test_without_a_home_the_variable_is_named(tmp_path: Path, monkeypatch: pytes
     assert cache_path("x") == tmp_path / "x"
 
 
+def test_without_a_home_jupyter_s_variable_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "home", lambda: Path("~nobody-of-that-name").expanduser())
+    for call in (lambda: lab.open_lab(tmp_path), doctor.check_packages):
+        with pytest.raises(SalonError, match="export HOME="):
+            call()
+    assert not list(tmp_path.iterdir())
+
+
 def test_damaged_files_of_our_own_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "data_root", lambda: tmp_path)
     (tmp_path / "results").mkdir()
@@ -173,6 +185,32 @@ def test_a_cache_file_that_lacks_a_tensor_is_made_anew(tmp_path: Path, monkeypat
     made = {"a": torch.ones(1), "b": torch.ones(2)}
     assert kept("x", made, lambda: made) is made
     assert kept("x", made, dict).keys() == made.keys()  # and was kept
+
+
+def test_what_cannot_be_kept_is_used_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("salon.training.data.cache_path", lambda name: Path("/dev/full"))
+    made = {"a": torch.ones(1)}
+    with pytest.warns(UserWarning, match="could not be written.* made again next time"):
+        assert kept("x", made, lambda: made) is made
+
+
+def test_a_flipped_bit_of_a_model_is_noticed(tmp_path: Path) -> None:
+    save(tmp_path / "x.safetensors", Recogniser(InputSpec(16), K=4, d=4, width=0.1))
+    content = bytearray((tmp_path / "x.safetensors").read_bytes())
+    content[-3000] ^= 1
+    (tmp_path / "x.safetensors").write_bytes(content)
+    with pytest.raises(SalonError, match="is damaged"):
+        load(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize(("name", "x"), [("history", None), ("seconds", "x"), ("recipe", 5), ("impostor_cosine", 1)])
+def test_a_run_of_which_the_card_is_another_is_not_gone_on_with(name: str, x: object, tmp_path: Path) -> None:
+    made = recipe("tiny", size=16, width=0.125, seed=int(name == "recipe"))  # in which it differs
+    save_run(begin(recipe("tiny", size=16, width=0.125)), tmp_path / "x.safetensors")
+    card = read_card(tmp_path / "x.safetensors") | {name: x}
+    save_file(load_file(tmp_path / "x.safetensors"), tmp_path / "x.safetensors", {"card": json.dumps(card)})
+    with pytest.raises(SalonError, match=r"cannot be gone on with .*--out"):
+        restore(begin(made), tmp_path / "x.safetensors")
 
 
 @contextmanager

@@ -124,6 +124,7 @@ def test_a_gpu_is_told_on_a_second_line_and_changes_no_first(monkeypatch: Patch,
     setup("en")
     first, second = capsys.readouterr().out.splitlines(keepends=True)
     assert first == FIRST_LINE and "GPU NVIDIA T4" in second
+    assert torch.get_deterministic_debug_mode() == 1  # a warning: not all that trains there has such an algorithm
     assert Place("jupyter", None, "widget").usual and not Place("jupyter", None, "page").usual
 
 

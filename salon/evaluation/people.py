@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from salon.faces.nuisances import seen_under
@@ -16,7 +15,8 @@ from salon.faces.pixels import as_bytes, digest, from_bytes, from_webp
 from salon.faces.render import LIMITS, Views
 from salon.faces.variations import degrade
 from salon.paths import data_root
-from salon.training.data import RENDERED, kept, read_tensors
+from salon.training.checkpoints import read_whole
+from salon.training.data import RENDERED, kept
 from salon.words import SalonError
 
 TEST_PEOPLE = 300
@@ -192,11 +192,11 @@ def read_benchmark(folder: Path) -> Benchmark:
     where a sheet's pixels are not those that the numbers were stored with.
     """
     try:
-        tensors, metadata = read_tensors(folder / "test.safetensors")
+        tensors, metadata = read_whole(folder / "test.safetensors")
         facts, count = json.loads(metadata["benchmark"]), TEST_IMAGES * len(tensors["people"])
         counts = dict(zip(KINDS, (count, count, count // 2), strict=True))
         sheets = {kind: from_webp(folder / f"test_{kind}.webp", RENDERED, n) for kind, n in counts.items()}
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+    except Exception as error:  # each format has errors of its own
         raise SalonError(f"The test people in {folder} cannot be read ({error}); {_MEND}") from error
     if facts["generator"] != GENERATOR_VERSION:
         raise SalonError(

@@ -50,13 +50,12 @@ def read_image(path: str | Path, size: int | None = None) -> Tensor:
 def decode(file: Path | BytesIO, name: str, size: int | None = None) -> Tensor:
     """What Pillow reads as RGB, float32 [3, H, W] in 0..1; with `size` its centred square. Raises as `read_image`."""
     try:
-        with (
-            warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning),
-            Image.open(file) as image,
-        ):
-            kind = _kind(image, whole=size is None)
-            seen = image if size is None else _square(image, kind, max(ENOUGH, 4 * size))
-            pixels = _rgb(ImageOps.exif_transpose(seen).convert(kind))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(file) as image:
+                kind = _kind(image, whole=size is None)
+                seen = image if size is None else _square(image, kind, max(ENOUGH, 4 * size))
+                pixels = _rgb(ImageOps.exif_transpose(seen).convert(kind))
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
         raise SalonError(
             f"{name} cannot be read as an image ({error}); expected a whole one. Copy it again or leave it out."

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import salon
 from salon.lecture import platforms
+from salon.lecture.lab import expect_home
 from salon.paths import cache_path, data_root
 from salon.words import SalonError
 
@@ -76,6 +77,7 @@ def check_platform() -> str:
 
 def check_packages() -> str:
     """Of what Salon and JupyterLab need, versions and widgets' extensions; at home what is wrong is to be mended."""
+    expect_home()
     wanted = [*platforms.requirements(), *platforms.requirements("lab")]
     wrong = [f"{one} is missing or too old" for one in wanted if not platforms.is_met(one)]
     wrong += [told for name in _LAB if (told := _import_error(name))]

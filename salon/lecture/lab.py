@@ -69,14 +69,23 @@ def lab_arguments(folder: Path, browser: bool = True, port: int | None = None, l
     return [*arguments, *(wish for wish, there in wishes.items() if there)]
 
 
+def expect_home() -> None:
+    """Raises `SalonError` where the user has no home: Jupyter keeps its settings there."""
+    try:
+        Path.home()
+    except RuntimeError as error:
+        raise SalonError("Jupyter needs a home folder, and there is none. Name one: `export HOME=/tmp`.") from error
+
+
 def open_lab(
     folder: Path | None = None, reset: bool = False, browser: bool = True, port: int | None = None, lang: str = "en"
 ) -> None:
     """Copy what is new (`reset`: everything, the old copy put aside) and serve JupyterLab until stopped.
 
-    Raises `SalonError` where JupyterLab is not installed, or the notebooks of `lang` are missing.
+    Raises `SalonError` where JupyterLab is not installed, there is no home, or the notebooks of `lang` are missing.
     """
     check_edition(lang)
+    expect_home()
     folder = (folder or own_folder()).resolve()
     kept = put_aside(folder) if reset else None
     if kept:

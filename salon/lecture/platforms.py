@@ -11,7 +11,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import tomllib
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from packaging.version import Version
 
 import salon
 from salon.paths import mo_folder
-from salon.words import SalonError, say
+from salon.words import SalonError, say, tomllib
 
 NAMES = ("colab", "mo", "jupyter", "python")
 HOSTED = ("colab", "mo")  # machines of somebody else, fresh each time: here what is missing is put in
@@ -105,8 +104,8 @@ def requirements(extra: str = "") -> list[Requirement]:
     checkout = Path(salon.__file__).resolve().parent.parent / "pyproject.toml"
     listed = tomllib.loads(checkout.read_text(encoding="utf-8"))["project"] if checkout.is_file() else {}
     if listed.get("name") == "salon":
-        lines = listed["optional-dependencies"][extra] if extra else listed["dependencies"]
-        return [Requirement(line) for line in lines]
+        lines = map(Requirement, listed["optional-dependencies"][extra] if extra else listed["dependencies"])
+        return [line for line in lines if line.marker is None or line.marker.evaluate()]
     told = map(Requirement, metadata.requires("salon") or ())
     asked = [one for one in told if (one.marker.evaluate({"extra": extra}) if one.marker else not extra)]
     return [Requirement(f"{one.name}{one.specifier}") for one in asked]

@@ -15,7 +15,7 @@ def rounded(value: Any, digits: int = 2) -> str:
         value = value.tolist()
     if isinstance(value, list | tuple):
         return "[" + ", ".join(rounded(item, digits) for item in value) + "]"
-    return f"{value:z.{digits}f}" if isinstance(value, float) else str(value)
+    return f"{round(value, digits) + 0.0:.{digits}f}" if isinstance(value, float) else str(value)
 
 
 def show(figure: Any, alt: str) -> None:

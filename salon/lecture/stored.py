@@ -20,8 +20,8 @@ read_table = cache(results.read_table)
 
 def points(interval: Interval) -> str:
     """A difference with its interval: +1.2 [0.3, 2.1]."""
-    mean, low, high = interval
-    return f"{mean:+z.1f} [{low:z.1f}, {high:z.1f}]"
+    mean, low, high = (round(x, 1) + 0.0 for x in interval)  # no -0.0
+    return f"{mean:+.1f} [{low:.1f}, {high:.1f}]"
 
 
 def told(found: pd.DataFrame) -> pd.DataFrame:

@@ -5,6 +5,7 @@ The card is a dict that says what the weights expect (`input`, an `InputSpec`), 
 how it was made).  It stands as JSON in the file's metadata, so any safetensors reader shows it.
 """
 
+import hashlib
 import json
 from dataclasses import asdict
 from functools import partial
@@ -40,8 +41,18 @@ def save(path: str | Path, model: M, card: dict | None = None, extra: dict[str, 
     tensors = model.state_dict() | {TRAINING + name: value for name, value in (extra or {}).items()}
     # a clone each: safetensors takes no two tensors that share memory
     whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    write_whole(path, to_bytes(whole, metadata={"card": json.dumps(full)}))
+    told = {"card": json.dumps(full)}
+    write_whole(path, to_bytes(whole, told | {"digest": _digest(whole, told["card"])}))
     return full
+
+
+def _digest(tensors: dict[str, Tensor], card: str) -> str:
+    """Of everything in a file: a flipped bit would else be a slightly other network, and nobody would know."""
+    digest = hashlib.sha256(card.encode())
+    for name, x in sorted(tensors.items()):
+        digest.update(f"{name} {x.dtype} {list(x.shape)}".encode())
+        digest.update(x.flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def load(path: str | Path) -> tuple[Recogniser, dict]:
@@ -55,7 +66,7 @@ def load(path: str | Path) -> tuple[Recogniser, dict]:
 
 def load_as(kind: type[M], path: str | Path) -> tuple[M, dict]:
     """A network of a kind and its card, as `load`; the caller's random state is left as it was."""
-    tensors, card = read_tensors(path, training=False)
+    tensors, card = read_tensors(path)
     try:
         broken = [name for name, x in tensors.items() if not torch.isfinite(x).all()]
         build = partial(kind, spec=InputSpec(**card["input"]), **card["network"])
@@ -66,9 +77,10 @@ def load_as(kind: type[M], path: str | Path) -> tuple[M, dict]:
         model.to(next(x.dtype for x in tensors.values() if x.is_floating_point()))  # what it was trained in
         model.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, ArithmeticError, RuntimeError, StopIteration) as error:
+        told = " ".join(str(error).split())[:400]  # torch names every tensor that does not fit
         raise SalonError(
             f"The card of {path} does not describe a network that this version ({__version__}) can build as "
-            f"{kind.__name__} from its tensors: {error}. It was written by Salon {card.get('salon', '?')}; use that "
+            f"{kind.__name__} from its tensors: {told}. It was written by Salon {card.get('salon', '?')}; use that "
             "version, another file, or train anew."
         ) from error
     if broken:
@@ -82,33 +94,36 @@ def load_training(path: str | Path) -> dict[str, Tensor]:
 
 
 def read_card(path: str | Path) -> dict:
-    """The card alone, without reading the weights; raises `SalonError` as `load` does."""
-    return read_tensors(path, training=None)[1]
+    """The card alone; raises `SalonError` as `load` does."""
+    return read_tensors(path)[1]
 
 
-def read_tensors(path: str | Path, training: bool | None) -> tuple[dict[str, Tensor], dict]:
-    """Tensors of one kind (weights, training state, or none) and the card."""
+def read_tensors(path: str | Path, training: bool = False) -> tuple[dict[str, Tensor], dict]:
+    """Tensors of one kind (weights or training state) and the card."""
     path = Path(path)
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
         raise SalonError(f"{path} {what}; expected a .safetensors file. `salon train` makes one.")
     try:
-        with safe_open(path, "pt") as file:
-            names = [name for name in file.keys() if name.startswith(TRAINING) == training]  # noqa: SIM118
-            tensors = {name.removeprefix(TRAINING): file.get_tensor(name) for name in names}
-            return tensors, dict(json.loads((file.metadata() or {})["card"]))
+        tensors, told = read_whole(path)
+        card = dict(json.loads(told["card"]))
     except SafetensorError as error:
-        raise SalonError(f"{path} {_fault(path)} Copy or download it again, or train anew.") from error
+        what = f"cut short, damaged, or not a safetensors file (it begins with {path.read_bytes()[:20]!r})"
+        raise SalonError(
+            f"{path} is {what}; expected a model of `salon train`. Get it again, or train anew."
+        ) from error
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise SalonError(
             f"{path} holds tensors but no card; expected the JSON card that `salon train` writes into the "
             "file's metadata. Weights of another program cannot be read: train a model here."
         ) from error
+    if told.keys() != {"card"} and told.get("digest") != _digest(tensors, told["card"]):  # older files have none
+        raise SalonError(f"{path} is damaged; it holds other numbers than were saved. Copy it again, or train anew.")
+    kind = (name for name in tensors if name.startswith(TRAINING) == training)
+    return {name.removeprefix(TRAINING): tensors[name] for name in kind}, card
 
 
-def _fault(path: Path) -> str:
-    """What is wrong with a file that safetensors refuses: it begins with 8 bytes of length, then JSON."""
-    content = path.read_bytes()
-    if content[8:9] == b"{":
-        return f"is cut short or damaged ({len(content):,} bytes); expected a whole safetensors file."
-    return f"is not a safetensors file (it begins with {content[:20]!r}); expected a model of `salon train`."
+def read_whole(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors of a file and its metadata."""
+    with safe_open(path, "pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118

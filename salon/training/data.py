@@ -1,14 +1,14 @@
 """Rendered people to train on, made once and kept in the cache."""
 
 import time
+import warnings
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 from tqdm.auto import tqdm
@@ -18,7 +18,8 @@ from salon.faces.pixels import as_bytes
 from salon.faces.render import Views, render, sample_views
 from salon.model.embedding import LUMA
 from salon.paths import cache_path, write_whole
-from salon.words import say
+from salon.training.checkpoints import read_whole
+from salon.words import SalonError, say
 
 RENDERED = 64  # pixels, of every picture that is shipped
 TURNED = (30.0, 70.0)  # degrees by which a training picture is turned away
@@ -106,20 +107,17 @@ def render_bytes(people: People, views: Views, size: int, colour: str, progress:
 
 
 def kept(name: str, wanted: Iterable[str], make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Tensors from the cache, or made now and kept there; a file that is broken or lacks one is made again."""
+    """Tensors from the cache, or made now and, where it has room, kept there; a broken file is made again."""
     path = cache_path(f"{name}.safetensors")
     with suppress(SafetensorError, OSError):
-        if set(wanted) <= (found := read_tensors(path)[0]).keys():
+        if set(wanted) <= (found := read_whole(path)[0]).keys():
             return found
     made = make()
-    write_whole(path, to_bytes(made))
+    try:
+        write_whole(path, to_bytes(made))
+    except SalonError as error:
+        warnings.warn(f"{error} It goes on, and is made again next time.", stacklevel=2)
     return made
-
-
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """All tensors of a file and its metadata."""
-    with safe_open(path, "pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
 
 
 def turned_away(views: Views, seed: int, least: float = TURNED[0], most: float = TURNED[1]) -> Views:

@@ -160,11 +160,12 @@ def train(
 
     `resume` goes on from `out` and ends as the unbroken run would have; a finished run is handed back. `compile`
     takes a minute first and pays on a GPU; a small net on a CPU gains little. `log` is told the losses. `fabric`
-    (of `processes`) takes the steps elsewhere than in one process on the CPU, where the run is handed back; the first
-    of several alone writes and speaks, and has the variances. Raises `SalonError` if `out` holds a run of another
-    recipe or on other faces, or one already while `resume` is not set; and if processes cannot divide the batch.
+    (of `processes`; by default one, on a GPU where there is one) takes the steps, and the run is handed back on the
+    CPU; the first of several alone writes and speaks, and has the variances. Raises `SalonError` if `out` holds a run
+    of another recipe or on other faces, or one already while `resume` is not set; and if processes cannot divide the
+    batch.
     """
-    fabric = fabric or processes()
+    fabric = fabric or processes("best")
     path = None if out is None else Path(out) / "model.safetensors"
     _expect_possible(recipe, path, resume, fabric)
     fabric.launch()

@@ -172,17 +172,29 @@ def trained_by(card: dict, recipe: Recipe) -> bool:
 def restore(run: Run, path: Path) -> None:
     """Go on with the run that `save` left; raises `SalonError` for one of another recipe or on other faces."""
     saved, card = checkpoints.load(path)
-    if not trained_by(card, run.recipe) or card.get("trained_on") != run.source:
-        told = card.get("recipe", {}) | {"trained_on": card.get("trained_on")}
-        wanted = json.loads(json.dumps(asdict(run.recipe) | {"trained_on": run.source}))  # as a card has it
-        both = {name: (told.get(name, x), x) for name, x in wanted.items()}
-        differ = [f"{name} = {short(came)}, expected {short(x)}" for name, (came, x) in both.items() if came != x]
-        what = f"{path} was trained by another recipe or on other faces ({'; '.join(differ) or 'of another generator'})"
-        raise SalonError(f"{what}. Use the same options, or another folder with --out.")
-    run.recogniser.load_state_dict(saved.state_dict())
-    run.restore(checkpoints.load_training(path))
-    run.history, run.impostor_cosine = card["history"], card.get("impostor_cosine", [])
-    run.seconds = card.get("seconds", 0.0)
+    try:
+        _expect_the_same(run, path, card)
+        run.recogniser.load_state_dict(saved.state_dict())
+        run.restore(checkpoints.load_training(path))
+        run.history, run.impostor_cosine = list(card["history"]), list(card.get("impostor_cosine", []))
+        run.seconds = float(card.get("seconds", 0.0))
+    except SalonError:
+        raise
+    except (LookupError, TypeError, ValueError, RuntimeError) as error:
+        what = f"{path} cannot be gone on with ({short(error, 300)}); expected what `salon train` saves"
+        raise SalonError(f"{what}. Choose another folder with --out.") from error
+
+
+def _expect_the_same(run: Run, path: Path, card: dict) -> None:
+    """A checkpoint of this recipe, on these faces; else `SalonError`, with the fields that differ."""
+    if trained_by(card, run.recipe) and card.get("trained_on") == run.source:
+        return
+    told = card.get("recipe", {}) | {"trained_on": card.get("trained_on")}
+    wanted = json.loads(json.dumps(asdict(run.recipe) | {"trained_on": run.source}))  # as a card has it
+    both = {name: (told.get(name, x), x) for name, x in wanted.items()}
+    differ = [f"{name} = {short(came)}, expected {short(x)}" for name, (came, x) in both.items() if came != x]
+    what = f"{path} was trained by another recipe or on other faces ({'; '.join(differ) or 'of another generator'})"
+    raise SalonError(f"{what}. Use the same options, or another folder with --out.")
 
 
 def save(run: Run, path: str | Path, training: bool = True, **card: object) -> dict:

@@ -4,13 +4,15 @@ The texts are data: in the `.toml` files beside this one, both languages of a te
 """
 
 import re
-import tomllib
+import sys
 from argparse import ArgumentTypeError
 from functools import cache, reduce
+from importlib import import_module
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 LANGUAGES = ("en", "zh")
 _language = "en"
 _HAN = "[\u4e00-\u9fff]"
