@@ -87,11 +87,12 @@ def _read(text: str) -> Count:
 def _seen(cell: Any) -> Count:
     """What a code cell holds, its outputs with it."""
     data = [output.get("data", {}) for output in cell.outputs]
-    pictures, alive = sum("image/png" in one for one in data), "salon.widgets" in cell.source
+    alive, looked_up = "salon.widgets" in cell.source, "lecture.who" in cell.source
+    pictures, tables = (sum(kind in one for one in data) for kind in ("image/png", "text/markdown"))
     return Count(
         code=sum(bool(line.strip()) for line in cell.source.split("\n")),
-        figures=0 if alive else pictures, widgets=int(alive),
-        tables=sum("text/markdown" in one for one in data), intervals=len(_INTERVAL.findall(form.shown(cell))),
+        figures=0 if alive else pictures + tables * looked_up, widgets=int(alive),
+        tables=tables * (not looked_up), intervals=len(_INTERVAL.findall(form.shown(cell))),
     )  # fmt: skip
 
 

@@ -5,9 +5,9 @@ from importlib import import_module
 from salon.lecture.doctor import examine
 from salon.lecture.equations import rows as ledger
 from salon.lecture.setup import setup
-from salon.lecture.show import rounded, show, table
+from salon.lecture.show import rounded, show, table, who
 
-__all__ = ["examine", "ledger", "points", "rounded", "setup", "show", "table", "told", "verdicts"]
+__all__ = ["examine", "ledger", "points", "rounded", "setup", "show", "table", "told", "verdicts", "who"]
 
 
 def __getattr__(name: str) -> object:

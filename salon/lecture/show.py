@@ -3,6 +3,8 @@
 import io
 from typing import Any
 
+from salon.words import entry, language, say
+
 
 def rounded(value: Any, digits: int = 2) -> str:
     """Numbers as text with `digits` decimals, never "-0.00": one, or a list, array or tensor of them.
@@ -31,6 +33,12 @@ def table(rows: Any, digits: int = 1) -> None:
     from IPython.display import Markdown, display
 
     display(Markdown(markdown(rows, digits)))
+
+
+def who() -> None:
+    """Show who is who, to look up: the models that are compared, then the symbols."""
+    lines = entry("who.list")
+    table([[say("who.name"), say("who.is")], *([line["name"], line[language()]] for line in lines)])
 
 
 def markdown(rows: Any, digits: int = 1) -> str:
