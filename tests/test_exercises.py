@@ -443,3 +443,17 @@ def test_the_editions_hold_no_answer_or_every_answer(edition, name, lang, path, 
         assert said == right(name) + "\n" == found[f"exercise-{name}-try"].outputs[0].text
         assert "<details>" not in text and "<details open>" in found["recap"].source
         assert all(say(key) in found[f"exercise-{name}-note"].source for key in check.mistakes(name))
+
+
+@pytest.mark.slow
+def test_the_project_runs_solved_at_tiny_size(tmp_path: Path) -> None:
+    """Unsolved it is executed with the lecture; here with every milestone solved."""
+    from nbclient import NotebookClient
+
+    notebook = read(originals() / "05_project.ipynb")
+    for name in (name for name, stem in exercises.EXERCISES.items() if stem == "05_project"):
+        cells(notebook)[f"exercise-{name}-try"].source = exercises.try_cell(name, exercises.solution(name))
+    NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    said = {cell.id: "".join(o.get("text", "") for o in cell.get("outputs", ())) for cell in notebook.cells}
+    assert said["leads"].count("yours, ") == 4 and said["leads"].count("the lecture's, ") == 10
+    assert "confidence_clean" in said["survive"]
