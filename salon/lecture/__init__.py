@@ -7,10 +7,10 @@ from salon.lecture.equations import rows as ledger
 from salon.lecture.setup import setup
 from salon.lecture.show import rounded, show, table, who
 
-__all__ = ["claim", "examine", "ledger", "points", "rounded", "setup", "show", "table", "told", "verdicts", "who"]
+__all__ = ["claim", "examine", "ledger", "page", "points", "rounded", "setup", "show", "table", "told", "verdicts", "who"]
 
 
 def __getattr__(name: str) -> object:
-    if name not in ("claim", "points", "told", "verdicts"):
+    if name not in ("claim", "page", "points", "told", "verdicts"):
         raise AttributeError(f"module 'salon.lecture' has no attribute {name!r}")
     return getattr(import_module("salon.lecture.stored"), name)  # with pandas, which `setup` may have to install

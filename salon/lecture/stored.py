@@ -8,7 +8,7 @@ import pandas as pd
 from salon.evaluation import results
 from salon.evaluation.intervals import Interval
 from salon.evaluation.results import differences
-from salon.words import say
+from salon.words import entry, say
 
 # The lines of the table: groups of claims (`experiments/claims.toml`), then what was measured beside them.
 GROUPS = ("augmentation", "confidence", "learning", "people", "way", "parts", "decorrelation", "aggregation", "whole",
@@ -49,6 +49,11 @@ def claim(name: str) -> str:
     found = made_claims().set_index("name").loc[name]
     numbers = {key: f"{found[key]:z.1f}" for key in ("mean", "low", "high")}
     return say("claim.line", contrast=found.contrast, where=say(f"condition.{found.condition}"), **numbers)
+
+
+def page() -> list[str]:
+    """The lecture in five sentences, each with the claim that bears it out."""
+    return [f"{i}. {say(f'page.{name}')}\n   {claim(name)}" for i, name in enumerate(entry("page"), 1)]
 
 
 def claim_lines(group: str) -> list[str]:
