@@ -141,7 +141,7 @@ def _outputs_are_clean(notebook: Any, path: Path) -> Iterator[str]:
                 yield f"cell {cell.id} keeps an SVG, whose bytes differ from run to run; show a PNG"
             alt = output.get("metadata", {}).get("image/png", {}).get("alt", "")
             if "image/png" in data and len(alt.split()) < ALT and "salon.widgets" not in cell.source:
-                yield f"cell {cell.id} shows a picture whose alt text does not say what is seen; lecture.show(figure, alt)"
+                yield f"cell {cell.id} shows a picture whose alt text does not say what is seen in it"
         if found := _UNWANTED.search(shown(cell)):
             yield f"cell {cell.id} shows {found[0]!r}, which no reader needs"
 

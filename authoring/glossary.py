@@ -16,9 +16,7 @@ _AVOIDED = re.compile(r"不说((?:“[^”]+”)+)")
 def avoided() -> dict[str, str]:
     """The words that the glossary turns away, and the one that it has instead."""
     rows = [line.split(" | ") for line in PAGE.read_text("utf-8").split("\n") if _AVOIDED.search(line)]
-    return {
-        word: row[1] for row in rows for word in re.findall("“([^”]+)”", "".join(_AVOIDED.findall(" ".join(row))))
-    }
+    return {word: row[1] for row in rows for word in re.findall("“([^”]+)”", "".join(_AVOIDED.findall(" ".join(row))))}
 
 
 def complaints(notebook: Any) -> Iterator[str]:

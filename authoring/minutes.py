@@ -79,8 +79,8 @@ def _read(text: str) -> Count:
     text = _UNREAD.sub(" ", text)
     prose = form.without_formulas(_DISPLAYED.sub(" ", text))
     return Count(
-        words=len(_WORD.findall(prose)), characters=len(_CHINESE.findall(prose)), formulas=len(_DISPLAYED.findall(text)),
-        intervals=len(_INTERVAL.findall(text)), seconds=waits,
+        words=len(_WORD.findall(prose)), characters=len(_CHINESE.findall(prose)),
+        formulas=len(_DISPLAYED.findall(text)), intervals=len(_INTERVAL.findall(text)), seconds=waits,
     )  # fmt: skip
 
 

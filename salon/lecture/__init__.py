@@ -7,7 +7,9 @@ from salon.lecture.equations import rows as ledger
 from salon.lecture.setup import setup
 from salon.lecture.show import rounded, show, table, who
 
-__all__ = ["claim", "examine", "ledger", "page", "points", "rounded", "setup", "show", "table", "told", "verdicts", "who"]
+__all__ = [
+    "claim", "examine", "ledger", "page", "points", "rounded", "setup", "show", "table", "told", "verdicts", "who",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

@@ -7,7 +7,6 @@ import pandas as pd
 
 from salon.evaluation import results
 from salon.evaluation.intervals import Interval
-from salon.evaluation.results import differences
 from salon.words import entry, say
 
 # The lines of the table: groups of claims (`experiments/claims.toml`), then what was measured beside them.
