@@ -11,7 +11,7 @@ from salon.paths import write_whole
 
 def notebooks(arguments: argparse.Namespace) -> int:
     """build the Chinese edition, run the notebooks in place, check them, or write an edition into --out"""
-    from authoring.notebooks import build, complaints, find, name_of, run
+    from authoring.notebooks import build, complaints, counts, find, name_of, run
 
     if arguments.what in ("class", "instructor"):
         from authoring.editions import write_edition
@@ -25,7 +25,7 @@ def notebooks(arguments: argparse.Namespace) -> int:
         for path in paths:
             print(f"{name_of(path)}: {run(path)}", flush=True)
     found = [text for path in paths for text in complaints(path)]
-    print(*found, f"{len(found)} complaints about {len(paths)} notebooks", sep="\n")
+    print(*map(counts, paths), *found, f"{len(found)} complaints about {len(paths)} notebooks", sep="\n")
     return int(bool(found))
 
 

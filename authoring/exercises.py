@@ -15,6 +15,7 @@ EXERCISES: dict[str, str] = {
     **dict.fromkeys(("pair_scores", "confidence_loss", "game_losses"), "02_algorithm"),
     **dict.fromkeys(("accept_rates", "errors_left", "templates", "probe_parts"), "03_experiments"),
     **dict.fromkeys(("refusals", "group_rates", "people_interval"), "04_discussion"),
+    **dict.fromkeys(("own_loss", "leads", "survivors"), "05_project"),
 }
 _FENCED = re.compile(r"(?<=```python\n).*?(?=\n```)", re.DOTALL)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from authoring import exercises, form, translation
+from authoring import exercises, form, glossary, minutes, translation
 from salon.lecture.lab import originals
 from salon.paths import write_whole
 from salon.words import SalonError
@@ -142,12 +142,20 @@ def chinese_of(path: Path) -> Path:
     return path.parent / translation.LANGUAGE / path.name
 
 
+def counts(path: Path) -> str:
+    """What the core of a notebook holds, in a line."""
+    import nbformat
+
+    return f"{name_of(path)}: {minutes.core(nbformat.read(path, as_version=4))}"
+
+
 def complaints(path: Path) -> list[str]:
     """What is wrong with a notebook, one sentence each; an English one answers for its Chinese edition too."""
     import nbformat
 
     notebook = nbformat.read(path, as_version=4)
-    found = [*form.complaints(notebook, path), *exercises.exercise_complaints(notebook, path)]
+    found = [*form.complaints(notebook, path), *minutes.complaints(notebook, path)]
+    found += [*exercises.exercise_complaints(notebook, path), *glossary.complaints(notebook)]
     catalogue = path.parent / translation.catalogue_path().name
     if catalogue.exists() and chinese_of(path).exists():
         chinese = nbformat.read(chinese_of(path), as_version=4)

@@ -359,6 +359,9 @@ SCORES = T([[9, 0.9, 0.1, 0.1], [0.8, 9, 0.1, 0.1], [0.1, 0.1, 9, 0.3], [0.1, 0.
         ("templates", (torch.eye(2)[:, None], T([[0.1], [0.4]]), T([0, 0])), [[[0.97, 0.24]]]),
         ("probe_parts", PROBED, [2 / 3]),
         ("group_rates", (SCORES, torch.arange(4), torch.arange(4), T([0, 0, 1, 1]), 1 / 6), [1.0, 0]),
+        ("own_loss", (T([[0.8, 0.6]]), T([5.0]), T([0]), 1.0, 0.1, 3.0), [1.09]),
+        ("leads", (T([[0.8], [0.7], [0.9]]), T([[0.7], [0.7], [0.7]]), 4.303), [[0.1, -0.15, 0.35]]),
+        ("survivors", (T([0.04, 0.01, 0.02, 0.3]), 0.06), [0.0, 1, 1, 0]),
         ("people_interval", (T([1.0, 1, 1, 0]), T([0, 0, 0, 1]), T([[0, 0], [0, 1], [1, 0], [1, 1]])), [0.06, 0.98]),
     ],
 )
@@ -440,3 +443,17 @@ def test_the_editions_hold_no_answer_or_every_answer(edition, name, lang, path, 
         assert said == right(name) + "\n" == found[f"exercise-{name}-try"].outputs[0].text
         assert "<details>" not in text and "<details open>" in found["recap"].source
         assert all(say(key) in found[f"exercise-{name}-note"].source for key in check.mistakes(name))
+
+
+@pytest.mark.slow
+def test_the_project_runs_solved_at_tiny_size(tmp_path: Path) -> None:
+    """Unsolved it is executed with the lecture; here with every milestone solved."""
+    from nbclient import NotebookClient
+
+    notebook = read(originals() / "05_project.ipynb")
+    for name in (name for name, stem in exercises.EXERCISES.items() if stem == "05_project"):
+        cells(notebook)[f"exercise-{name}-try"].source = exercises.try_cell(name, exercises.solution(name))
+    NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    said = {cell.id: "".join(o.get("text", "") for o in cell.get("outputs", ())) for cell in notebook.cells}
+    assert said["leads"].count("yours, ") == 4 and said["leads"].count("the lecture's, ") == 10
+    assert "confidence_clean" in said["survive"]

@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
-from authoring import form, notebooks
+from authoring import form, glossary, minutes, notebooks
 from salon.lecture import show, table
 from salon.words import SalonError
 
@@ -19,6 +19,7 @@ PATHS = notebooks.find([])
 SETUP = 'from salon import lecture\nlecture.setup("en")'
 TOP = "# A title\n\nThree checks: **3 min**"
 CHECKS = "## Checks (3 min)\n" + "<details><summary>answer</summary>yes</details>\n" * 3
+SEEN = "two pixels side by side, the left one black"
 NEXT = "Next: [the following one](next.ipynb)"
 
 
@@ -39,7 +40,7 @@ def good(tmp_path: Path) -> tuple[NotebookNode, Path]:
             "1 + 1",
             id="sum",
             execution_count=2,
-            outputs=[new_output("display_data", {"image/png": png()}, metadata={"image/png": {"alt": "two pixels"}})],
+            outputs=[new_output("display_data", {"image/png": png()}, metadata={"image/png": {"alt": SEEN}})],
         ),
     ]
     prose = [
@@ -63,8 +64,12 @@ def test_each_notebook_has_the_form_of_the_house(path: Path) -> None:
 
 def test_the_core_path_is_two_hours() -> None:
     assert sum(form.CORE_MINUTES.values()) + form.BREAK_MINUTES == 120
-    for path in PATHS:
-        assert form.core_minutes(nbformat.read(path, as_version=4)) == form.CORE_MINUTES[path.stem]
+    core = [path for path in PATHS if path.stem in form.CORE_MINUTES]
+    assert len(core) == 2 * len(form.CORE_MINUTES), "in both languages"
+    for path in core:
+        notebook = nbformat.read(path, as_version=4)
+        assert form.core_minutes(notebook) == form.CORE_MINUTES[path.stem]
+        assert minutes.core(notebook).minutes < form.CORE_MINUTES[path.stem] + 0.5
 
 
 @pytest.mark.parametrize("path", PATHS, ids=notebooks.name_of)
@@ -124,7 +129,12 @@ def source(cell: int, text: str) -> Callable[[NotebookNode], None]:
         (lambda nb: nb.metadata.update(widgets={}), "metadata are left"),
         (lambda nb: nb.cells[3].metadata.update(tags=["hide-input"]), "cell sum is tagged ['hide-input']"),
         (lambda nb: nb.cells[3].metadata.update(tags=["nbval-ignore-output"]), "does not say why"),
-        (lambda nb: nb.cells[3].outputs[0].metadata.clear(), "a picture without an alt text"),
+        (lambda nb: nb.cells[3].outputs[0].metadata.clear(), "alt text does not say what is seen"),
+        (lambda nb: nb.cells[3].outputs[0].metadata["image/png"].update(alt="two pixels"), "does not say what is seen"),
+        (source(2, "word " * 800), "its core sections say 3 minutes and take 5."),
+        (source(4, CHECKS + "word " * 800 + NEXT), "'## Checks (3 min)' takes 4."),
+        (source(2, "Gain +1.2 [0.3, 2.1]; source: mine. " * 13), "its core shows 0 tables and 13 intervals"),
+        (source(2, "这里讲数据增广。"), "cell why says 增广; the glossary has 数据增强"),
         (lambda nb: nb.cells[3].outputs[0].data.update({"image/svg+xml": "<svg/>"}), "keeps an SVG"),
         (source(2, "We measured 12.5 here."), "cell why says 12.5, which no cell computes"),
         (source(2, "It gains 40 % more."), "cell why says 40, which no cell computes"),
@@ -140,6 +150,24 @@ def source(cell: int, text: str) -> Callable[[NotebookNode], None]:
 def test_each_fault_is_named(good: tuple[NotebookNode, Path], change: Callable, said: str) -> None:
     change(good[0])
     assert said in "\n".join(faults(*good))
+
+
+def test_the_rule_counts_what_there_is_to_read() -> None:
+    prose = "## One (2 min)\n\nTwo words and $x$.\n\n$$y$$\n\n(10 s.)<details>folded</details>"
+    figure = [new_output("display_data", {"image/png": png()}), new_output("display_data", {"text/markdown": "|"})]
+    cells = [new_markdown_cell(prose), new_code_cell("a\n\nb", outputs=figure)]
+    exercise = new_markdown_cell("## Exercise: it (5 min)\n\nNo word of this counts.")
+    extra = new_markdown_cell("## More (1 min, extra)\n\nNor of this.")
+    found = minutes.sections(new_notebook(cells=[*cells, exercise, extra]))
+    one = minutes.Count(words=9, formulas=1, code=2, figures=1, tables=1, seconds=10)
+    assert found == {"": minutes.Count(), "## One (2 min)": one, "## Exercise: it (5 min)": minutes.Count(seconds=300)}
+    assert minutes.Count(words=170, characters=300).minutes == 2 and one.minutes == pytest.approx(9 / 170 + 73 / 60)
+    chinese = minutes.core(new_notebook(cells=[new_markdown_cell("三百个字（30 秒）")]))
+    assert chinese == minutes.Count(characters=5, words=1, seconds=30)
+
+
+def test_the_glossary_turns_words_away() -> None:
+    assert {"增广": "数据增强", "配方": "训练配置", "概率匹配": "按不确定性匹配"}.items() <= glossary.avoided().items()
 
 
 def test_tidying_keeps_ids_tags_counts_and_pictures() -> None:

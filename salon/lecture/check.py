@@ -27,6 +27,15 @@ def tell(name: str, function: object) -> None:
     print(verdict(name, function))
 
 
+def passes(name: str, function: object) -> bool:
+    """Whether `function` is right: a milestone asks before it goes on with it."""
+    try:
+        _examine(name, function)
+    except _Finding:
+        return False
+    return True
+
+
 def verdict(name: str, function: object) -> str:
     """What `check.NAME` prints about `function`, one line in the chosen language."""
     try:

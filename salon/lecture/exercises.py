@@ -150,3 +150,37 @@ def people_interval(hits: torch.Tensor, people: torch.Tensor, draws: torch.Tenso
     images = people.bincount()  # [N]
     rates = found[draws].sum(1) / images[draws].sum(1)  # [R]
     return rates.quantile(torch.tensor([0.025, 0.975]))
+
+
+def own_loss(
+    cosines: torch.Tensor, s: torch.Tensor, labels: torch.Tensor, margin: float, weight: float, start: float
+) -> torch.Tensor:
+    """The loss (6) of each image, and `weight` times the squared distance of its confidence from `start`.
+
+    cosines [B, N], confidences s [B], labels [B] in 0..N-1; returns [B], in nats.
+    """
+    logits = s[:, None] * cosines  # [B, N]
+    right = logits.gather(1, labels[:, None]) - margin  # [B, 1]
+    shifted = logits.scatter(1, labels[:, None], right)  # [B, N], a new tensor
+    return shifted.logsumexp(1) - right.squeeze(1) + weight * (s - start).square()
+
+
+def leads(ours: torch.Tensor, theirs: torch.Tensor, t: float) -> torch.Tensor:
+    """How far ours is ahead along a training, seed by seed: mean, and the ends of its interval.
+
+    TAR ours [S, L] and theirs [S, L] of S seeds at L lengths, t the quantile for S - 1; returns [L, 3].
+    """
+    lead = ours - theirs  # [S, L], of the same seed
+    half = t * lead.std(0) / len(lead) ** 0.5  # [L]
+    return torch.stack([lead.mean(0), lead.mean(0) - half, lead.mean(0) + half], 1)
+
+
+def survivors(p: torch.Tensor, alpha: float) -> torch.Tensor:
+    """Which of C claims survive Holm's correction at the level `alpha`: 1 or 0.
+
+    p [C], each claim's p-value; returns [C], floating point.
+    """
+    order = p.argsort()
+    limits = alpha / (len(p) - torch.arange(len(p)))  # [C]: alpha / C for the smallest p
+    passed = (p[order] <= limits).float().cumprod(0)  # [C]: after the first failure none
+    return torch.zeros(len(p)).scatter(0, order, passed)

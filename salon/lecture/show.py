@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from salon.words import word
+from salon.words import entry, language, say, word
 
 
 def rounded(value: Any, digits: int = 2) -> str:
@@ -32,6 +32,12 @@ def table(rows: Any, digits: int = 1) -> None:
     from IPython.display import Markdown, display
 
     display(Markdown(markdown(rows, digits)))
+
+
+def who() -> None:
+    """Show who is who, to look up: the models that are compared, then the symbols."""
+    lines = entry("who.list")
+    table([[say("who.name"), say("who.is")], *([line["name"], line[language()]] for line in lines)])
 
 
 def markdown(rows: Any, digits: int = 1) -> str:

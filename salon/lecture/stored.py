@@ -1,4 +1,4 @@
-"""The paper says, we measured, what came out and why: a table whose numbers come from what is stored."""
+"""Claims in words, and the table "the paper says, we measured, what came out": all numbers come from what is stored."""
 
 from functools import cache
 from typing import Any
@@ -7,8 +7,7 @@ import pandas as pd
 
 from salon.evaluation import results
 from salon.evaluation.intervals import Interval
-from salon.evaluation.results import differences
-from salon.words import say
+from salon.words import entry, say
 
 # The lines of the table: groups of claims (`experiments/claims.toml`), then what was measured beside them.
 GROUPS = ("augmentation", "confidence", "learning", "people", "way", "parts", "decorrelation", "aggregation", "whole",
@@ -44,16 +43,26 @@ def made_claims() -> pd.DataFrame:
     return found.assign(status=[status(claim) for _, claim in found.iterrows()])
 
 
+def claim(name: str) -> str:
+    """A claim in a sentence: the contrast, where, by how much, from where to where."""
+    found = made_claims().set_index("name").loc[name]
+    numbers = {key: f"{found[key]:z.1f}" for key in ("mean", "low", "high")}
+    return say("claim.line", contrast=found.contrast, where=say(f"condition.{found.condition}"), **numbers)
+
+
+def page() -> list[str]:
+    """The lecture in five sentences, each with the claim that bears it out."""
+    return [f"{i}. {say(f'page.{name}')}\n   {claim(name)}" for i, name in enumerate(entry("page"), 1)]
+
+
 def claim_lines(group: str) -> list[str]:
-    """The claims of a group as text, primary ones first: the contrast, where, by how much; ● survives Holm."""
+    """The primary claims of a group as text: the contrast, where, by how much; ● survives Holm."""
     found = made_claims()
-    found = found[found.group == group].sort_values("primary", ascending=False, kind="stable")
-    return [_line(claim) for claim in found.itertuples()]
+    return [_line(claim) for claim in found[(found.group == group) & found.primary].itertuples()]
 
 
 def _line(claim: Any) -> str:
-    unit = {"tar": "condition", "steps_to_level": "steps", "gradient_noise": "noise"}[claim.metric]
-    where = say(f"condition.{claim.condition}") if unit == "condition" else say(f"verdict.{unit}")
+    where = say(f"condition.{claim.condition}")
     each = say("verdict.each_doubling") if claim.people == "slope" else ""
     null = f" ({say('verdict.smallest')} {claim.smallest:.1f})" if claim.low <= 0 <= claim.high else ""
     mark = " ●" if claim.survives else ""
@@ -63,17 +72,10 @@ def _line(claim: Any) -> str:
 def verdicts() -> list[list[str]]:
     """Rows for `lecture.table`: header, then for each claim the paper's words, our numbers, and what came out."""
     header = [say(f"verdict.{column}") for column in ("paper", "measured", "why")]
-    beside = {"universal": [_real_faces()], "domain": _glyphs()}
+    beside: dict[str, list[str]] = {"universal": [_real_faces()], "domain": []}
     numbers = {group: claim_lines(group) for group in GROUPS} | beside
     rows = [[say(f"verdict.{name}.paper"), "; ".join(numbers[name]), say(f"verdict.{name}.why")] for name in numbers]
     return [header, *rows]
-
-
-def _glyphs() -> list[str]:
-    pairs = [("C", "B"), ("E", "B")]
-    found = told(differences(read_table("glyphs"), pairs, ["clean", "mixed"]))
-    return [f"{pair}, {say(f'condition.{condition}')} {text}" for pair, line in found.iterrows()
-            for condition, text in line.items()]  # fmt: skip
 
 
 def _real_faces() -> str:
