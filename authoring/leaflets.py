@@ -17,7 +17,7 @@ def leaflets(lang: str) -> dict[str, str]:
     """Name -> HTML of each sheet in a language, fonts and figures within; the figures are those that were drawn."""
     table = tomllib.loads((folder() / "words.toml").read_text("utf-8"))
     said = {key: html.escape(text[lang], quote=False) for key, text in table["leaflets"].items()}
-    shared = said | {"lang": {"en": "en", "zh": "zh-CN"}[lang], "fonts": font_faces(*FONTS),
+    shared = said | {"lang": {"en": "en", "zh": "zh-CN"}[lang], "fonts": font_faces(*FONTS[lang]),
                      "method": _figure("method.webp", lang), "cover": _figure("cover.webp", lang),
                      "story": _story(lang), "equations": _equations(lang), "sources": _sources(said),
                      "parts": "".join(f"<li>{part}</li>" for part in table["programme"][lang])}  # fmt: skip

@@ -8,7 +8,7 @@ import io
 import re
 import textwrap
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -150,7 +150,7 @@ def _picture(figure: Figure, path: Path) -> None:
     file = io.BytesIO()
     figure.savefig(file, dpi=DPI)
     picture = Image.open(file).convert("RGB")
-    write_whole(path, lambda file: picture.save(file, "WEBP", quality=82, method=6))
+    write_whole(path, lambda file: picture.save(file, "WEBP", quality=76, method=6))
 
 
 def _slim(svg: str, name: str) -> str:
@@ -169,12 +169,14 @@ def _slim(svg: str, name: str) -> str:
     return f'<svg class="figure" role="img" aria-label="ALT" {box}>{body}'
 
 
-def _answer(*artists: Artist | Iterable[Artist]) -> None:
-    """Mark what answers a guess: it is seen with the next key."""
+def _answer(*artists: Any) -> None:
+    """Mark what answers a guess, artists or groups of them: it is seen with the next key."""
     for one in artists:
-        for each in [one] if isinstance(one, Artist) else one:
-            for artist in each.findobj():
+        if isinstance(one, Artist):
+            for artist in one.findobj():
                 artist.set_gid("answer")
+        else:
+            _answer(*(each for each in one or ()))
 
 
 def _recolour(figure: Figure, colours: dict[str, str]) -> None:

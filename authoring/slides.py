@@ -19,8 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from authoring.slide_numbers import fill
+from salon.faces.people import split_people
 from salon.lecture.views import PAGES
 from salon.paths import data_root, write_whole
+from salon.training.shipped import load
+from salon.widgets.explorer import ConfidenceExplorer
 from salon.widgets.host import font_faces, words
 from salon.words import LANGUAGES, SalonError, say
 
@@ -29,7 +32,8 @@ ROUTES = (45, 90, 120)  # minutes of an evening
 START = 19 * 60 + 30  # the clock at the first slide
 NODE = 20  # the oldest version that Marp runs on
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-FONTS = ("latin", "latin-bold", "han", "han-bold", "mono")  # of data/fonts
+# Of data/fonts; where Chinese is bold the browser draws it so, for another such font takes 200 kB.
+FONTS = {"en": ("latin", "latin-bold", "mono"), "zh": ("latin", "latin-bold", "han", "mono")}
 # The figures that move in the HTML deck: the page that takes the place of each.
 LIVE = {"explorer": "explorer", "scale": "scale", "threshold": "threshold", "map": "map"}
 LAB = "http://localhost:8888/lab/tree/"
@@ -229,10 +233,11 @@ def _marks_in_words(slide: Slide, lang: str, slides: list[Slide]) -> str:
 
 
 def live_pages(lang: str) -> dict[str, str]:
-    """Each living figure as a page of its own, with letters for a room, its fonts from the deck, its keys to the deck."""
+    """Each living figure as a page of its own: letters for a room, fonts from the deck, keys that go back to it."""
     style, script = (folder().joinpath(f"live.{kind}").read_text("utf-8") for kind in ("css", "js"))
     own = f"<style>{style}</style>\n<script>{script}</script>\n<body>"
-    pages = {figure: PAGES[page](lang) for figure, page in LIVE.items()}
+    pages = {figure: PAGES[page](lang) for figure, page in LIVE.items() if page != "explorer"}
+    pages["explorer"] = ConfidenceExplorer(load("lecture"), split_people("test", 14)[[4, 13]], lang=lang).page()
     return {name: re.sub(r"@font-face \{.*?\}\n?", "", page).replace("<body>", own) for name, page in pages.items()}
 
 
@@ -273,23 +278,33 @@ def build() -> list[Path]:
 
     marp, browser, written = find_marp(), find_browser(), []
     for lang in LANGUAGES:
-        written.append(_marp(marp, browser, prepare(lang, draw_figures(lang), live_pages(lang)), f"salon.{lang}.html"))
+        written.append(_marp(marp, browser, prepare(lang, draw_figures(lang), live_pages(lang)), lang))
     written += write_pdfs()
     write_whole(folder() / "dist" / "sources.json", (json.dumps(sources(), indent=1) + "\n").encode())
     return written
 
 
 def finish(page: str, lang: str) -> str:
-    """What Marp wrote, with our script before its own, and each letter of the formulas once."""
+    """What Marp wrote, with our script before its own, and each picture and each letter of the formulas once."""
     slides = read(lang)[1]
     routes = {route: [n for n, slide in enumerate(slides) if slide.route <= route] for route in ROUTES}
     script = folder().joinpath("deck.js").read_text("utf-8").replace("ROUTES", json.dumps(routes))
     script = script.replace("WORDS", json.dumps({"back": say("slides.back", lang)}, ensure_ascii=False))
     page, letters = re.sub(r"MJX-\d+-", "MJX-", page), {}
+    page = re.sub(r' data-(?:mml-node|c|latex|semantic-[a-z]+)="[^"]*"', "", page)
     for found in re.finditer(r'<path id="(MJX-[^"]*)"[^>]*?(?:></path>|/>)', page):
         letters.setdefault(found[1], found[0])
     page = re.sub(r'<path id="MJX-[^"]*"[^>]*?(?:></path>|/>)', "", page)
-    once = f'<svg width="0" height="0" style="position:absolute" aria-hidden="true"><defs>{"".join(letters.values())}</defs></svg>'
+    pictures: dict[str, str] = {}
+
+    def first(found: re.Match) -> str:
+        if found[0] in pictures:
+            return f'data-same="{pictures[found[0]]}"'
+        pictures[found[0]] = f"picture-{len(pictures)}"
+        return f'id="{pictures[found[0]]}" {found[0]}'
+
+    page = re.sub(r'src="data:image/webp;base64,[^"]+"', first, page)
+    once = f'<svg width="0" height="0" aria-hidden="true"><defs>{"".join(letters.values())}</defs></svg>'
     # The letters stand after the slides, where no route takes them away; our script runs before Marp's.
     before, marps, after = page.rpartition("<script>")
     return f"{before}{once}<script>{script}</script>{marps}{after}"
@@ -329,21 +344,22 @@ def without_fonts() -> dict[str, str]:
     return {**os.environ, "FONTCONFIG_FILE": str(data_root().parent / "tests" / "offline" / "fonts.conf")}
 
 
-def _marp(marp: list[str], browser: str, markdown: str, name: str) -> Path:
+def _marp(marp: list[str], browser: str, markdown: str, lang: str) -> Path:
     """One run of Marp on prepared Markdown."""
+    name = f"salon.{lang}.html"
     out = folder() / "dist" / name
     out.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         source, theme, target = (Path(scratch) / part for part in ("deck.md", "theme.css", name))
         source.write_text(markdown, "utf-8")
-        theme.write_text(folder().joinpath("theme.css").read_text("utf-8") + font_faces(*FONTS), "utf-8")
+        theme.write_text(folder().joinpath("theme.css").read_text("utf-8") + font_faces(*FONTS[lang]), "utf-8")
         command = [*marp, str(source), "-o", str(target), "--theme-set", str(theme), "--no-stdin",
                    "--allow-local-files", "--no-config-file", "--html"]  # fmt: skip
         environment = without_fonts() | {"CHROME_PATH": browser}
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode or not target.exists():
             raise SalonError(f"Marp did not write {name}. It said:\n{done.stderr[-2000:]}")
-        write_whole(out, finish(target.read_text("utf-8"), name.split(".")[1]).encode())
+        write_whole(out, finish(target.read_text("utf-8"), lang).encode())
     return out
 
 

@@ -1,6 +1,7 @@
 // Before Marp's own script: ?route=45 leaves out the other slides; votes are counted; the break has a clock; links
 // find a running JupyterLab; ?print=shown, guesses or notes is for the PDFs.
 const asked = new URLSearchParams(location.search), ROUTE = ROUTES[asked.get("route")], SAID = WORDS;
+document.querySelectorAll("img[data-same]").forEach((one) => (one.src = document.getElementById(one.dataset.same).src));
 if (ROUTE) {
   const slides = [...document.querySelectorAll("svg[data-marpit-svg]")], notes = [...document.querySelectorAll(".bespoke-marp-note")];
   slides.forEach((slide, n) => ROUTE.includes(n) || slide.remove());
