@@ -154,7 +154,7 @@ def _picture(figure: Figure, path: Path) -> None:
 
 
 def _slim(svg: str, name: str) -> str:
-    """An SVG to stand within a page: one line, tenths of a point, only the names it needs, ALT where its words belong."""
+    """An SVG to stand within a page: one line, few digits, only the names it needs, ALT where its words belong."""
     svg = re.sub(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.S)
     svg = re.sub(r'id="answer[^"]*"', 'class="answer"', svg)
     needed = set(re.findall(r'(?:url\(#|href="#)([^")]+)', svg))
@@ -189,7 +189,12 @@ def _recolour(figure: Figure, colours: dict[str, str]) -> None:
                 continue
             found = get()
             rows = np.atleast_2d(found) if isinstance(found, np.ndarray) else [found]
-            if len(rows) == 1 and isinstance(rows[0], (str, tuple, np.ndarray)) and len(rows[0]) and to_hex(rows[0]) in shades:
+            if (
+                len(rows) == 1
+                and isinstance(rows[0], (str, tuple, np.ndarray))
+                and len(rows[0])
+                and to_hex(rows[0]) in shades
+            ):
                 put(shades[to_hex(rows[0])])
 
 
@@ -231,7 +236,9 @@ def journey() -> Figure:
     clean = render(who[:1], frontal_views(1), 160)
     spoilt = [clean, degrade(clean, "low_resolution", 0.8, seed=0), degrade(clean, "occlusion", 0.7, seed=1)]
     spoilt.append(render(who[:1], frontal_views(1, yaw=60.0), 160))
-    for axis, faces in zip((axes[0, 0], axes[0, 3]), (torch.cat(spoilt), render(who, frontal_views(4), 160)), strict=True):
+    for axis, faces in zip(
+        (axes[0, 0], axes[0, 3]), (torch.cat(spoilt), render(who, frontal_views(4), 160)), strict=True
+    ):
         bare(axis, 0, 2, 0, 2)
         for n, face in enumerate(faces):
             thumbnail(axis, face, (0.5 + n % 2, 1.5 - n // 2), 0.94)
@@ -254,7 +261,9 @@ def pixels() -> Figure:
     rows = faces.flatten(1)
     rows = (rows - rows.mean(1, keepdim=True)) / rows.std(1, keepdim=True)
     cosines = torch.nn.functional.cosine_similarity(rows[:1], rows[1:])
-    figure = face_sheet(faces, [""], ["this face", "A: the same person, another lamp", "B: another person, the same lamp"])
+    figure = face_sheet(
+        faces, [""], ["this face", "A: the same person,\nanother lamp", "B: another person,\nthe same lamp"]
+    )
     for axis, cosine in zip(figure.axes[1:], cosines.tolist(), strict=True):
         axis.set_xlabel(f"cosine {cosine:.2f}".replace("-", "−"))
         _answer(axis.xaxis.label)
@@ -268,7 +277,9 @@ def softmax() -> Figure:
     bare(axes[0, 0], -2.6, 5.4, -1.0, 4.2)
     for (x, y), name in zip(2 * prototypes, ("w₁", "w₂", "w₃"), strict=True):
         arrow(axes[0, 0], (0, 0), (float(x), float(y)), GREY)
-        axes[0, 0].text(1.25 * float(x), 1.2 * float(y) - 0.1 - 0.45 * (float(y) == 0), name, ha="center", color=INK[GREY])
+        axes[0, 0].text(
+            1.25 * float(x), 1.2 * float(y) - 0.1 - 0.45 * (float(y) == 0), name, ha="center", color=INK[GREY]
+        )
     arrow(axes[0, 0], (0, 0), (4, 3), NEUTRAL)
     axes[0, 0].text(4.1, 3.2, "f = (4, 3)", ha="center", color=NEUTRAL)
     for shift, times, shade in ((-0.2, 1, "#9a9a9a"), (0.2, 10, NEUTRAL)):
@@ -277,7 +288,9 @@ def softmax() -> Figure:
         axes[0, 1].bar(places, share, 0.38, color=shade, label=f"{times} × f")
         for x, y in zip(places, share.tolist(), strict=True):
             axes[0, 1].text(x, y + 0.02, f"{y:.2f}", ha="center")
-    axes[0, 1].set(xticks=range(3), xticklabels=["w₁", "w₂", "w₃"], ylabel="probability", ylim=(0, 1.15), yticks=(0, 0.5, 1))
+    axes[0, 1].set(
+        xticks=range(3), xticklabels=["w₁", "w₂", "w₃"], ylabel="probability", ylim=(0, 1.15), yticks=(0, 0.5, 1)
+    )
     axes[0, 1].legend(frameon=False)
     return figure
 
@@ -289,9 +302,18 @@ def cosface() -> Figure:
     for axis, m, title in zip(axes[0], (0.0, margin), ("without the margin", "with the margin"), strict=True):
         logits = scale * (cosines - m * np.array([1, 0, 0]))
         drawn = axis.bar(range(3), logits, 0.55, color=[NEUTRAL, "#9a9a9a", "#9a9a9a"])
-        labels = [axis.text(x, y + (0.4 if y > 0 else -2.2), f"{y:.1f}".replace("-", "−"), ha="center") for x, y in enumerate(logits)]
+        labels = [
+            axis.text(x, y + (0.4 if y > 0 else -2.2), f"{y:.1f}".replace("-", "−"), ha="center")
+            for x, y in enumerate(logits)
+        ]
         axis.axhline(0, color="black", linewidth=0.8)
-        axis.set(title=title, xticks=range(3), xticklabels=["the right person", "the second", "the third"], ylim=(-11, 11), yticks=(-8, 0, 8))
+        axis.set(
+            title=title,
+            xticks=range(3),
+            xticklabels=["the right person", "the second", "the third"],
+            ylim=(-11, 11),
+            yticks=(-8, 0, 8),
+        )
         if m:
             _answer(drawn, labels)
     axes[0, 0].set_ylabel("logit")
@@ -328,12 +350,21 @@ def benchmarks() -> Figure:
     for row, y in zip(rows, places, strict=True):
         if "before" in row:
             axis.plot([row["before"], row["urface"]], [y, y], color="#9a9a9a")
-            axis.plot(row["before"], y, "o", color="#777777", mfc="white", label="before" if not y - places[0] else None)
+            axis.plot(
+                row["before"], y, "o", color="#777777", mfc="white", label="before" if not y - places[0] else None
+            )
         axis.plot(row["urface"], y, "o", color=NEUTRAL, label="URFace" if not y - places[0] else None)
         said = f"{row['before']} ({row['by']}) → {row['urface']}" if "before" in row else f"{row['urface']}"
         axis.text(46, y, said + f" {row['source']}", ha="right", va="center")
     names = [row["name"] for row in rows]
-    axis.set(yticks=places, yticklabels=names, xlim=(0, 103), xticks=(50, 60, 70, 80, 90, 100), ylim=(-0.5, len(rows) - 0.4), xlabel="%")
+    axis.set(
+        yticks=places,
+        yticklabels=names,
+        xlim=(0, 103),
+        xticks=(50, 60, 70, 80, 90, 100),
+        ylim=(-0.5, len(rows) - 0.4),
+        xlabel="%",
+    )
     axis.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 0.98))
     return figure
 
@@ -365,7 +396,10 @@ def clouds() -> Figure:
     axis, who = axes[0, 0], split_people("test", 14)[13:]
     clean = render(who, frontal_views(1), 160)
     bare(axis, -1.9, 2.1, -1.7, 1.6)
-    for image, place, sigma in ((clean, (-0.75, 0.5), 0.24), (degrade(clean, "low_resolution", 0.8, seed=0), (0.75, -0.45), 0.55)):
+    for image, place, sigma in (
+        (clean, (-0.75, 0.5), 0.24),
+        (degrade(clean, "low_resolution", 0.8, seed=0), (0.75, -0.45), 0.55),
+    ):
         cloud(axis, place, sigma, GREEN)
         thumbnail(axis, image[0], place, 0.42)
     for (x, y), name in (((-0.35, 0.95), "$w_1$"), ((1.45, 0.75), "$w_2$")):
@@ -400,7 +434,10 @@ def scale() -> Figure:
 
 def votes() -> Figure:
     """Two parts vote on two people: cosines times confidences over K = 2 (02, `parts-loop`)."""
-    features, prototypes = torch.tensor([[[1.0, 0.0], [0.6, 0.8]]]), torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])
+    features, prototypes = (
+        torch.tensor([[[1.0, 0.0], [0.6, 0.8]]]),
+        torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]]),
+    )
     weights = torch.tensor([4.0, 2.0])
     shares = torch.einsum("kd,nkd->nk", features[0], prototypes) * weights / 2  # [N, K]
     figure, axes = panels(1, 1, 6.2, 4.2)
@@ -410,7 +447,9 @@ def votes() -> Figure:
         left = left + shares[:, k]
     for y, total in zip((1, 0), left.tolist(), strict=True):
         axes[0, 0].text(total + 0.06, y, f"{total:.1f}", va="center")
-    axes[0, 0].set(yticks=(1, 0), yticklabels=["person 1", "person 2"], xlim=(0, 3.4), ylim=(-0.6, 1.6), xlabel="a, the logit")
+    axes[0, 0].set(
+        yticks=(1, 0), yticklabels=["person 1", "person 2"], xlim=(0, 3.4), ylim=(-0.6, 1.6), xlabel="a, the logit"
+    )
     return _room_for_words(figure, 2)
 
 
@@ -485,7 +524,12 @@ def cast() -> Figure:
     for y, (name, marks) in enumerate(rows.items()):
         axis.scatter(-0.5, -y, s=420, color=CAST[name])
         axis.text(-0.3, -y, name, va="center", color=INK.get(CAST[name], CAST[name]), fontweight="bold")
-        cells = ["●" * ("a" in marks), said.get(name, ""), "●" * ("p" in marks), "weak" if "g" in marks else "strong" if "G" in marks else ""]
+        cells = [
+            "●" * ("a" in marks),
+            said.get(name, ""),
+            "●" * ("p" in marks),
+            "weak" if "g" in marks else "strong" if "G" in marks else "",
+        ]
         for x, cell in enumerate(cells):
             axis.text(x + 0.75, -y, cell, ha="center", va="center", color=NEUTRAL)
     for x, head in enumerate(has):
@@ -622,7 +666,13 @@ def after() -> Figure:
             if key in row:
                 axis.barh(y, row[key], 0.55, color=NEUTRAL if row["data"].startswith("MS1MV2") else "#9a9a9a")
                 axis.text(row[key] + 0.4, y, f"{row[key]}", va="center")
-        axis.set(title=title, xlim=(50, 82), xticks=(50, 60, 70, 80), yticks=places, yticklabels=[f"{row['name']}\n{row['data']}" for row in rows])
+        axis.set(
+            title=title,
+            xlim=(50, 82),
+            xticks=(50, 60, 70, 80),
+            yticks=places,
+            yticklabels=[f"{row['name']}\n{row['data']}" for row in rows],
+        )
         axis.set_xlabel("rank-1, %")
     return figure
 
@@ -639,8 +689,13 @@ def thirds() -> Figure:
     groups = ("light", "medium", "dark")
     for axis, condition in zip(axes[0], ("clean", "pose"), strict=True):
         for y, group in zip((2, 1, 0), groups, strict=True):
-            found = [100 * float(table[(f"skin tone: {group}", condition, metric)].mean()) for metric in ("rank", "rank_low", "rank_high")]
-            drawn = axis.errorbar(found[0], y, xerr=[[found[0] - found[1]], [found[2] - found[0]]], fmt="o", color=NEUTRAL)
+            found = [
+                100 * float(table[(f"skin tone: {group}", condition, metric)].mean())
+                for metric in ("rank", "rank_low", "rank_high")
+            ]
+            drawn = axis.errorbar(
+                found[0], y, xerr=[[found[0] - found[1]], [found[2] - found[0]]], fmt="o", color=NEUTRAL
+            )
             _answer(drawn)
         axis.set(title=condition, yticks=(2, 1, 0), yticklabels=[f"{group} skin" for group in groups], ylim=(-0.6, 2.6))
         axis.set_xlabel("found first, %")
@@ -662,8 +717,8 @@ FIGURES: dict[str, tuple[Callable[..., Figure], float, float]] = {
     "pixels": (pixels, 12.2, 3.9),
     "variations": (variations, 10.0, 5.2),
     "softmax": (softmax, 12.2, 3.3),
-    "cosface": (cosface, 12.2, 3.2),
-    "angle": (angle, 12.2, 4.4),
+    "cosface": (cosface, 12.2, 2.8),
+    "angle": (angle, 12.2, 4.3),
     "augment": (augment, 12.2, 4.3),
     "benchmarks": (benchmarks, 12.2, 4.4),
     "method": (method_figure, 12.2, 12.2 * 5 / 12),
@@ -671,7 +726,7 @@ FIGURES: dict[str, tuple[Callable[..., Figure], float, float]] = {
     "clouds": (clouds, 6.2, 4.9),
     "fog": (fog, 6.2, 4.4),
     "scale": (scale, 12.2, 4.2),
-    "confidence_loss": (confidence_loss, 12.2, 4.0),
+    "confidence_loss": (confidence_loss, 12.2, 3.6),
     "votes": (votes, 6.2, 4.2),
     "masks": (masks, 9.0, 3.4),
     "game": (game, 12.2, 12.2 * 2.45 / 12),
@@ -684,11 +739,11 @@ FIGURES: dict[str, tuple[Callable[..., Figure], float, float]] = {
     "rivals": (rivals, 12.2, 4.3),
     "effect": (effect, 12.2, 4.4),
     "pull": (pull, 10.5, 4.3),
-    "ablation": (ablation, 12.2, 4.6),
+    "ablation": (ablation, 12.2, 4.25),
     "black_hole": (black_holes, 12.2, 4.0),
     "map": (map, 12.2, 5.0),
     "claims": (claims, 12.2, 5.0),
-    "stations": (stations, 12.2, 4.5),
+    "stations": (stations, 12.2, 4.25),
     "after": (after, 12.2, 4.4),
     "characters": (characters, 10.4, 4.0),
     "rendered_people": (rendered_people, 10.4, 3.9),
