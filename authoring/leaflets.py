@@ -6,8 +6,7 @@ import re
 import tomllib
 from string import Template
 
-from authoring.slides import FONTS, folder, read
-from salon.widgets.host import font_faces
+from authoring.slides import faces, folder, read
 
 STORY = ("scale", "curve", "lasts", "pull", "stations")  # the slides whose figures tell it
 FORMULAS = ("posterior", "loss", "parts", "two-images", "game", "total", "match")  # the slides with its equations
@@ -17,10 +16,10 @@ def leaflets(lang: str) -> dict[str, str]:
     """Name -> HTML of each sheet in a language, fonts and figures within; the figures are those that were drawn."""
     table = tomllib.loads((folder() / "words.toml").read_text("utf-8"))
     said = {key: html.escape(text[lang], quote=False) for key, text in table["leaflets"].items()}
-    shared = said | {"lang": {"en": "en", "zh": "zh-CN"}[lang], "fonts": font_faces(*FONTS[lang]),
-                     "method": _figure("method.webp", lang), "cover": _figure("cover.webp", lang),
-                     "story": _story(lang), "equations": _equations(lang), "sources": _sources(said),
-                     "parts": "".join(f"<li>{part}</li>" for part in table["programme"][lang])}  # fmt: skip
+    shared = said | {"lang": {"en": "en", "zh": "zh-CN"}[lang], "method": _figure("method.webp", lang),
+                     "cover": _figure("cover.webp", lang), "story": _story(lang), "equations": _equations(lang),
+                     "sources": _sources(said), "parts": "".join(f"<li>{part}</li>" for part in table["programme"][lang])}  # fmt: skip
+    shared["fonts"] = faces(lang, "".join(shared.values()))
     return {name: Template((folder() / f"{name}.html").read_text("utf-8")).substitute(shared)
             for name in ("handout", "invitation")}  # fmt: skip
 

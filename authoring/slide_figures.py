@@ -324,6 +324,8 @@ def angle() -> Figure:
     """Loss and slope of CosFace for three scales (01, `scale`); asked without the slopes."""
     figure = angle_figure(scales=(4, 12, 28), margin=0.35)
     _recolour(figure, {BLUE: "#8a8a8a", ORANGE: "#555555", GREEN: "#111111"})
+    figure.axes[0].set_yticks((1e-3, 1e-1, 10), ("0.001", "0.1", "10"))
+    figure.axes[0].minorticks_off()
     for axis in figure.axes:
         for line, style in zip(axis.lines, (":", "--", "-"), strict=True):
             line.set_linestyle(style)
@@ -523,7 +525,7 @@ def cast() -> Figure:
     axis = axes[0, 0]
     for y, (name, marks) in enumerate(rows.items()):
         axis.scatter(-0.5, -y, s=420, color=CAST[name])
-        axis.text(-0.3, -y, name, va="center", color=INK.get(CAST[name], CAST[name]), fontweight="bold")
+        axis.text(-0.3, -y, name, va="center", color=INK.get(CAST[name], CAST[name]))
         cells = [
             "●" * ("a" in marks),
             said.get(name, ""),
@@ -726,7 +728,7 @@ FIGURES: dict[str, tuple[Callable[..., Figure], float, float]] = {
     "clouds": (clouds, 6.2, 4.9),
     "fog": (fog, 6.2, 4.4),
     "scale": (scale, 12.2, 4.2),
-    "confidence_loss": (confidence_loss, 12.2, 3.6),
+    "confidence_loss": (confidence_loss, 12.2, 3.3),
     "votes": (votes, 6.2, 4.2),
     "masks": (masks, 9.0, 3.4),
     "game": (game, 12.2, 12.2 * 2.45 / 12),

@@ -9,6 +9,7 @@ are counted by clicks or the keys A to D; what stands below comes with the next 
 import base64
 import hashlib
 import html
+import io
 import json
 import os
 import re
@@ -17,6 +18,8 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from fontTools import subset
 
 from authoring.slide_numbers import fill
 from salon.faces.people import split_people
@@ -284,6 +287,19 @@ def build() -> list[Path]:
     return written
 
 
+def faces(lang: str, text: str) -> str:
+    """CSS that brings the fonts of a deck, the Chinese one with no more than the characters of a text."""
+    css, whole = font_faces(*FONTS[lang]), data_root() / "fonts" / "han.woff2"
+    if "han" not in FONTS[lang]:
+        return css
+    options = subset.Options(flavor="woff2", layout_features=["kern"])
+    font, cutter, small = subset.load_font(str(whole), options), subset.Subsetter(options), io.BytesIO()
+    cutter.populate(text=text)
+    cutter.subset(font)
+    subset.save_font(font, small, options)
+    return css.replace(*(base64.b64encode(each).decode() for each in (whole.read_bytes(), small.getvalue())))
+
+
 def finish(page: str, lang: str) -> str:
     """What Marp wrote, with our script before its own, and each picture and each letter of the formulas once."""
     slides = read(lang)[1]
@@ -352,7 +368,7 @@ def _marp(marp: list[str], browser: str, markdown: str, lang: str) -> Path:
     with tempfile.TemporaryDirectory() as scratch:
         source, theme, target = (Path(scratch) / part for part in ("deck.md", "theme.css", name))
         source.write_text(markdown, "utf-8")
-        theme.write_text(folder().joinpath("theme.css").read_text("utf-8") + font_faces(*FONTS[lang]), "utf-8")
+        theme.write_text(folder().joinpath("theme.css").read_text("utf-8") + faces(lang, markdown), "utf-8")
         command = [*marp, str(source), "-o", str(target), "--theme-set", str(theme), "--no-stdin",
                    "--allow-local-files", "--no-config-file", "--html"]  # fmt: skip
         environment = without_fonts() | {"CHROME_PATH": browser}
