@@ -48,7 +48,8 @@ def _equations(lang: str) -> str:
     rows = [letters[0] if letters else ""]
     for slide, section in zip(read(lang)[1], sections, strict=True):
         if slide.id in FORMULAS:
-            formulas = re.findall(r"<mjx-container[^>]*display=.true.*?</mjx-container>", section, re.S)
+            formulas = re.findall(r"<mjx-container.*?</mjx-container>", section, re.S)
+            formulas = [one for one in formulas if "display=" in one.split(">")[0]] or formulas
             title = html.escape(slide.shown.split("\n")[0].lstrip("# "), quote=False)
             rows.append(f"<div><h3>{title}</h3>{''.join(formulas)}</div>")
     return "\n".join(rows)

@@ -160,7 +160,7 @@ def _slim(svg: str, name: str) -> str:
     needed = set(re.findall(r'(?:url\(#|href="#)([^")]+)', svg))
     svg = re.sub(r' id="([^"]*)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in needed else "", svg)
     svg = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", svg)
-    svg = re.sub(r"(\d+\.\d\d)\d+", r"\1", svg).replace("xlink:href", "href")
+    svg = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\d+\.\d\d)\d+", r"\1", tag[0]), svg).replace("xlink:href", "href")
     svg = re.sub(r"(?:, )?'[^']*'(?:, '[^']*')*(?=[\";])", "Salon", svg)  # the deck says which letters
     svg = re.sub(r"(?<=[ML;:])\s+|\s+(?=[ML\"])|\s+(?=/>)", " ", svg)
     svg = re.sub(r"\s+", " ", svg).replace("> <", "><").replace("<g>", "<g>").strip()
@@ -388,6 +388,8 @@ def lit(part: str) -> Figure:
 def game() -> Figure:
     """The lower edge of the picture of the method: the sub-embeddings, their masks, and the discriminator."""
     figure = method_figure()
+    for artist in figure.findobj(lambda artist: artist.get_gid() in ("backbone", "identification", "matching")):
+        artist.set_visible(False)
     figure.axes[0].set(xlim=(0, WIDTH), ylim=(0, 2.45))
     return figure
 
@@ -493,6 +495,7 @@ def confidence_loss() -> Figure:
               for name, own in (("easy", 0.8), ("hard", 0.1))}  # fmt: skip
     figure = confidence_figure(images, margin=8.0, regularise=0.002)
     _recolour(figure, {BLUE: "#777777", ORANGE: NEUTRAL})
+    figure.axes[1].get_legend().set_loc("lower right")
     _answer(*(axis.lines for axis in figure.axes), *(axis.get_legend() for axis in figure.axes))
     return figure
 

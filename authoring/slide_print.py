@@ -30,6 +30,7 @@ def _decks(browser: Any, lang: str) -> Iterator[Path]:
     dist = folder() / "dist"
     for end, query in WAYS.items():
         page = browser.new_page(viewport={"width": 1280, "height": 720}, offline=True)
+        page.set_default_timeout(300_000)
         page.goto((dist / f"salon.{lang}.html").as_uri() + f"?{query}")
         yield _printed(page, dist / f"salon.{lang}{end}.pdf", SHEET if "notes" in query else SLIDE)
 
