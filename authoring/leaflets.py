@@ -18,7 +18,8 @@ def leaflets(lang: str) -> dict[str, str]:
     said = {key: html.escape(text[lang], quote=False) for key, text in table["leaflets"].items()}
     shared = said | {"lang": {"en": "en", "zh": "zh-CN"}[lang], "method": _figure("method.webp", lang),
                      "cover": _figure("cover.webp", lang), "story": _story(lang), "equations": _equations(lang),
-                     "sources": _sources(said), "parts": "".join(f"<li>{part}</li>" for part in table["programme"][lang])}  # fmt: skip
+                     "sources": _sources(said)}  # fmt: skip
+    shared["parts"] = "".join(f"<li>{part}</li>" for part in table["programme"][lang])
     shared["fonts"] = faces(lang, "".join(shared.values()))
     return {name: Template((folder() / f"{name}.html").read_text("utf-8")).substitute(shared)
             for name in ("handout", "invitation")}  # fmt: skip

@@ -161,7 +161,9 @@ def _slim(svg: str, name: str) -> str:
     svg = re.sub(r' id="([^"]*)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in needed else "", svg)
     svg = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", svg)
     svg = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\d+\.\d\d)\d+", r"\1", tag[0]), svg).replace("xlink:href", "href")
-    svg = re.sub(r"(?:, )?'[^']*'(?:, '[^']*')*(?=[\";])", "Salon", svg)  # the deck says which letters
+    svg = re.sub(r"(?:, )?'[^']*'(?:, '[^']*')*(?=[\";])", "Salon", svg)
+    svg = re.sub(r"font-family: ?Salon;? ?", "", svg)
+    svg = re.sub(r"font: (?:[\w]+ )*?([\d.]+px) ?Salon", r"font-size: \1", svg)  # the deck says which letters
     svg = re.sub(r"(?<=[ML;:])\s+|\s+(?=[ML\"])|\s+(?=/>)", " ", svg)
     svg = re.sub(r"\s+", " ", svg).replace("> <", "><").replace("<g>", "<g>").strip()
     head, body = svg.split(">", 1)
@@ -727,7 +729,7 @@ FIGURES: dict[str, tuple[Callable[..., Figure], float, float]] = {
     "augment": (augment, 12.2, 4.3),
     "benchmarks": (benchmarks, 12.2, 4.4),
     "method": (method_figure, 12.2, 12.2 * 5 / 12),
-    **{f"lit_{part}": (partial(lit, part), 4.0, 4.0 * 5 / 12) for part in PARTS},
+    **{f"lit_{part}": (partial(lit, part), 4.0, 4.0 * 5 / 12) for part in PARTS[1:]},
     "clouds": (clouds, 6.2, 4.9),
     "fog": (fog, 6.2, 4.4),
     "scale": (scale, 12.2, 4.2),

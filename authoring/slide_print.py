@@ -11,9 +11,19 @@ from salon.words import LANGUAGES
 
 # What is printed: the end of the file's name, and what the page is asked for.
 WAYS = {"": "print=shown", ".guesses": "print=guesses", ".notes": "print=notes",
-        ".90": "print=shown&route=90", ".45": "print=shown&route=45"}  # fmt: skip
+        ".45": "print=shown&route=45"}  # fmt: skip
 SLIDE = {"width": "1280px", "height": "720px"}
 SHEET = {"format": "A4", "margin": {side: "0" for side in ("top", "right", "bottom", "left")}}
+
+# A PDF takes a JPEG as it is, and writes out any other picture dot by dot.
+AS_JPEG = """() => Promise.all([...document.images].map(async (image) => {
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+  canvas.getContext("2d").drawImage(image, 0, 0);
+  image.src = canvas.toDataURL("image/jpeg", 0.8);
+  await image.decode();
+}))"""
 
 
 def write_pdfs() -> list[Path]:
@@ -45,6 +55,7 @@ def _leaflets(browser: Any, lang: str) -> Iterator[Path]:
 
 
 def _printed(page: Any, path: Path, paper: dict[str, Any]) -> Path:
+    page.evaluate(AS_JPEG)
     page.evaluate("Promise.all([...document.fonts].map((font) => font.load()))")
     write_whole(path, page.pdf(print_background=True, outline=True, tagged=True, **paper))
     page.close()

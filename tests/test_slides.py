@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -120,7 +119,7 @@ SPOILT = [
     ("{{by differences: C - B, clean}}", "1.9", "numbers differ between the languages"),
     ("![四个渲染的人", "![](figures/people.webp)\n![四个渲染的人", "figures differ between the languages"),
     ("| 23 |", "| 24 |", "does not add up"),
-    ("`masks`", "`mask`", "runsheet.zh.md names mask, which no slide is called"),
+    ("`softmax`", "`softmix`", "runsheet.zh.md names softmix, which no slide is called"),
 ]
 
 
@@ -233,8 +232,7 @@ def test_the_deck_is_built_again_with_make() -> None:
 @languages
 def test_the_pdf_is_set_in_our_fonts_alone(lang: str) -> None:
     content = (ROOT / "slides" / "dist" / f"salon.{lang}.pdf").read_bytes()
-    streams = re.findall(rb"FlateDecode[^>]*>>\s*stream\r?\n(.*?)endstream", content, re.S)
-    fonts = re.findall(rb"/BaseFont\s*/\w+\+([\w-]+)", b"".join(map(zlib.decompress, streams)))
+    fonts = re.findall(rb"/BaseFont\s*/\w+\+([\w-]+)", content)
     families = {name.partition(b"-")[0] for name in fonts}
     assert families == {"en": {b"SalonLatin"}, "zh": {b"SalonLatin", b"SalonHan"}}[lang]
 
