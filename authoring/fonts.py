@@ -27,7 +27,7 @@ PACKAGES = (
     "@expo-google-fonts/noto-sans-mono@0.4.2",
 )
 MOST = 1_500_000  # bytes of data/fonts
-DRAWN = ("slides/salon.*.md", "salon/words/*")  # every character of these is set in our fonts
+DRAWN = ("slides/salon.*.md", "slides/words.toml", "salon/words/*")  # every character of these is set in our fonts
 READ = ("slides/*.md", "notebooks/zh.po", "*.md", "docs/*.md")  # of these the Chinese
 ASCII = range(0x20, 0x7F)
 # Latin 1, Greek, punctuation, raised and lowered figures, letters of mathematics, arrows, operators, simple forms.

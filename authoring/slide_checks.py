@@ -7,16 +7,17 @@ from collections.abc import Callable, Iterator
 
 from authoring.form import CORE_MINUTES
 from authoring.slide_numbers import PLACEHOLDER, fill
-from authoring.slides import Slide, folder, read, spoken_minutes, stale
+from authoring.slide_print import WAYS
+from authoring.slides import ROUTES, Slide, folder, minutes_of, read, spoken_minutes, stale
 from salon.lecture.lab import originals
 from salon.words import LANGUAGES, SalonError
 
-TALK = (60, 75)  # minutes, all slides together
-EVENING = 120  # minutes, with demonstrations, questions and the break
+TALK = (65, 72)  # minutes, all slides together
 WITHIN = 0.1  # of the minutes of talk: what the notes may take longer or shorter, all together
 LOOSE = 0.35  # the same for one slide
 COUNT = (30, 45)
-MOST = {"html": 4_400_000, "all": 20_000_000}  # bytes of one HTML, and of slides/dist
+PICTURED = 34  # slides at least with something to look at
+MOST = {"html": 4_000_000, "all": 20_000_000}  # bytes of one HTML, and of slides/dist
 
 Deck = list[Slide]
 
@@ -43,7 +44,7 @@ def same(decks: dict[str, Deck]) -> Iterator[str]:
 
 
 def _shared(one: Slide, other: Slide) -> Iterator[tuple[str, object, object]]:
-    for name in ("talk", "demo", "questions", "pause", "late", "cell", "formulas"):
+    for name in ("talk", "demo", "questions", "pause", "late", "cell", "route", "formulas", "choices"):
         yield name, getattr(one, name), getattr(other, name)
     yield "figures", [name for _, name in one.figures], [name for _, name in other.figures]
     yield ("numbers", PLACEHOLDER.findall(one.shown + one.notes), PLACEHOLDER.findall(other.shown + other.notes))
@@ -61,8 +62,13 @@ def whole(decks: dict[str, Deck]) -> Iterator[str]:
             yield f"slide {slide.id}: {slide.late!r} leads to no later slide"
         if slide.cell not in cells:
             yield f"slide {slide.id}: the notebook cell {slide.cell} does not exist"
+        if slide.guess and slide.answer and len(slide.choices) < 2:
+            yield f"slide {slide.id}: its guess names no choices, such as `**Guess: …?** A this · B that`"
         if "TODO" in slide.shown + slide.notes:
             yield f"slide {slide.id} is not written yet"
+    pictured = [slide for slide in deck if any(not name.startswith("lit_") for _, name in slide.figures)]
+    if len(pictured) < PICTURED:
+        yield f"{len(pictured)} slides have something to look at; expected {PICTURED} at least"
     for lang in LANGUAGES:
         yield from (f"slide {slide.id}, {lang}: a figure without words" for slide in decks[lang]
                     for alt, _ in slide.figures if not alt.strip())  # fmt: skip
@@ -82,8 +88,9 @@ def minutes(decks: dict[str, Deck]) -> Iterator[str]:
     talk, parts = sum(slide.talk for slide in deck), by_part(deck)
     if not TALK[0] <= talk <= TALK[1]:
         yield f"{talk} minutes of talk; expected {TALK[0]} to {TALK[1]}"
-    if sum(parts.values()) != EVENING:
-        yield f"the slides add up to {sum(parts.values())} minutes; expected {EVENING}"
+    for route in ROUTES:
+        if (found := minutes_of(deck, route)) != route:
+            yield f"the slides of the route of {route} minutes add up to {found}"
     for name, expected in CORE_MINUTES.items():  # which the notebooks are held to by their own checks
         if parts[name[:2]] != expected:
             yield f"part {name[:2]}: its slides take {parts[name[:2]]} minutes, its notebook {expected}"
@@ -139,7 +146,9 @@ def numbers(deck: Deck) -> Iterator[str]:
 def built() -> list[str]:
     """The files in `slides/dist` are there, of these sources, and small enough."""
     dist = folder() / "dist"
-    files = [dist / f"salon.{lang}.{kind}" for lang in LANGUAGES for kind in ("html", "pdf")]
+    names = ["salon.{}.html", "handout.{}.pdf", "invitation.{}.pdf", "invitation.{}.html"]
+    names += [f"salon.{{}}{end}.pdf" for end in WAYS]
+    files = [dist / name.format(lang) for lang in LANGUAGES for name in names]
     if gone := [file.name for file in files if not file.exists()]:
         return [f"slides/dist has no {', '.join(gone)}; build it: make slides"]
     sizes = {file.name: file.stat().st_size for file in dist.iterdir()}

@@ -1,16 +1,26 @@
-"""The deck's pictures: the notebooks' figures, from the same functions and stored tables, in the size of a slide."""
+"""The deck's pictures: the notebooks' figures and some of its own, from stored tables, in the size of a slide.
+
+What answers a guess is marked in its figure and stays hidden until the next key. English words of figures that are
+drawn in English only are put into Chinese by `slides/words.toml`.
+"""
 
 import io
+import re
 import textwrap
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
+import tomllib
 import torch
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgba_array
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 from matplotlib.ticker import MaxNLocator
@@ -19,44 +29,60 @@ from PIL import Image
 import salon
 from authoring.picture import people_and_variations
 from experiments.bench import LIVE_IMAGES, LIVE_PEOPLE, live_pair
+from experiments.glyphs import glyph_sheet
 from salon.evaluation.benchmark import black_hole, evaluate_benchmark
 from salon.evaluation.people import CONDITIONS, test_benchmark
 from salon.evaluation.results import labelled, read_provenance, read_table, stored_differences
+from salon.evaluation.views import FeatureViews, ScoreHistograms
 from salon.faces.people import sample_people, split_people
 from salon.faces.render import frontal_views, render, sample_views
 from salon.faces.variations import VARIATIONS, degrade, pose_yaw
 from salon.figures.ablation import ablation_figure, claims_figure, difference_figure, effect_figure, pull_figure
 from salon.figures.explorer import explorer_figure
 from salon.figures.faces import face_sheet
+from salon.figures.geometry import INK, arrow, bare, cloud, cloud_figure, thumbnail
 from salon.figures.losses import angle_figure, confidence_figure, mask_figure
-from salon.figures.results import black_hole_figure, condition_figure, probe_figure, strength_figure, trade_off_figure
-from salon.figures.style import panels, speak
+from salon.figures.method import PARTS, WIDTH, method_figure
+from salon.figures.results import black_hole_figure, condition_figure, draw_trade_off, trade_off_figure
+from salon.figures.scale import Toy, scale_figure
+from salon.figures.style import BLUE, GREEN, GREY, ORANGE, PINK, panels, speak
+from salon.figures.threshold import threshold_figure
+from salon.figures.umap import owned_figure
 from salon.model.decorrelation import variation_masks
-from salon.model.network import Recogniser, embed
-from salon.paths import cache_path, write_whole
+from salon.model.losses import posterior
+from salon.model.network import Recogniser
+from salon.paths import cache_path, data_root, read_data, write_whole
 from salon.training.data import train_set
 from salon.training.loop import train
 from salon.training.recipes import recipe
 from salon.training.run import recipe_fingerprint
-from salon.words import SalonError
+from salon.words import SalonError, language, set_language
 
 # Points of any text. A slide of 1280 × 720 CSS pixels is 13.33 × 7.5 inches, as in any slide program.
 LEAST = 20
-DPI = 144
+DPI = 120
+# The cast: a model has one colour wherever it appears, and what is no model is drawn in INK_OF_ALL.
+CAST = {"A": GREY, "B": BLUE, "C0": PINK, "S": GREEN, "C": ORANGE, "D": "#8c510a", "E": "#6a3d9a", "E-λ2": "#222222"}
+NEUTRAL = "#333333"
 
 
-def draw(name: str) -> Figure:
+def draw(name: str, lang: str = "en") -> Figure:
     """A figure of the deck by its name, its texts at least `LEAST` points; raises `SalonError` for no such figure."""
     if name not in FIGURES:
         raise SalonError(f"A slide asks for the figure {name!r}; expected one of {', '.join(FIGURES)}.")
     make, width, height = FIGURES[name]
     sizes: Any = {"font.size": LEAST, "axes.titlesize": "medium", "lines.linewidth": 2.5, "lines.markersize": 9}
-    with mpl.rc_context(sizes):
-        figure = make()
-        speak(figure)
-        figure.set_size_inches(width, height)
-        _enlarge(figure)
-        figure.draw_without_rendering()  # the layout, under the same sizes
+    before = language()
+    set_language(lang)
+    try:
+        with mpl.rc_context(sizes):
+            figure = make()
+            figure.set_size_inches(width, height)
+            speak(figure)
+            _enlarge(figure)
+            figure.draw_without_rendering()  # the layout, under the same sizes
+    finally:
+        set_language(before)
     return figure
 
 
@@ -74,16 +100,74 @@ def _enlarge(figure: Figure) -> None:
         axis.xaxis.label.set_text(textwrap.fill(axis.get_xlabel(), 34))
 
 
-def save(name: str, path: Path) -> None:
-    """Draw a figure into a file; the suffix says how: `.jpg` for faces, `.png` for lines and words."""
+def save(name: str, path: Path, lang: str = "en") -> list[Path]:
+    """Draw a figure into a file; the suffix says how: `.webp` for faces, `.svg` for lines and words.
+
+    In an SVG what answers a guess has the class "answer"; beside a picture stands NAME_ask, the same without it.
+    """
+    figure = draw(name, lang)
+    if path.suffix == ".svg":
+        file = io.BytesIO()
+        with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+            figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+        write_whole(path, _slim(file.getvalue().decode(), path.stem))
+        return [path]
+    answers, files = figure.findobj(lambda artist: artist.get_gid() == "answer"), [path]
+    _picture(figure, path)
+    if answers:
+        for artist in answers:
+            artist.set_alpha(0)
+        files.append(path.with_stem(f"{path.stem}_ask"))
+        _picture(figure, files[-1])
+    return files
+
+
+def _picture(figure: Figure, path: Path) -> None:
     file = io.BytesIO()
-    draw(name).savefig(file, dpi=DPI)
+    figure.savefig(file, dpi=DPI)
     picture = Image.open(file).convert("RGB")
-    if path.suffix == ".jpg":
-        write_whole(path, lambda file: picture.save(file, "JPEG", quality=88))
-    else:
-        flat = picture.quantize(128, dither=Image.Dither.NONE)
-        write_whole(path, lambda file: flat.save(file, "PNG", optimize=True))
+    write_whole(path, lambda file: picture.save(file, "WEBP", quality=76, method=6))
+
+
+def _slim(svg: str, name: str) -> str:
+    """An SVG to stand within a page: one line, few digits, only the names it needs, ALT where its words belong."""
+    svg = re.sub(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.S)
+    svg = re.sub(r'id="answer[^"]*"', 'class="answer"', svg)
+    needed = set(re.findall(r'(?:url\(#|href="#)([^")]+)', svg))
+    svg = re.sub(r' id="([^"]*)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in needed else "", svg)
+    svg = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", svg)
+    svg = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\d+\.\d\d)\d+", r"\1", tag[0]), svg).replace("xlink:href", "href")
+    svg = re.sub(r"(?:, )?'[^']*'(?:, '[^']*')*(?=[\";])", "Salon", svg)
+    svg = re.sub(r"font-family: ?Salon;? ?", "", svg)
+    svg = re.sub(r"font: (?:[\w]+ )*?([\d.]+px) ?Salon", r"font-size: \1", svg)  # the deck says which letters
+    svg = re.sub(r"(?<=[ML;:])\s+|\s+(?=[ML\"])|\s+(?=/>)", " ", svg)
+    svg = re.sub(r"\s+", " ", svg).replace("> <", "><").replace("<g>", "<g>").strip()
+    head, body = svg.split(">", 1)
+    box = re.search(r'viewBox="[^"]*"', head)[0]  # type: ignore[index]
+    return f'<svg class="figure" role="img" aria-label="ALT" {box}>{body}'
+
+
+def _answer(*artists: Any) -> None:
+    """Mark what answers a guess, artists or groups of them: it is seen with the next key."""
+    for one in artists:
+        if isinstance(one, Artist):
+            for artist in one.findobj():
+                artist.set_gid("answer")
+        else:
+            _answer(*(each for each in one or ()))
+
+
+def _recolour(figure: Figure, colours: dict[str, str]) -> None:
+    """Every line, dot and bar of one colour in another."""
+    shades = {to_hex(old): new for old, new in colours.items()}
+    for artist in figure.findobj():
+        for part in ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor"):
+            get, put = getattr(artist, f"get_{part}", None), getattr(artist, f"set_{part}", None)
+            if get is None or put is None or isinstance(artist, (Figure, Axes)):
+                continue
+            drawn = to_rgba_array(get())  # one colour for all, or one each
+            if len(drawn) == 1 and to_hex(drawn[0]) in shades:
+                put(shades[to_hex(drawn[0])])
 
 
 def cover() -> Figure:
@@ -117,11 +201,232 @@ def variations() -> Figure:
     return face_sheet(torch.cat(rows), VARIATIONS, [f"{strength:.1f}" for strength in strengths.tolist()])
 
 
+def journey() -> Figure:
+    """The four parts of the evening as four small pictures."""
+    figure, axes = panels(1, 4, 12.2, 3.6)
+    who, titles = split_people("test", 4), ("1 Background", "2 Algorithm", "3 Experiments", "4 Discussion")
+    clean = render(who[:1], frontal_views(1), 160)
+    spoilt = [clean, degrade(clean, "low_resolution", 0.8, seed=0), degrade(clean, "occlusion", 0.7, seed=1)]
+    spoilt.append(render(who[:1], frontal_views(1, yaw=60.0), 160))
+    for axis, faces in zip(
+        (axes[0, 0], axes[0, 3]), (torch.cat(spoilt), render(who, frontal_views(4), 160)), strict=True
+    ):
+        bare(axis, 0, 2, 0, 2)
+        for n, face in enumerate(faces):
+            thumbnail(axis, face, (0.5 + n % 2, 1.5 - n // 2), 0.94)
+    bare(axes[0, 1], -1.6, 1.6, -1.6, 1.6)
+    for face, place, sigma in zip(spoilt[:2], ((-0.6, 0.5), (0.5, -0.4)), (0.3, 0.55), strict=True):
+        cloud(axes[0, 1], place, sigma, GREEN)
+        thumbnail(axes[0, 1], face[0], place, 0.5)
+    draw_trade_off(axes[0, 2], read_table("ablation"), "clean", places={})
+    axes[0, 2].set(xticks=[], yticks=[], xlabel="", ylabel="")
+    for axis, title in zip(axes[0], titles, strict=True):
+        axis.set_title(title)
+    return figure
+
+
+def pixels() -> Figure:
+    """A face, the same person under another lamp, another person under the same lamp; cosines of pixels."""
+    who, lamp = split_people("test", 4), {"light_azimuth": 80.0, "ambient": 0.15}
+    faces = torch.cat([render(who[:1], frontal_views(1), 160), render(who[:1], frontal_views(1, **lamp), 160),
+                       render(who[1:2], frontal_views(1), 160)])  # fmt: skip
+    rows = faces.flatten(1)
+    rows = (rows - rows.mean(1, keepdim=True)) / rows.std(1, keepdim=True)
+    cosines = torch.nn.functional.cosine_similarity(rows[:1], rows[1:])
+    figure = face_sheet(
+        faces, [""], ["this face", "A: the same person,\nanother lamp", "B: another person,\nthe same lamp"]
+    )
+    for axis, cosine in zip(figure.axes[1:], cosines.tolist(), strict=True):
+        axis.set_xlabel(f"cosine {cosine:.2f}".replace("-", "−"))
+        _answer(axis.xaxis.label)
+    return figure
+
+
+def softmax() -> Figure:
+    """A feature and the same ten times longer: where they point, and what softmax makes of them."""
+    figure, axes = panels(1, 2, 12.2, 4.4, width_ratios=(1, 1.2))
+    prototypes, feature = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]), torch.tensor([4.0, 3.0])
+    bare(axes[0, 0], -2.6, 5.4, -1.0, 4.2)
+    for (x, y), name in zip(2 * prototypes, ("w₁", "w₂", "w₃"), strict=True):
+        arrow(axes[0, 0], (0, 0), (float(x), float(y)), GREY)
+        axes[0, 0].text(
+            1.25 * float(x), 1.2 * float(y) - 0.1 - 0.45 * (float(y) == 0), name, ha="center", color=INK[GREY]
+        )
+    arrow(axes[0, 0], (0, 0), (4, 3), NEUTRAL)
+    axes[0, 0].text(4.1, 3.2, "f = (4, 3)", ha="center", color=NEUTRAL)
+    for shift, times, shade in ((-0.2, 1, "#9a9a9a"), (0.2, 10, NEUTRAL)):
+        share = torch.softmax(times * prototypes @ feature, 0)
+        places = np.arange(3) + shift
+        axes[0, 1].bar(places, share, 0.38, color=shade, label=f"{times} × f")
+        for x, y in zip(places, share.tolist(), strict=True):
+            axes[0, 1].text(x, y + 0.02, f"{y:.2f}", ha="center")
+    axes[0, 1].set(
+        xticks=range(3), xticklabels=["w₁", "w₂", "w₃"], ylabel="probability", ylim=(0, 1.15), yticks=(0, 0.5, 1)
+    )
+    axes[0, 1].legend(frameon=False)
+    return figure
+
+
+def cosface() -> Figure:
+    """The logits of three people without and with the margin: cosines .8, .6, −.8, s = 10, m = .35."""
+    cosines, scale, margin = np.array([0.8, 0.6, -0.8]), 10.0, 0.35
+    figure, axes = panels(1, 2, 12.2, 3.6, sharey=True)
+    for axis, m, title in zip(axes[0], (0.0, margin), ("without the margin", "with the margin"), strict=True):
+        logits = scale * (cosines - m * np.array([1, 0, 0]))
+        drawn = axis.bar(range(3), logits, 0.55, color=[NEUTRAL, "#9a9a9a", "#9a9a9a"])
+        labels = [
+            axis.text(x, y + (0.4 if y > 0 else -2.2), f"{y:.1f}".replace("-", "−"), ha="center")
+            for x, y in enumerate(logits)
+        ]
+        axis.axhline(0, color="black", linewidth=0.8)
+        axis.set(
+            title=title,
+            xticks=range(3),
+            xticklabels=["the right person", "the second", "the third"],
+            ylim=(-11, 11),
+            yticks=(-8, 0, 8),
+        )
+        if m:
+            _answer(drawn, labels)
+    axes[0, 0].set_ylabel("logit")
+    return figure
+
+
+def angle() -> Figure:
+    """Loss and slope of CosFace for three scales (01, `scale`); asked without the slopes."""
+    figure = angle_figure(scales=(4, 12, 28), margin=0.35)
+    _recolour(figure, {BLUE: "#8a8a8a", ORANGE: "#555555", GREEN: "#111111"})
+    figure.axes[0].set_yticks((1e-3, 1e-1, 10), ("0.001", "0.1", "10"))
+    figure.axes[0].minorticks_off()
+    for axis in figure.axes:
+        for line, style in zip(axis.lines, ((0, (1, 1)), "--", "-"), strict=True):
+            line.set(linestyle=style)
+    _answer(figure.axes[1].lines)
+    return _room_for_words(figure)
+
+
 def augment() -> Figure:
-    """What augmentation changes under each condition (01, `augment-table`)."""
+    """What augmentation changes under each condition (01, `augment-table`); asked without B."""
     stored = read_table("ablation")
     names = {"A": "A: clean images only", "B": "B: augmented"}
-    return _room_for_words(condition_figure(stored[stored.condition.isin(CONDITIONS)], names))
+    figure = _room_for_words(condition_figure(stored[stored.condition.isin(CONDITIONS)], names))
+    _recolour(figure, {ORANGE: "#00000f", BLUE: CAST["A"]})
+    _recolour(figure, {"#00000f": CAST["B"]})
+    _answer(figure.axes[0].containers[1], figure.axes[0].collections[1])
+    return figure
+
+
+def benchmarks() -> Figure:
+    """Published results before URFace and with it, in percent (01, `benchmarks`)."""
+    rows = published()["benchmarks"]
+    figure, axes = panels(1, 1, 12.2, 3.9)
+    axis, places = axes[0, 0], np.arange(len(rows))[::-1]
+    for row, y in zip(rows, places, strict=True):
+        if "before" in row:
+            axis.plot([row["before"], row["urface"]], [y, y], color="#9a9a9a")
+            axis.plot(
+                row["before"], y, "o", color="#777777", mfc="white", label="before" if not y - places[0] else None
+            )
+        axis.plot(row["urface"], y, "o", color=NEUTRAL, label="URFace" if not y - places[0] else None)
+        said = f"{row['before']} ({row['by']}) → {row['urface']}" if "before" in row else f"{row['urface']}"
+        axis.text(46, y, said + f" {row['source']}", ha="right", va="center")
+    names = [row["name"] for row in rows]
+    axis.set(
+        yticks=places,
+        yticklabels=names,
+        xlim=(0, 103),
+        xticks=(50, 60, 70, 80, 90, 100),
+        ylim=(-0.5, len(rows) - 0.4),
+        xlabel="%",
+    )
+    axis.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 0.98))
+    return figure
+
+
+@cache
+def published() -> dict[str, Any]:
+    """What later papers quote of results: `slides/words.toml`, with their sources."""
+    return tomllib.loads((data_root().parent / "slides" / "words.toml").read_text("utf-8"))["published"]
+
+
+def lit(part: str) -> Figure:
+    """The picture of the method, small and without its words, one part lit."""
+    figure = method_figure(part)
+    for text in figure.findobj(Text):
+        text.set_visible(False)
+    return figure
+
+
+def game() -> Figure:
+    """The lower edge of the picture of the method: the sub-embeddings, their masks, and the discriminator."""
+    figure = method_figure()
+    for artist in figure.findobj(lambda artist: artist.get_gid() in ("backbone", "identification", "matching")):
+        artist.set_visible(False)
+    figure.axes[0].set(xlim=(0, WIDTH), ylim=(0, 2.45))
+    return figure
+
+
+def clouds() -> Figure:
+    """A sharp and a blurred image of a person as clouds, beside two prototypes."""
+    figure, axes = panels(1, 1, 6.2, 5.0)
+    axis, who = axes[0, 0], split_people("test", 14)[13:]
+    clean = render(who, frontal_views(1), 160)
+    bare(axis, -1.9, 2.1, -1.7, 1.6)
+    for image, place, sigma in (
+        (clean, (-0.75, 0.5), 0.24),
+        (degrade(clean, "low_resolution", 0.8, seed=0), (0.75, -0.45), 0.55),
+    ):
+        cloud(axis, place, sigma, GREEN)
+        thumbnail(axis, image[0], place, 0.42)
+    for (x, y), name in (((-0.35, 0.95), "$w_1$"), ((1.45, 0.75), "$w_2$")):
+        axis.scatter(x, y, s=160, marker="s", color=NEUTRAL, zorder=6)
+        axis.text(x + 0.14, y, name, va="center")
+    axis.text(-0.75, -0.28, "sharp", ha="center", color=INK[GREEN])
+    axis.text(-0.62, -1.25, "blurred", ha="center", color=INK[GREEN])
+    return figure
+
+
+def fog() -> Figure:
+    """The posterior (5) of two people as the variance grows (02, `posterior-fog`); asked with the first alone."""
+    from salon.figures.geometry import one_part
+
+    image, prototypes = torch.tensor([[0.8, 0.6]]), torch.eye(2)
+    figure, axes = panels(1, 3, 6.4, 4.2, sharey=True)
+    for axis, variance in zip(axes[0], (0.2, 2.0, 20.0), strict=True):
+        shares = posterior(one_part(image, torch.tensor([1 / variance])), prototypes[:, None])[0]
+        drawn = axis.bar([1, 2], shares, 0.7, color=[NEUTRAL, "#9a9a9a"])
+        words = [axis.text(x, y + 0.02, f"{y:.2f}", ha="center") for x, y in zip((1, 2), shares.tolist(), strict=True)]
+        axis.set(title=f"σ² = {variance:g}", xticks=(1, 2), xticklabels=["w₁", "w₂"], ylim=(0, 1), yticks=(0, 0.5, 1))
+        if variance > 1:
+            _answer(drawn, words)
+    axes[0, 0].set_ylabel("posterior")
+    return figure
+
+
+def scale() -> Figure:
+    """The toy on the circle, one scale for all and one for each (02, `circle`), for a page that does not move."""
+    return scale_figure(Toy())
+
+
+def votes() -> Figure:
+    """Two parts vote on two people: cosines times confidences over K = 2 (02, `parts-loop`)."""
+    features, prototypes = (
+        torch.tensor([[[1.0, 0.0], [0.6, 0.8]]]),
+        torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]]),
+    )
+    weights = torch.tensor([4.0, 2.0])
+    shares = torch.einsum("kd,nkd->nk", features[0], prototypes) * weights / 2  # [N, K]
+    figure, axes = panels(1, 1, 6.2, 4.2)
+    left = torch.zeros(2)
+    for k, shade in enumerate((NEUTRAL, "#9a9a9a")):
+        axes[0, 0].barh([1, 0], shares[:, k], 0.5, left=left, color=shade, label=f"part {k + 1}, s = {weights[k]:g}")
+        left = left + shares[:, k]
+    for y, total in zip((1, 0), left.tolist(), strict=True):
+        axes[0, 0].text(total + 0.06, y, f"{total:.1f}", va="center")
+    axes[0, 0].set(
+        yticks=(1, 0), yticklabels=["person 1", "person 2"], xlim=(0, 3.4), ylim=(-0.6, 1.6), xlabel="a, the logit"
+    )
+    return _room_for_words(figure, 2)
 
 
 def live() -> Figure:
@@ -129,7 +434,9 @@ def live() -> Figure:
     rows, names = [], ("fixed scale", "C")
     for name in names:
         rows += labelled(evaluate_benchmark(live_models()[name], test_benchmark()), name)
-    return _room_for_words(condition_figure(pd.DataFrame(rows), {name: name for name in names}))
+    figure = _room_for_words(condition_figure(pd.DataFrame(rows), {name: name for name in names}))
+    _answer(figure.axes[0].containers[1], figure.axes[0].collections[1])
+    return figure
 
 
 @cache
@@ -158,12 +465,55 @@ def confidence_loss() -> Figure:
     others = 0.15 * torch.randn(99, generator=torch.Generator().manual_seed(0))
     images = {f"{name}: cosine {own}": torch.cat([torch.tensor([own]), others])
               for name, own in (("easy", 0.8), ("hard", 0.1))}  # fmt: skip
-    return confidence_figure(images, margin=8.0, regularise=0.002)
+    figure = confidence_figure(images, margin=8.0, regularise=0.002)
+    _recolour(figure, {BLUE: "#777777", ORANGE: NEUTRAL})
+    figure.axes[1].legend(loc="lower right")
+    _answer(*(axis.lines for axis in figure.axes), *(axis.get_legend() for axis in figure.axes))
+    return figure
 
 
 def masks() -> Figure:
     """Which part is to keep which variation (02, `masks`)."""
-    return mask_figure(variation_masks(M=3, K=8, generator=torch.Generator().manual_seed(1)), VARIATIONS)
+    figure = mask_figure(variation_masks(M=3, K=8, generator=torch.Generator().manual_seed(1)), VARIATIONS)
+    _answer(figure.axes[0].collections)
+    return figure
+
+
+def pairs() -> Figure:
+    """Three pairs as clouds: what the cosine says, and what (16) (02, `clouds`)."""
+    who, views = split_people("test", 14), (frontal_views(1), frontal_views(1, yaw=20.0))
+    sharp = [render(who[13:], view, 160) for view in views]
+    vague = [degrade(face, "low_resolution", 1.0, seed=0) for face in (sharp[0], render(who[4:5], views[0], 160))]
+    faces = torch.stack([torch.cat(pair) for pair in (sharp, [sharp[0], vague[0]], vague)])
+    variances = torch.tensor([[0.03, 0.03], [0.03, 0.22], [0.22, 0.22]], dtype=torch.float64)
+    figure = cloud_figure((26, 23, 20), variances, faces)
+    _answer(*(axis.texts for axis in figure.axes))
+    return figure
+
+
+def cast() -> Figure:
+    """Who is who: each model of the experiments, its colour, and what it has."""
+    has = ("augmented", "confidence", "parts", "the game")
+    rows = {"A": "", "B": "a", "C0": "a–", "S": "a1", "C": "ac", "D": "acp", "E": "acpg", "E-λ2": "acpG"}
+    said = {"C0": "frozen", "S": "one for all", "C": "learned", "D": "learned", "E": "learned", "E-λ2": "learned"}
+    figure, axes = panels(1, 1, 12.2, 4.9)
+    axis = axes[0, 0]
+    for y, (name, marks) in enumerate(rows.items()):
+        axis.scatter(-0.5, -y, s=420, color=CAST[name])
+        axis.text(-0.3, -y, name, va="center", color=INK.get(CAST[name], CAST[name]))
+        cells = [
+            "●" * ("a" in marks),
+            said.get(name, ""),
+            "●" * ("p" in marks),
+            "weak" if "g" in marks else "strong" if "G" in marks else "",
+        ]
+        for x, cell in enumerate(cells):
+            axis.text(x + 0.75, -y, cell, ha="center", va="center", color=NEUTRAL)
+    for x, head in enumerate(has):
+        axis.text(x + 0.75, 1.0, head, ha="center", va="center", color=NEUTRAL)
+    axis.set(xlim=(-0.8, 4.3), ylim=(-7.6, 1.5))
+    axis.axis("off")
+    return figure
 
 
 def protocol() -> Figure:
@@ -173,27 +523,35 @@ def protocol() -> Figure:
     return face_sheet(benchmark.images("mixed")[:4], [""], [CONDITIONS[i] for i in which[:4]])
 
 
+def threshold() -> Figure:
+    """Scores of two live models, clean above mixed (01, `threshold`), for a page that does not move."""
+    scores = read_data(ScoreHistograms.load, "views", "threshold.json")
+    return threshold_figure(scores, {model: scores.cut_at(model, 0) for model in (0, 2)})
+
+
 def trade_off() -> Figure:
-    """Clean against mixed quality (03, `stored-figure`); of the scales only some are named."""
+    """Clean against mixed quality (03, `stored-figure`); of the scales only some are named; asked with these alone."""
     places = {"CosFace s=40": (10, -14), "CosFace s=8": (9, -7), "CosFace s=64": (4, 9), "C": (-28, -4)}
-    legend = {"CosFace": "one fixed scale s", "C0": "C0: frozen", "S": "S: one, learned", "C": "C: learned"}
+    legend = {"CosFace": "one fixed scale s (B)", "C0": "C0: frozen", "S": "S: one, learned", "C": "C: learned"}
     figure = trade_off_figure(read_table("ablation"), places=places, legend=legend)
-    return _room_for_words(figure)
-
-
-def probes() -> Figure:
-    """What single parts know of each variation, without and with the game (03, `split`)."""
-    figure = probe_figure(read_table("ablation"))
+    _recolour(figure, {GREY: CAST["S"]})
+    figure = _room_for_words(figure)
     for axis in figure.axes:
-        axis.margins(x=0.25)
-    return _room_for_words(figure)
+        shown = [one for one in axis.collections if to_hex(to_rgba_array(one.get_facecolor())[0]) != to_hex(BLUE)]
+        _answer(shown, [text for text in axis.texts if text.get_text() == "C"])
+    return figure
+
+
+def map() -> Figure:
+    """UMAP of the parts that own a variation, and of the others (03, `map`), for a page that does not move."""
+    return owned_figure(read_data(FeatureViews.load, "views", "features.npz"))
 
 
 def rivals() -> Figure:
     """C against its rivals, condition by condition (03, `stored-conditions`)."""
-    pairs = [("C", other) for other in ("B", "C0", "S")]
+    rows = [("C", other) for other in ("B", "C0", "S")]
     conditions = ("clean", "low_resolution", "occlusion", "pose", "mixed")
-    figure = difference_figure(stored_differences(pairs, conditions))
+    figure = difference_figure(stored_differences(rows, conditions))
     figure.axes[0].margins(y=0.3)
     for axis in figure.axes:
         axis.xaxis.set_major_locator(MaxNLocator(3, integer=True))
@@ -209,13 +567,13 @@ def effect() -> Figure:
 
 def stations() -> Figure:
     """Four findings of a short training, along a longer one (04, `occlusion`)."""
-    names = {"confidence_occlusion": "1 occlusion:\nC − B", "matching_mixed": "2 mixed: C (16)\n− cosine",
-             "learned_clean": "3 clean:\nC − C0", "places_cover": "4 cover: (16),\nplaces − whole"}  # fmt: skip
+    names = {"confidence_occlusion": "A occlusion:\nC − B", "matching_mixed": "B mixed: C (16)\n− cosine",
+             "learned_clean": "C clean:\nC − C0", "places_cover": "D cover: (16),\nplaces − whole"}  # fmt: skip
     return _along(names)
 
 
 def _along(names: dict[str, str]) -> Figure:
-    """Claims along the training; fewer steps are written than measured, and the people stand above."""
+    """Claims along the training; fewer steps are written than measured; asked with the first of them alone."""
     figure = effect_figure(read_table("claims"), names)
     for legend in figure.legends:
         legend.remove()
@@ -224,18 +582,31 @@ def _along(names: dict[str, str]) -> Figure:
         axis.margins(x=0.12)
         for line in axis.lines[:-1]:  # the last is zero
             line.set_label(f"{line.get_label()} training people")
-    return _room_for_words(figure)
+    _recolour(figure, {BLUE: NEUTRAL})
+    figure = _room_for_words(figure)
+    for axis in figure.axes:
+        first = np.asarray(axis.lines[0].get_xydata())[0]
+        _answer(axis.collections, axis.lines[:-1])
+        axis.plot(first[0], first[1], "o", color=NEUTRAL)
+    return figure
 
 
 def pull() -> Figure:
     """Who pulls: clean, spoilt and hopeless pictures in three models (03, `pull`)."""
     names = {"B": "B: one scale", "C": "C: a confidence each", "C0": "C0: frozen"}
-    return _room_for_words(pull_figure(read_table("ablation"), names), 1, place="outside right center")
+    figure = _room_for_words(pull_figure(read_table("ablation"), names), 1, place="outside right center")
+    _recolour(figure, {GREEN: CAST["C0"]})
+    _answer(figure.axes[0].lines)
+    return figure
 
 
 def ablation() -> Figure:
     """Every row on clean and mixed images and on templates (03, `steps`)."""
-    return ablation_figure(read_table("ablation"), ("clean", "mixed", "templates"))
+    figure = ablation_figure(read_table("ablation"), ("clean", "mixed", "templates"))
+    _recolour(figure, {BLUE: NEUTRAL, ORANGE: "#777777"})
+    for axis in figure.axes:
+        _answer(*axis.containers)
+    return figure
 
 
 def claims() -> Figure:
@@ -248,6 +619,7 @@ def claims() -> Figure:
     names = [label.get_text().replace("places+16 − places − whole+16 + whole", "(16): places − whole")
              for label in figure.axes[0].get_yticklabels()]  # fmt: skip
     figure.axes[0].set_yticklabels([name.replace("+16", " (16)") for name in names])
+    _recolour(figure, {ORANGE: NEUTRAL})
     return figure
 
 
@@ -257,23 +629,54 @@ def black_holes() -> Figure:
     figure = black_hole_figure(shares, ("clean", "low res.", "occluded", "turned"))
     for axis in figure.axes:
         axis.set_aspect("auto")
+        _answer(axis.texts, axis.images)
     return figure
 
 
-def owners() -> Figure:
-    """The fitted variance of parts that own a variation, and of the others (03, `strength-numbers`)."""
-    recogniser = salon.load("lecture")
-    people, strengths = split_people("test", 40), torch.linspace(0, 1, 6)
-    clean, curves = render(people, frontal_views(1)), {}
-    for name in VARIATIONS:
-        turned = name == "pose"
-        ladder = [render(people, frontal_views(1, yaw=pose_yaw(s))) if turned else degrade(clean, name, s, seed=1)
-                  for s in strengths.tolist()]  # fmt: skip
-        fitted = [embed(recogniser, images).variances for images in ladder]
-        variances = torch.stack([each.mean(0) for each in fitted if each is not None])
-        curves[name] = variances / variances[0]
-    owned = dict(zip(VARIATIONS, torch.tensor(recogniser.card["owners"]).bool(), strict=True))
-    return _room_for_words(strength_figure(strengths, curves, "fitted variance (where clean = 1)", owned))
+def after() -> Figure:
+    """Published rank-1 on two low-quality benchmarks since 2020, by method and training data (04, `after`)."""
+    rows = published()["after"]
+    figure, axes = panels(1, 2, 12.2, 4.2, sharey=True)
+    places = np.arange(len(rows))[::-1]
+    for axis, key, title in zip(axes[0], ("ijbs", "tinyface"), ("IJB-S, booking", "TinyFace"), strict=True):
+        for row, y in zip(rows, places, strict=True):
+            if key in row:
+                axis.barh(y, row[key], 0.55, color=NEUTRAL if row["data"].startswith("MS1MV2") else "#9a9a9a")
+                axis.text(row[key] + 0.4, y, f"{row[key]}", va="center")
+        axis.set(
+            title=title,
+            xlim=(50, 82),
+            xticks=(50, 60, 70, 80),
+            yticks=places,
+            yticklabels=[f"{row['name']}\n{row['data']}" for row in rows],
+        )
+        axis.set_xlabel("rank-1, %")
+    return figure
+
+
+def characters() -> Figure:
+    """Printed characters under each condition (03, `glyphs`)."""
+    return face_sheet(glyph_sheet(3), [""] * 3, list(CONDITIONS))
+
+
+def thirds() -> Figure:
+    """How often the right person comes first, by thirds of skin tone, with intervals (04, `thirds-rates`)."""
+    table = read_table("fairness").set_index(["configuration", "condition", "metric"]).value
+    figure, axes = panels(1, 2, 12.2, 3.6, sharey=True)
+    groups = ("light", "medium", "dark")
+    for axis, condition in zip(axes[0], ("clean", "pose"), strict=True):
+        for y, group in zip((2, 1, 0), groups, strict=True):
+            found = [
+                100 * float(table[(f"skin tone: {group}", condition, metric)].mean())
+                for metric in ("rank", "rank_low", "rank_high")
+            ]
+            drawn = axis.errorbar(
+                found[0], y, xerr=[[found[0] - found[1]], [found[2] - found[0]]], fmt="o", color=NEUTRAL
+            )
+            _answer(drawn)
+        axis.set(title=condition, yticks=(2, 1, 0), yticklabels=[f"{group} skin" for group in groups], ylim=(-0.6, 2.6))
+        axis.set_xlabel("found first, %")
+    return figure
 
 
 def rendered_people() -> Figure:
@@ -283,26 +686,43 @@ def rendered_people() -> Figure:
 
 
 # Of each figure: how it is made, and its width and height on the slide in inches (of 13.33 × 7.5).
-FIGURES: dict[str, tuple[Callable[[], Figure], float, float]] = {
+FIGURES: dict[str, tuple[Callable[..., Figure], float, float]] = {
     "cover": (cover, 6.2, 4.7),
+    "journey": (journey, 12.2, 3.7),
     "explorer": (explorer, 12.2, 4.6),
     "people": (people, 8.4, 5.2),
+    "pixels": (pixels, 12.2, 3.9),
     "variations": (variations, 10.0, 5.2),
-    "angle": (lambda: angle_figure(scales=(4, 12, 28), margin=0.35), 12.2, 4.5),
-    "augment": (augment, 12.2, 4.4),
-    "confidence_loss": (confidence_loss, 12.2, 4.6),
+    "softmax": (softmax, 12.2, 3.3),
+    "cosface": (cosface, 12.2, 2.8),
+    "angle": (angle, 12.2, 4.3),
+    "augment": (augment, 12.2, 4.3),
+    "benchmarks": (benchmarks, 12.2, 4.4),
+    "method": (method_figure, 12.2, 12.2 * 5 / 12),
+    **{f"lit_{part}": (partial(lit, part), 4.0, 4.0 * 5 / 12) for part in PARTS[1:]},
+    "clouds": (clouds, 6.2, 4.9),
+    "fog": (fog, 6.2, 4.4),
+    "scale": (scale, 12.2, 4.2),
+    "confidence_loss": (confidence_loss, 12.2, 3.3),
+    "votes": (votes, 6.2, 4.2),
     "masks": (masks, 9.0, 3.4),
+    "game": (game, 12.2, 12.2 * 2.45 / 12),
+    "pairs": (pairs, 12.2, 3.0),
+    "cast": (cast, 12.2, 5.2),
     "protocol": (protocol, 11.0, 3.2),
-    "trade_off": (trade_off, 12.2, 4.8),
-    "live": (live, 12.2, 4.6),
+    "threshold": (threshold, 12.2, 5.0),
+    "trade_off": (trade_off, 12.2, 4.6),
+    "live": (live, 12.2, 4.4),
     "rivals": (rivals, 12.2, 4.3),
-    "effect": (effect, 12.2, 4.5),
-    "pull": (pull, 10.5, 4.4),
-    "ablation": (ablation, 12.2, 4.8),
-    "black_hole": (black_holes, 12.2, 4.3),
-    "owners": (owners, 12.2, 4.4),
-    "probes": (probes, 12.2, 4.7),
+    "effect": (effect, 12.2, 4.4),
+    "pull": (pull, 10.5, 4.3),
+    "ablation": (ablation, 12.2, 4.25),
+    "black_hole": (black_holes, 12.2, 4.0),
+    "map": (map, 12.2, 5.0),
     "claims": (claims, 12.2, 5.0),
-    "stations": (stations, 12.2, 4.8),
+    "stations": (stations, 12.2, 4.25),
+    "after": (after, 12.2, 4.4),
+    "characters": (characters, 10.4, 4.0),
     "rendered_people": (rendered_people, 10.4, 3.9),
+    "thirds": (thirds, 12.2, 3.7),
 }

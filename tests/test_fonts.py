@@ -49,7 +49,7 @@ def test_figures_are_drawn_with_them_in_both_languages() -> None:
         assert font_manager.findfont(family, fallback_to_default=False).startswith(str(FOLDER))
 
 
-@pytest.mark.parametrize("style", ["slides/theme.css", "slides/explorer.css", "salon/widgets/salon.css"])
+@pytest.mark.parametrize("style", ["slides/theme.css", "slides/live.css", "salon/widgets/salon.css"])
 def test_styles_name_no_font_of_a_system(style: str) -> None:
     brought = set(re.findall(r'font-family: "(.*?)"', font_faces("latin", "han-bold", "mono")))
     assert brought == {"Salon Latin", "Salon Han", "Salon Mono"}

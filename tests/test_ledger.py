@@ -117,7 +117,7 @@ def test_an_equation_is_shown_on_its_slide_under_its_number(lang: str) -> None:
             ends = [int(n) for n in re.findall(r"\d+", (re.findall(r"\(([\d, –]+)\)", heading) or [""])[-1])]
             assert all(ends[0] <= int(n) <= ends[-1] for n in re.findall(r"\d+", equation.number)), heading
     numbered = [equation for equation in LEDGER if equation.number[0].isdigit()]
-    assert all(equation.slide for equation in numbered)
+    assert [equation.number for equation in numbered if not equation.slide] == ["15"]  # told, and in the notebook
 
 
 def test_all_sixteen_equations_are_there_once_and_in_order() -> None:

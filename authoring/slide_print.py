@@ -1,0 +1,62 @@
+"""The PDFs of the deck, printed by Chromium from the built HTML: as shown, without answers, with notes, by route."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from authoring.leaflets import leaflets
+from authoring.slides import find_browser, folder, without_fonts
+from salon.paths import write_whole
+from salon.words import LANGUAGES
+
+# What is printed: the end of the file's name, and what the page is asked for.
+WAYS = {"": "print=shown", ".guesses": "print=guesses", ".notes": "print=notes",
+        ".45": "print=shown&route=45"}  # fmt: skip
+SLIDE = {"width": "1280px", "height": "720px"}
+SHEET = {"format": "A4", "margin": {side: "0" for side in ("top", "right", "bottom", "left")}}
+
+# A PDF takes a JPEG as it is, and writes out any other picture dot by dot.
+AS_JPEG = """() => Promise.all([...document.images].map(async (image) => {
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+  canvas.getContext("2d").drawImage(image, 0, 0);
+  image.src = canvas.toDataURL("image/jpeg", 0.8);
+  await image.decode();
+}))"""
+
+
+def write_pdfs() -> list[Path]:
+    """Print every PDF of `slides/dist`."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        environment: dict[str, Any] = {**without_fonts()}
+        browser = play.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"], env=environment)
+        return [path for lang in LANGUAGES for path in (*_decks(browser, lang), *_leaflets(browser, lang))]
+
+
+def _decks(browser: Any, lang: str) -> Iterator[Path]:
+    dist = folder() / "dist"
+    for end, query in WAYS.items():
+        page = browser.new_page(viewport={"width": 1280, "height": 720}, offline=True)
+        page.set_default_timeout(300_000)
+        page.goto((dist / f"salon.{lang}.html").as_uri() + f"?{query}")
+        yield _printed(page, dist / f"salon.{lang}{end}.pdf", SHEET if "notes" in query else SLIDE)
+
+
+def _leaflets(browser: Any, lang: str) -> Iterator[Path]:
+    for name, content in leaflets(lang).items():
+        page = browser.new_page(offline=True)
+        page.set_content(content)
+        yield _printed(page, folder() / "dist" / f"{name}.{lang}.pdf", SHEET)
+        if "contenteditable" in content:  # to be filled in, in a browser, and printed there
+            write_whole(folder() / "dist" / f"{name}.{lang}.html", content.encode())
+
+
+def _printed(page: Any, path: Path, paper: dict[str, Any]) -> Path:
+    page.evaluate(AS_JPEG)
+    page.evaluate("Promise.all([...document.fonts].map((font) => font.load()))")
+    write_whole(path, page.pdf(print_background=True, outline=True, tagged=True, **paper))
+    page.close()
+    return path
