@@ -153,11 +153,12 @@ function render({ model, el }) {
   });
 
   const small = assigned[0].map((_, k) => {
-    const canvas = make("canvas"), button = control("button", { type: "button", class: "salon-part", title: title(2 * M + k) }, canvas, make("span", {}, k + 1));
-    button.onclick = () => change(model, { part: model.get("part") === k + 1 ? 0 : k + 1 });
-    return { button, draw: () => {
-      button.classList.toggle("own", seen && assigned[model.get("variation")][k] === 1);
-      button.setAttribute("aria-pressed", model.get("part") === k + 1);
+    const canvas = make("canvas"), press = button(canvas, () => change(model, { part: model.get("part") === k + 1 ? 0 : k + 1 }),
+      { class: "salon-part", title: title(2 * M + k) });
+    press.append(make("span", {}, k + 1));
+    return { press, draw: () => {
+      press.classList.toggle("own", seen && assigned[model.get("variation")][k] === 1);
+      press.setAttribute("aria-pressed", model.get("part") === k + 1);
       dots(canvas, place(canvas, 2 * M + k), 1.1, ink);
     } };
   });
@@ -175,7 +176,7 @@ function render({ model, el }) {
     large.forEach(({ draw }) => draw());
   }
 
-  const asked = question(words, Object.keys(GUESSES), () => { seen = true; update(); });
+  const guess = question(words, Object.keys(GUESSES), () => { seen = true; update(); });
   const average = (side) => mean(data.readings.map((row) => row[side]));
   const best = Object.keys(GUESSES).reduce((a, b) => (Math.abs(GUESSES[b] - average(1)) < Math.abs(GUESSES[a] - average(1)) ? b : a));
   const variations = chips(words.variation, "variation", names.map((_, m) => m), kindNames.slice(1), (variation) => change(model, { variation, part: 0 }));
@@ -189,18 +190,18 @@ function render({ model, el }) {
     const ramp = "linear-gradient(90deg, hsl(280 85% 48%), hsl(165 85% 48%), hsl(50 85% 48%))", name = kindNames[variation + 1];
     const keys = by === "person" ? [words.each] : [key(words.grey, GREY), by === "strength" ? key(`${name} 50–100 %`, ramp) : key(name, colours[variation + 1])];
     legend.replaceChildren(...(seen ? [...keys, make("span", { class: "salon-key own" }, words.frame)] : []));
-    if (seen) asked.say(fill(words.verdict, { own: (100 * average(0)).toFixed(0), others: (100 * average(1)).toFixed(0) }) + asked.judge(best));
+    guess.say(fill(words.verdict, { own: (100 * average(0)).toFixed(0), others: (100 * average(1)).toFixed(0) }), best);
     drawProbes(probes, { words, data, chosen: variation, part: model.get("part"), hidden: !seen });
     [...large, ...small].forEach(({ draw }) => draw());
   }
 
-  const reset = resetButton(words.reset, () => { change(model, { variation: 0, colour: "variation", part: 0 }); select([]); });
-  el.append(make("section", { class: "salon salon-features", "aria-label": words.title }, asked.element,
+  const reset = resetButton(words, () => { change(model, { variation: 0, colour: "variation", part: 0 }); select([]); });
+  el.append(make("section", { class: "salon salon-features", "aria-label": words.title }, guess.element,
     make("div", { class: "salon-foot" }, variations.element, colour.element, reset),
     make("div", { class: "salon-columns" },
       make("div", { class: "salon-main" }, make("div", { class: "salon-pair" }, ...large.map(({ element }) => element)), legend),
       make("div", { class: "salon-side" }, probes, foot(words, "other", "chance"))),
-    make("div", { class: "salon-parts", role: "group", "aria-label": words.parts }, ...small.map(({ button }) => button)),
+    make("div", { class: "salon-parts", role: "group", "aria-label": words.parts }, ...small.map(({ press }) => press)),
     status, grid, make("p", { class: "salon-note" }, fill(words.note, { method: data.method, n: all.length }))));
   sprite.src = data.sprite;
   ["variation", "colour", "part"].forEach((name) => model.on(`change:${name}`, update));

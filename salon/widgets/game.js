@@ -26,13 +26,12 @@ const triangle = (name, x, y, way) =>
 function render({ model, el }) {
   const words = model.get("words"), data = model.get("data"), { names, groups } = data, begin = model.get("masks");
   let seen = false;
-  const asked = question(words, ["show", "hide", "conflict"], () => { seen = true; update(); });
+  const guess = question(words, ["show", "hide", "conflict"], () => { seen = true; update(); });
   const losses = chips(words.loss, "loss", data.losses, data.losses.map((name) => words[name]), (loss) => change(model, { loss }));
   const rules = chips(words.rule, "rule", data.rules, data.rules.map((name) => words[name]), (rule) => change(model, { rule }));
   const svg = make("svg:svg", { class: "salon-masks", role: "group" }), body = make("tbody");
   const status = make("p", { class: "salon-summary", role: "status" });
-  const redraw = control("button", { type: "button" }, words.redraw);
-  redraw.onclick = () => change(model, { masks: drawMasks(begin.length, begin[0].length) });
+  const redraw = button(words.redraw, () => change(model, { masks: drawMasks(begin.length, begin[0].length) }));
 
   // A variation's row: its name, a cell for each sub-embedding, dark in its half, and what it is told.
   function row(t) {
@@ -94,13 +93,13 @@ function render({ model, el }) {
       ...probes[m].map((value) => make("td", { class: "salon-probe", "data-value": value, style: seen && value !== null ? `--share: ${Math.round(100 * Math.max(0, (value - 0.5) / 0.5))}%` : null },
         !seen ? "?" : value === null ? "–" : value.toFixed(2))))));
     const average = (group) => { const found = by13.map((row) => row[group]).filter((value) => value !== null); return found.length ? mean(found).toFixed(2) : "–"; };
-    if (seen) asked.say(fill(words.verdict, { shared: average(1), alone: average(0) }) + asked.judge("conflict"));
+    guess.say(fill(words.verdict, { shared: average(1), alone: average(0) }), "conflict");
     draw();
   }
 
-  const reset = resetButton(words.reset, () => change(model, { masks: begin, loss: "both", rule: "others", variation: 0 }));
+  const reset = resetButton(words, () => change(model, { masks: begin, loss: "both", rule: "others", variation: 0 }));
   const head = make("tr", {}, make("th", {}, ""), ...groups.map((group) => make("th", { scope: "col" }, words[group])));
-  el.append(make("section", { class: "salon salon-game", "aria-label": words.title }, asked.element,
+  el.append(make("section", { class: "salon salon-game", "aria-label": words.title }, guess.element,
     make("div", { class: "salon-foot" }, losses.element, rules.element, redraw, reset),
     make("div", { class: "salon-columns" },
       make("div", { class: "salon-main" }, svg, foot({ ...words, half: words.half_key }, "half", "show", "hide")),

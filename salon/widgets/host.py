@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from salon.paths import data_path
-from salon.words import entry, language, say
+from salon.words import SalonError, entry, language
 
 try:
     import anywidget
@@ -52,9 +52,8 @@ def font_faces(*names: str) -> str:
 
 
 def words(room: str, lang: str | None = None) -> dict[str, str]:
-    """The rows `room.*` of the language table, by their last name, braces unfilled."""
-    own = {name: texts[lang or language()] for name, texts in entry(room).items()}
-    return own | {"reset": say("widget.reset", lang)}
+    """The rows `room.*` of the language table, and those of all widgets, by their last name, braces unfilled."""
+    return {name: texts[lang or language()] for name, texts in (entry("widget") | entry(room)).items()}
 
 
 def page(script: str, traits: dict[str, Any], lang: str | None = None) -> str:
@@ -75,14 +74,30 @@ def page(script: str, traits: dict[str, Any], lang: str | None = None) -> str:
 class Picture(_Widget):
     """A widget that leaves a picture of itself in a saved notebook, where its own state is stripped.
 
-    Each kind has `figure()`, its content, still; `page()`, the same as a self-contained HTML page; and `stops()`,
-    the values of each trait that a plain slider moves.
+    Each kind has a `room`, where its words stand; `figure()`, its content, still; and `stops()`, the values of each
+    trait that a plain slider moves.
     """
 
     _css = source("salon.css")
+    room = ""
     height = 640  # pixels of the frame that holds its page
     refusal = ""  # why no page can run it: then the plain form takes its place
     words = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, lang: str | None = None, **traits: Any) -> None:
+        self.lang = lang
+        super().__init__(words=words(self.room, lang), **traits)
+
+    def carried(self) -> dict[str, Any]:
+        """The traits that a page needs, as they stand: all that this kind shares with its script."""
+        return {name: getattr(self, name) for name in self.traits(sync=True) if not hasattr(Picture, name) and name[0] != "_"}
+
+    def page(self, lang: str | None = None) -> str:
+        """The same as a self-contained HTML page; raises `SalonError` where no page can run it."""
+        if self.refusal:
+            raise SalonError(self.refusal)
+        lang = lang or self.lang
+        return page(self._esm, self.carried() | {"words": words(self.room, lang)}, lang)
 
     def state(self) -> Figure:
         """The content as the sliders stand, for the plain form."""

@@ -42,15 +42,17 @@ function render({ model, el }) {
   const pulls = (each) => names.map((_, i) => Math.abs(facts({ ...begin, each }, i).pull));
   const hardest = (each) => names[pulls(each).indexOf(Math.max(...pulls(each)))];
   let seen = false, held = null;
-  const asked = question(words, names, () => { seen = true; update(); });
+  const guess = question(words, names, () => { seen = true; update(); });
   const svg = make("svg:svg", { class: "salon-circle", viewBox: `0 ${TOP} ${SIDE} ${SIDE - 2 * TOP}`, role: "group", "aria-label": words.picture });
   const back = make("svg:g"), front = make("svg:g"), body = make("tbody"), against = make("tbody");
   const scales = chips(words.scales, "each", [false, true], [words.one, words.each], (each) => put("each", null, each));
+  const moved = (name, step, value, set) =>
+    slider(name, words[name], { min: limits[name][0], max: limits[name][1], step, value, set });
   const sliders = [
-    slider(model, "scale", words.scale, { min: limits.scale[0], max: limits.scale[1], step: 0.5,
-      value: () => (toy().each ? toy().own[chosen()] : toy().scale), set: (s) => (toy().each ? put("own", chosen(), s) : put("scale", null, s)) }),
-    slider(model, "margin", words.margin, { min: limits.margin[0], max: limits.margin[1], step: 0.5, value: () => toy().margin, set: (m) => put("margin", null, m) }),
-    slider(model, "variance", words.variance, { min: limits.variance[0], max: limits.variance[1], step: 0.01, value: () => toy().variances[chosen()], set: (v) => put("variances", chosen(), v) }),
+    moved("scale", 0.5, () => (toy().each ? toy().own[chosen()] : toy().scale),
+      (s) => (toy().each ? put("own", chosen(), s) : put("scale", null, s))),
+    moved("margin", 0.5, () => toy().margin, (m) => put("margin", null, m)),
+    moved("variance", 0.01, () => toy().variances[chosen()], (v) => put("variances", chosen(), v)),
   ];
 
   // What can be dragged: a handle takes the focus, and the arrow keys turn it; an image is chosen by it.
@@ -108,14 +110,14 @@ function render({ model, el }) {
     const other = (name, degrees, v, p) => cells(name, [shownNumber(Math.cos(radians(angles[i] - degrees)), 2), p, shownNumber(score(angles[i] - degrees, v), 2)]);
     against.replaceChildren(...prototypes.map((degrees, j) => other(people[j], degrees, variances[i], shownNumber(found[i].p[j], 3))),
       ...names.flatMap((name, k) => (k === i ? [] : [other(words[name], angles[k], variances[i] + variances[k], "")])));
-    if (seen) asked.say(fill(words.verdict, { one: words[hardest(false)], each: words[hardest(true)] }) + asked.judge(hardest(false)));
+    guess.say(fill(words.verdict, { one: words[hardest(false)], each: words[hardest(true)] }), hardest(false));
     caption.textContent = fill(words.against, { name: words[names[i]] });
     draw(found);
   }
 
   const heads = (...names) => make("thead", {}, make("tr", {}, ...names.map((name) => make("th", { scope: "col" }, name))));
-  const caption = make("caption"), reset = resetButton(words.reset, () => change(model, { toy: begin, chosen: 1 }));
-  el.append(make("section", { class: "salon salon-scale", "aria-label": words.title }, asked.element,
+  const caption = make("caption"), reset = resetButton(words, () => change(model, { toy: begin, chosen: 1 }));
+  el.append(make("section", { class: "salon salon-scale", "aria-label": words.title }, guess.element,
     make("div", { class: "salon-columns" },
       make("div", { class: "salon-main" }, svg, foot(words, "image", "own", "cloud"), make("div", { class: "salon-foot" }, scales.element, reset)),
       make("div", { class: "salon-main" }, ...sliders.map(({ element }) => element),
