@@ -9,6 +9,7 @@ import html
 import io
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -74,8 +75,7 @@ def page(script: str, traits: dict[str, Any], lang: str | None = None) -> str:
 class Picture(_Widget):
     """A widget that leaves a picture of itself in a saved notebook, where its own state is stripped.
 
-    Each kind has a `room`, where its words stand; `figure()`, its content, still; and `stops()`, the values of each
-    trait that a plain slider moves.
+    Each kind has a `room`, where its words stand, and `figure()`, its content, still.
     """
 
     _css = source("salon.css")
@@ -90,7 +90,8 @@ class Picture(_Widget):
 
     def carried(self) -> dict[str, Any]:
         """The traits that a page needs, as they stand: all that this kind shares with its script."""
-        return {name: getattr(self, name) for name in self.traits(sync=True) if not hasattr(Picture, name) and name[0] != "_"}
+        own = [name for name in self.traits(sync=True) if not hasattr(Picture, name) and not name.startswith("_")]
+        return {name: getattr(self, name) for name in own}
 
     def page(self, lang: str | None = None) -> str:
         """The same as a self-contained HTML page; raises `SalonError` where no page can run it."""
@@ -98,6 +99,10 @@ class Picture(_Widget):
             raise SalonError(self.refusal)
         lang = lang or self.lang
         return page(self._esm, self.carried() | {"words": words(self.room, lang)}, lang)
+
+    def stops(self) -> dict[str, Sequence[Any]]:
+        """The values of each trait that a slider of the plain form moves: none, unless a kind has some."""
+        return {}
 
     def state(self) -> Figure:
         """The content as the sliders stand, for the plain form."""
