@@ -50,5 +50,5 @@ def two_faces_figure(recogniser: Recogniser, faces: Tensor, scores: ScoreHistogr
         told = [f"{say(f'two.{way}', lang)} {x:.{digits}f}" for way, x, digits in
                 zip(scores.models, (cosine, share.sum().item()), (2, 0), strict=True)]  # fmt: skip
         axis.set_xlabel("   ".join(told), fontsize=11)
-    axes[1, 0].set_ylabel(say("two.term", lang))
+    axes[1, 0].set_ylabel(say("two.adds", lang))
     return figure

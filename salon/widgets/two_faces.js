@@ -1,6 +1,6 @@
 // Two faces: both to be spoilt, what each part says of the pair, and where it stands among pairs of test people.
 
-const READINGS = ["distance", "variance", "term"], TALL = 62, GAP = 40; // pixels: of a row of bars, and between two
+const DIGITS = { distance: 2, variance: 3, term: 0 }, READINGS = Object.keys(DIGITS), TALL = 62, GAP = 40; // pixels: of a row of bars, and between two
 const CLEAN = { resolution: 0, blocks: 0, yaw: 0 };
 
 // [K] each: ‖f_a − f_b‖², σ_a² + σ_b², and what both add to (16).
@@ -10,16 +10,18 @@ const read = (a, b) => ({
   term: likelihoodTerms(a, b),
 });
 
+const shown = (value, digits) => value.toFixed(digits).replace("-", "−");
+
 // A row of K bars from a line at 0, up and down, each with its value; a mark where it stands when both are clean.
 function rowOfBars(top, width, name, label, values, clean, most) {
-  const low = Math.min(0, ...most), high = Math.max(0, ...most), slot = width / values.length;
-  const y = (value) => top + GAP / 2 + TALL * (high - value) / (high - low), digits = name === "term" ? 0 : 2;
+  const low = Math.min(0, ...most), high = Math.max(0, ...most), slot = width / values.length, wide = Math.min(0.68 * slot, 44);
+  const y = (value) => top + GAP / 2 + TALL * (high - value) / (high - low);
   const line = (name, x1, x2, value) => make("svg:line", { class: name, x1, x2, y1: y(value), y2: y(value) });
   return [text(label, { class: "salon-strong", x: 0, y: top + 8 }), line("salon-axis", 0, width, 0), ...values.flatMap((value, k) => [
-    make("svg:rect", { class: `salon-${name} ${value < 0 ? "less" : ""}`, x: slot * (k + 0.16), width: slot * 0.68, rx: 2,
+    make("svg:rect", { class: `salon-${name} ${value < 0 ? "less" : ""}`, x: slot * (k + 0.5) - wide / 2, width: wide, rx: 2,
       y: Math.min(y(value), y(0)), height: Math.abs(y(value) - y(0)), "data-value": value.toPrecision(6) }),
-    line("salon-clean", slot * (k + 0.08), slot * (k + 0.92), clean[k]),
-    text(value.toFixed(digits).replace("-", "−"), { class: "salon-value", x: slot * (k + 0.5), y: top + GAP / 2 + TALL + 13, "text-anchor": "middle" }),
+    line("salon-clean", slot * (k + 0.5) - 0.62 * wide, slot * (k + 0.5) + 0.62 * wide, clean[k]),
+    text(shown(value, DIGITS[name]), { class: "salon-value", x: slot * (k + 0.5), y: top + GAP / 2 + TALL + 13, "text-anchor": "middle" }),
   ])];
 }
 
@@ -57,7 +59,7 @@ function compare({ section, words, facts, net, people }) {
     const [low, high] = ranges[way], at = Math.min(Math.max((score - low) / (high - low), 0), 1);
     return { at, ...rates(counts[way][state.condition], Math.ceil(at * bins)) };
   }
-  const told = (score, way) => score.toFixed(way ? 0 : 2).replace("-", "−");
+  const told = (score, way) => shown(score, way ? 0 : 2);
 
   const ask = onceAFrame(() => {
     const pictures = sides.map((side) => side.picture()), now = pictures.map(seen), clean = [0, 1].map((n) => seen(frames(n)[0]));
@@ -70,13 +72,13 @@ function compare({ section, words, facts, net, people }) {
       const top = way * (PANEL + HEAD);
       return [...panel(top, width, counts[way][state.condition], x(at), `${words[models[way]]} ${told(score, way)}`,
         fill(words.higher, { far: ratio(far), tar: ratio(tar) })),
-        make("svg:line", { class: "salon-mean", x1: x(before[way].at), x2: x(before[way].at), y1: top + HEAD, y2: top + HEAD + PANEL })];
+        make("svg:line", { class: "salon-rest", x1: x(before[way].at), x2: x(before[way].at), y1: top + HEAD, y2: top + HEAD + PANEL })];
     });
     svg.setAttribute("viewBox", `0 0 ${width} ${2 * (PANEL + HEAD)}`);
     svg.replaceChildren(...panels);
     const wide = parts.clientWidth || 480, row = GAP + TALL;
     parts.setAttribute("viewBox", `0 0 ${wide} ${3 * row}`);
-    parts.replaceChildren(...READINGS.flatMap((name, i) => rowOfBars(i * row, wide, name, words[name], values[name], rest[name], most[name])));
+    parts.replaceChildren(...READINGS.flatMap((name, i) => rowOfBars(i * row, wide, name, fill(words[name], { sum: told(stand[1].score, 1) }), values[name], rest[name], most[name])));
     parts.setAttribute("aria-label", READINGS.map((name) => `${words[name]}: ${values[name].map((value) => value.toFixed(2)).join(", ")}`).join(". "));
     summary.textContent = stand.map(({ score, far, tar }, way) =>
       fill(words.told, { name: words[models[way]], score: told(score, way), far: ratio(far), tar: ratio(tar) })).join(" ");
@@ -110,11 +112,11 @@ function compare({ section, words, facts, net, people }) {
   // ---- all of it on the page
 
   const still = { class: "salon-still", role: "img" }, svg = make("svg:svg", { ...still, "aria-label": words.chart });
-  const parts = make("svg:svg", still), summary = make("p", { class: "salon-summary", role: "status" });
+  const parts = make("svg:svg", still), summary = make("p", { class: "salon-note salon-summary", role: "status" });
   section.append(guess.element, make("div", { class: "salon-foot" }, second.element, reset), make("div", { class: "salon-columns" },
     make("div", { class: "salon-faces" }, ...sides.map(({ element }) => element)),
-    make("div", { class: "salon-main" }, against.element, svg, foot(words, "genuine", "impostor", "one"), summary),
-    make("div", { class: "salon-whole-row" }, parts, foot(words, "clean"))),
+    make("div", { class: "salon-main" }, against.element, svg, foot(words, "genuine", "impostor", "rest"), summary),
+    make("div", { class: "salon-whole-row" }, parts, foot({ ...words, clean: words.rest }, "clean"))),
   make("p", { class: "salon-note" }, `${words.hint} ${words.note}`));
   new ResizeObserver(ask).observe(section);
   sides.forEach((side) => side.clear());
