@@ -11,8 +11,9 @@ from test_explorer import SEEN, SETTLED
 from torch import Tensor
 
 import salon
+from salon.evaluation import people
 from salon.evaluation.benchmark import black_hole, highest_impostors
-from salon.evaluation.people import CONDITIONS, Benchmark, test_benchmark
+from salon.evaluation.people import CONDITIONS, Benchmark
 from salon.faces.variations import MOST_YAW
 from salon.figures.black_hole import KINDS, FalseMatches
 from salon.figures.explorer import FRAMES, SIZE
@@ -36,7 +37,7 @@ def two() -> TwoFaces:
 
 @pytest.fixture(scope="module")
 def benchmark() -> Benchmark:
-    return test_benchmark()
+    return people.test_benchmark()
 
 
 @pytest.fixture(scope="module")

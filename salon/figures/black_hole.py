@@ -33,7 +33,7 @@ def black_hole_pairs(found: FalseMatches, places: Tensor, lang: str | None = Non
     for axis, name, pairs in zip(axes[0], found.models, found.pairs, strict=True):
         axis.plot(*places[pairs].T, ".", color=ORANGE, markersize=3, alpha=0.5)
         axis.set(title=say(f"threshold.{name}", lang), xlim=(0, 4), ylim=(0, 4), aspect="equal")
-        bands = [say(f"explorer.{kind}", lang) for kind in KINDS]
+        bands = [say(f"hole.{kind}", lang) for kind in KINDS]
         axis.set_xticks([0.5, 1.5, 2.5, 3.5], bands, rotation=40, ha="right")
         axis.set_yticks([0.5, 1.5, 2.5, 3.5], bands)
         for edge in (1, 2, 3):

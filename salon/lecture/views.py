@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from salon.evaluation.people import test_benchmark
 from salon.evaluation.results import read_table
@@ -24,15 +25,18 @@ CLASSES = {"ConfidenceExplorer": "explorer", "FeatureMap": "map", "Game": "game"
            "Threshold": "threshold", "TwoFaces": "two", "BlackHole": "hole"}  # fmt: skip
 PAGES: dict[str, Callable[[str | None], str]] = {
     "explorer": lambda lang: ConfidenceExplorer(load("lecture"), lang=lang).page(lang),
-    "map": lambda lang: FeatureMap(read_data(FeatureViews.load, "views", "features.npz"), lang).page(lang),
+    "map": lambda lang: FeatureMap(_stored(FeatureViews, "features.npz"), lang).page(lang),
     "game": lambda lang: Game(read_table("ablation"), lang=lang).page(lang),
     "scale": lambda lang: ScaleAndCloud(lang=lang).page(lang),
-    "threshold": lambda lang: Threshold(read_data(ScoreHistograms.load, "views", "threshold.json"), lang).page(lang),
-    "two": lambda lang: TwoFaces(load("lecture"), read_data(ScoreHistograms.load, "views", "pairs.json"), lang).page(lang),
-    "hole": lambda lang: BlackHole(
-        read_data(FalseMatches.load, "views", "false_matches.json"), test_benchmark(), lang
-    ).page(lang),
+    "threshold": lambda lang: Threshold(_stored(ScoreHistograms, "threshold.json"), lang).page(lang),
+    "two": lambda lang: TwoFaces(load("lecture"), _stored(ScoreHistograms, "pairs.json"), lang).page(lang),
+    "hole": lambda lang: BlackHole(_stored(FalseMatches, "false_matches.json"), test_benchmark(), lang).page(lang),
 }
+
+
+def _stored(kind: Any, name: str) -> Any:
+    """What `kind` reads from a file of `data/views`."""
+    return read_data(kind.load, "views", name)
 
 
 def write_page(name: str, out: Path, lang: str | None = None) -> None:

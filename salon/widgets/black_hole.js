@@ -8,20 +8,21 @@ function render({ model, el }) {
     data.pairs[r].filter(([a, b]) => kind[a] === j && kind[b] === i).length / data.pairs[r].length;
   const sprite = new Image(), svg = control("svg:svg", { class: "salon-pairs", role: "img" });
   const cards = [0, 1].map(() => ({ face: make("canvas", { width: FACE, height: FACE }), said: make("figcaption") }));
-  const summary = make("p", { class: "salon-summary", role: "status" });
+  const summary = status();
   let side = 0;
 
   const at = ([a, b]) => [LEFT + side * places[a] / M, side - side * places[b] / M];
   const percentage = (share) => `${(100 * share).toFixed(0)} %`;
 
   // A cell for each two kinds, the darker the more pairs fall into it; the pairs; the chosen one.
-  function drawPairs(width) {
-    side = Math.min(width, 460) - LEFT;
+  function drawPairs() {
+    side = Math.min(svg.clientWidth || 480, 500) - LEFT;
+    sized(svg, side + BELOW);
     const cell = side / M, chosen = pairs()[model.get("rank") - 1], [x, y] = at(chosen);
     const cells = kinds.flatMap((_, i) => kinds.map((_, j) => {
       const share = guess.asked() ? shareOf(model.get("chosen"), i, j) : 0, left = LEFT + cell * j, top = side - cell * (i + 1);
       return make("svg:g", {}, make("svg:rect", { class: "salon-cell", x: left + 1, y: top + 1, width: cell - 2, height: cell - 2, rx: 4,
-        style: `--share: ${percentage(share)}`, "data-share": share }), text(guess.asked() ? percentage(share) : "?", { class: "salon-value", x: left + 6, y: top + 15 }));
+        style: `--share: ${100 * share}%`, "data-share": share }), text(guess.asked() ? percentage(share) : "?", { class: "salon-value", x: left + 6, y: top + 15 }));
     }));
     const names = kinds.flatMap((name, i) => [0, 1].map((upright) => {
       const middle = cell * (i + 0.5), [x, y] = upright ? [LEFT - 8, side - middle] : [LEFT + middle, side + 16];
@@ -39,7 +40,7 @@ function render({ model, el }) {
     line.input.disabled = !guess.asked();
     looked.hidden = !guess.asked();
     cards.forEach(({ face, said }, n) => {
-      const i = pair[n], name = words[kinds[kind[i]]], spoilt = kind[i] ? `${name}, ${strengths[i]} %` : name;
+      const i = pair[n], name = words[kinds[kind[i]]], spoilt = kind[i] ? `${name} ${strengths[i]} %` : name;
       drawTile(face.getContext("2d"), sprite, thumb, i, 0, 0, FACE);
       said.textContent = fill(n ? words.enrolled : words.probe, { person: people[i] + 1, spoilt });
     });
@@ -47,31 +48,26 @@ function render({ model, el }) {
     summary.textContent = !guess.asked() ? "" : fill(words.told, { rank, score: score.toFixed(Math.abs(score) < 2 ? 3 : 1).replace("-", "−"),
       share: percentage(shareOf(chosen, j, i)), first: words[kinds[i]], second: words[kinds[j]] });
     svg.setAttribute("aria-label", guess.asked() ? `${words.chart} ${kinds.map((name, i) => `${words[`two_${name}`]}: ${percentage(shareOf(chosen, i, i))}`).join(", ")}` : words.chart);
-    picture.drawn();
+    drawPairs();
   }
 
   // Of the first model: which kind of pair fills most of it; and how many such pairs each model has.
   const guess = question(words, kinds.map((name) => `two_${name}`), () => {
     const alike = kinds.map((_, i) => shareOf(0, i, i)), most = alike.indexOf(Math.max(...alike));
-    const each = data.names.map((name, r) => `${name} ${percentage(shareOf(r, most, most))}`).join(words.comma);
+    const each = data.names.map((name, r) => `${name}: ${percentage(shareOf(r, most, most))}`).join(words.comma);
     guess.say(fill(words.verdict, { name: words[`two_${kinds[most]}`], each }), `two_${kinds[most]}`);
     update();
   });
   const models = chips(words.model, "chosen", [...data.models.keys()], data.names, (chosen) => change(model, { chosen, rank: 1 }));
   const line = slider("rank", words.rank, { min: 1, max: data.pairs[0].length, step: 1, value: () => model.get("rank"), set: (rank) => change(model, { rank }) });
   const reset = resetButton(words, () => change(model, { chosen: 0, rank: 1 }));
-  const looked = make("div", { class: "salon-side" }, make("div", { class: "salon-pair" },
+  const looked = make("div", { class: "salon-side" }, make("div", { class: "salon-faces" },
     ...cards.map(({ face, said }) => make("figure", {}, face, said))), line.element, summary);
 
   el.append(make("section", { class: "salon salon-hole", "aria-label": words.title }, guess.element,
     make("div", { class: "salon-foot" }, models.element, reset),
     make("div", { class: "salon-columns" }, make("div", { class: "salon-main" }, svg, foot(words, "dot")), looked),
     make("p", { class: "salon-note" }, words.note)));
-  const picture = fitted(svg, 0, (width) => {
-    drawPairs(width);
-    svg.setAttribute("viewBox", `0 0 ${width} ${side + BELOW}`);
-    svg.style.height = `${side + BELOW}px`;
-  });
   drag(svg, ([x, y]) => {
     if (!guess.asked()) return;
     const far = (pair) => Math.hypot(at(pair)[0] - x, at(pair)[1] - y);
@@ -80,9 +76,7 @@ function render({ model, el }) {
   });
   sprite.onload = update;
   sprite.src = data.sprite;
-  ["chosen", "rank"].forEach((name) => model.on(`change:${name}`, update));
-  update();
-  return picture.end;
+  return following(model, ["chosen", "rank"], update, svg);
 }
 
 export default { render };

@@ -15,6 +15,8 @@ const control = (tag, attributes, ...children) =>
 
 const text = (words, attributes) => make("svg:text", attributes, words);
 
+const status = (name = "salon-summary") => make("p", { class: name, role: "status" });
+
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -32,7 +34,7 @@ const resetButton = (words, onReset) => button(words.reset, onReset, { class: "s
 
 // A question with one button for each name; the guess stays here and is stored nowhere.
 function question(words, names, onGuess) {
-  const said = make("p", { class: "salon-said", role: "status" });
+  const said = status("salon-said");
   let guess = null;
   const buttons = names.map((name) => button(words[name], ({ currentTarget }) => {
     buttons.forEach((other) => other.setAttribute("aria-pressed", other === currentTarget));
@@ -89,18 +91,21 @@ function slider(name, label, { min = 0, max, step, shown = String, value, set })
   return { input, follow, element: make("label", { class: "salon-row" }, make("span", {}, label), output, input) };
 }
 
-// Draw at the width that there is, one unit a pixel, and again where it changes; returns the end of it.
-function fitted(svg, height, draw) {
-  const drawn = () => {
-    const width = svg.clientWidth || 480;
-    svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    svg.style.height = `${height}px`;
-    draw(width);
-  };
-  const observer = new ResizeObserver(drawn);
-  observer.observe(svg);
-  drawn();
-  return { drawn, end: () => observer.disconnect() };
+// Give a drawing its height and the width that there is, one unit a pixel; returns the width.
+function sized(svg, height) {
+  const width = svg.clientWidth || 480;
+  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  svg.style.height = `${height}px`;
+  return width;
+}
+
+// Call `update` now, and where one of the model's `traits` or the size of `element` changes; returns the end of it.
+function following(model, traits, update, element) {
+  const observer = new ResizeObserver(update);
+  traits.forEach((name) => model.on(`change:${name}`, update));
+  if (element) observer.observe(element);
+  update();
+  return () => observer.disconnect();
 }
 
 // Hand on where a pointer drags over an element, in its pixels; `onStart` may refuse by returning false.

@@ -175,7 +175,7 @@ function explore({ section, words, facts, net, people }) {
 
   // ---- all of it on the page
   const svg = make("svg:svg", { class: "salon-bars", role: "img" });
-  const summary = make("p", { class: "salon-summary", role: "status" });
+  const summary = status();
   const notes = [words.hint, words.stays, net.parts > 1 && net.spec.flip && words.mirror];
   if (net.parts > 1) board.append(drawRegions(regions(net)));
   section.append(guess.element, make("div", { class: "salon-columns" },

@@ -1,4 +1,4 @@
-"""A small recogniser as one blob of bytes, which `net.js` runs in a page without a kernel, and widgets that carry it."""
+"""A small recogniser as one blob of bytes, which `net.js` runs in a page without a kernel; widgets that carry one."""
 
 import io
 import json

@@ -41,8 +41,8 @@ function render({ model, el }) {
   const put = (name, index, value) => change(model, { toy: { ...toy(), [name]: index === null ? value : toy()[name].map((old, i) => (i === index ? value : old)) } });
   const pulls = (each) => names.map((_, i) => Math.abs(facts({ ...begin, each }, i).pull));
   const hardest = (each) => names[pulls(each).indexOf(Math.max(...pulls(each)))];
-  let seen = false, held = null;
-  const guess = question(words, names, () => { seen = true; update(); });
+  let held = null;
+  const guess = question(words, names, () => update());
   const svg = make("svg:svg", { class: "salon-circle", viewBox: `0 ${TOP} ${SIDE} ${SIDE - 2 * TOP}`, role: "group", "aria-label": words.picture });
   const back = make("svg:g"), front = make("svg:g"), body = make("tbody"), against = make("tbody");
   const scales = chips(words.scales, "each", [false, true], [words.one, words.each], (each) => put("each", null, each));
@@ -95,7 +95,7 @@ function render({ model, el }) {
     const labels = [...people.map((name, j) => [name, at(prototypes[j], RADIUS - 26)]), ...names.map((name, i) => [words[name], at(angles[i], RADIUS + 34)])];
     back.replaceChildren(...clouds, make("svg:circle", { class: "salon-ring", cx: CENTRE, cy: CENTRE, r: RADIUS }),
       ...labels.map(([label, [x, y]]) => text(label, { x: Math.max(30, Math.min(SIDE - 30, x)), y: y + 4, "text-anchor": "middle" })),
-      ...(seen ? [...arrow("own", prototypes[0], drag), ...angles.flatMap((degrees, i) => arrow("image", degrees, found[i].pull))] : []));
+      ...(guess.asked() ? [...arrow("own", prototypes[0], drag), ...angles.flatMap((degrees, i) => arrow("image", degrees, found[i].pull))] : []));
     handles.forEach(({ node, list, index, place }) => { place(); node.classList.toggle("chosen", list === "angles" && index === chosen()); });
   }
 
@@ -105,7 +105,7 @@ function render({ model, el }) {
     sliders.forEach((one) => one.follow());
     const cells = (head, values) => make("tr", {}, make("th", { scope: "row" }, head), ...values.map((value) => make("td", {}, value)));
     body.replaceChildren(...found.map(({ s, p, loss, pull }, k) => cells(words[names[k]],
-      [shownNumber(s, 1), shownNumber(p[0], 3), shownNumber(loss, 2), seen ? shownNumber(Math.abs(pull), 2) : "?"])));
+      [shownNumber(s, 1), shownNumber(p[0], 3), shownNumber(loss, 2), guess.asked() ? shownNumber(Math.abs(pull), 2) : "?"])));
     body.children[i].classList.add("chosen");
     const other = (name, degrees, v, p) => cells(name, [shownNumber(Math.cos(radians(angles[i] - degrees)), 2), p, shownNumber(score(angles[i] - degrees, v), 2)]);
     against.replaceChildren(...prototypes.map((degrees, j) => other(people[j], degrees, variances[i], shownNumber(found[i].p[j], 3))),
@@ -124,9 +124,7 @@ function render({ model, el }) {
         make("table", { class: "salon-table" }, make("caption", {}, words.images), heads("", "s", "P(w₁)", words.loss, words.pull), body),
         make("table", { class: "salon-table" }, caption, heads("", words.cosine, "P", words.score), against))),
     make("p", { class: "salon-note" }, words.note)));
-  model.on("change:toy", update);
-  model.on("change:chosen", update);
-  update();
+  return following(model, ["toy", "chosen"], update);
 }
 
 export default { render };

@@ -28,8 +28,8 @@ function render({ model, el }) {
       low: ratio(Math.min(...others)), high: ratio(Math.max(...others)) }), data.models[most]);
   }
 
-  function draw(width) {
-    const at = EDGE + ((width - 2 * EDGE) * model.get("cut")) / bins;
+  function draw() {
+    const width = sized(svg, tall + FOOT), at = EDGE + ((width - 2 * EDGE) * model.get("cut")) / bins;
     svg.replaceChildren(...conditions.flatMap((name, condition) => {
       const top = condition * (PANEL + HEAD), { tar, far } = rates(counts(condition), model.get("cut"));
       if (condition && !guess.asked()) return panel(top, width, null, at, words[name], `? ${words.hidden}`);
@@ -46,7 +46,7 @@ function render({ model, el }) {
       return make("p", {}, fill(words.told, { name: words[name], tar: ratio(tar), far: ratio(far), ...numbers }));
     }));
     snaps[1].disabled = !guess.asked();
-    picture.drawn();
+    draw();
   }
 
   const reset = resetButton(words, () => { snapped = 0; choose(data.models[0]); });
@@ -55,13 +55,9 @@ function render({ model, el }) {
     models.element, make("p", { class: "salon-foot" }, words.snap, ...snaps, reset), svg, line.element,
     foot(words, "genuine", "impostor"), said,
     make("p", { class: "salon-note" }, fill(words.note, { impostors: whole(total.impostors), genuine: whole(total.genuine) }))));
-  const picture = fitted(svg, tall + FOOT, draw);
   const cut = (x) => Math.max(0, Math.min(bins, Math.round(((x - EDGE) / (svg.clientWidth - 2 * EDGE)) * bins)));
   drag(svg, ([x]) => change(model, { cut: cut(x) }));
-  model.on("change:chosen", update);
-  model.on("change:cut", update);
-  update();
-  return picture.end;
+  return following(model, ["chosen", "cut"], update, svg);
 }
 
 export default { render };
