@@ -1,6 +1,7 @@
 """The highest impostor scores of the mixed set, a dot for each pair by what befell its two pictures."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,12 +28,12 @@ class FalseMatches:
         return cls(**json.loads(path.read_text(encoding="utf-8")))
 
 
-def black_hole_pairs(found: FalseMatches, places: Tensor, lang: str | None = None) -> Figure:
+def black_hole_pairs(found: FalseMatches, places: Tensor, names: Sequence[str], lang: str | None = None) -> Figure:
     """Each model's pairs at the `places` [n] of their pictures on a band for each kind, 0..4, stronger further on."""
     figure, axes = panels(1, len(found.models), 2.6 * len(found.models), 3.5, sharey=True)
-    for axis, name, pairs in zip(axes[0], found.models, found.pairs, strict=True):
-        axis.plot(*places[pairs].T, ".", color=ORANGE, markersize=3, alpha=0.5)
-        axis.set(title=say(f"threshold.{name}", lang), xlim=(0, 4), ylim=(0, 4), aspect="equal")
+    for axis, name, pairs in zip(axes[0], names, found.pairs, strict=True):
+        axis.plot(*places[pairs].T.numpy(), ".", color=ORANGE, markersize=3, alpha=0.5)
+        axis.set(title=name, xlim=(0, 4), ylim=(0, 4), aspect="equal")
         bands = [say(f"hole.{kind}", lang) for kind in KINDS]
         axis.set_xticks([0.5, 1.5, 2.5, 3.5], bands, rotation=40, ha="right")
         axis.set_yticks([0.5, 1.5, 2.5, 3.5], bands)

@@ -42,13 +42,13 @@ def two_faces_figure(recogniser: Recogniser, faces: Tensor, scores: ScoreHistogr
     for (face, axis), (second, blocks), name in zip(axes.T, columns, ("other", "spoilt", "same"), strict=True):
         pair = torch.cat([behind_blocks(frames[x], i, blocks) for i, x in enumerate((0, second))])
         seen = embed(recogniser, pair)
-        share, cosine = terms(seen[:1], seen[1:])[2][0], cosine_scores(seen[:1], seen[1:]).item()
+        share, cosine = terms(seen[:1], seen[1:])[2][0].tolist(), cosine_scores(seen[:1], seen[1:]).item()
         face.imshow(torch.cat([*pair], 2).permute(1, 2, 0).numpy())
         face.set_title(say(f"two.{name}", lang), fontsize=11)
         face.axis("off")
         axis.bar(range(1, len(share) + 1), share, color=[BLUE if x > 0 else ORANGE for x in share])
         told = [f"{say(f'two.{way}', lang)} {x:.{digits}f}" for way, x, digits in
-                zip(scores.models, (cosine, share.sum().item()), (2, 0), strict=True)]  # fmt: skip
+                zip(scores.models, (cosine, sum(share)), (2, 0), strict=True)]  # fmt: skip
         axis.set_xlabel("   ".join(told), fontsize=11)
     axes[1, 0].set_ylabel(say("two.adds", lang))
     return figure

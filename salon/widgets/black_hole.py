@@ -43,7 +43,7 @@ class BlackHole(Picture):
 
     def figure(self) -> Figure:
         """Every model."""
-        return black_hole_pairs(self.found, self.places, self.lang)
+        return black_hole_pairs(self.found, self.places, self.data["names"], self.lang)
 
     def stops(self) -> dict[str, Sequence[int]]:
         """The models, drawn one by one."""

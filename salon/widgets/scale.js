@@ -93,7 +93,7 @@ function render({ model, el }) {
     const clouds = angles.flatMap((degrees, i) => [2, 1].map((times) => make("svg:circle", { class: "salon-cloud",
       transform: `translate(${at(degrees)})`, r: times * Math.sqrt(variances[i]) * RADIUS })));
     const labels = [...people.map((name, j) => [name, at(prototypes[j], RADIUS - 26)]), ...names.map((name, i) => [words[name], at(angles[i], RADIUS + 34)])];
-    back.replaceChildren(...clouds, make("svg:circle", { class: "salon-ring", cx: CENTRE, cy: CENTRE, r: RADIUS }),
+    back.replaceChildren(...clouds, make("svg:circle", { class: "salon-orbit", cx: CENTRE, cy: CENTRE, r: RADIUS }),
       ...labels.map(([label, [x, y]]) => text(label, { x: Math.max(30, Math.min(SIDE - 30, x)), y: y + 4, "text-anchor": "middle" })),
       ...(guess.asked() ? [...arrow("own", prototypes[0], drag), ...angles.flatMap((degrees, i) => arrow("image", degrees, found[i].pull))] : []));
     handles.forEach(({ node, list, index, place }) => { place(); node.classList.toggle("chosen", list === "angles" && index === chosen()); });
