@@ -19,6 +19,7 @@ from salon.figures.black_hole import KINDS, FalseMatches
 from salon.figures.explorer import FRAMES, SIZE
 from salon.figures.threshold import ScoreHistograms
 from salon.figures.two_faces import behind_blocks, terms
+from salon.model.embedding import Embedding
 from salon.model.matching import cosine_scores, likelihood_scores
 from salon.model.network import embed
 from salon.paths import data_path
@@ -48,12 +49,17 @@ def found(benchmark: Benchmark) -> FalseMatches:
     return FalseMatches([*ways], [pairs.tolist() for pairs, _ in made], [scores.tolist() for _, scores in made])
 
 
+def readings(pair: Embedding) -> tuple[Tensor, Tensor, Tensor]:
+    """Distance, variance and what both add to (16), [K] each."""
+    return (pair.features[0] - pair.features[1]).square().sum(-1), pair.fitted.sum(0), terms(pair)
+
+
 # ---- what is shown, as pure functions
 
 
 def test_the_terms_of_a_pair_add_up_to_its_score(two: TwoFaces):
     e = embed(two.recogniser, torch.cat([behind_blocks(two.drawn, 0, 0.5), behind_blocks(two.drawn[-FRAMES:], 1)]))
-    distance, v, term = terms(e[:1], e[1:])
+    distance, v, term = readings(e)
     assert term.sum().item() == pytest.approx(likelihood_scores(e[:1], e[1:]).item(), rel=1e-4)
     assert (1 - distance.mean() / 2).item() == pytest.approx(cosine_scores(e[:1], e[1:]).item(), abs=1e-5)
     assert (v > 0).all() and len(png(two.figure())) > 20_000
@@ -90,7 +96,7 @@ def values(page) -> list[np.ndarray]:
 def expect_pair(page, two: TwoFaces, first: Tensor, second: Tensor) -> None:
     """The bars are what salon says of two pictures, and the words tell both scores."""
     e = embed(two.recogniser, torch.cat([first, second]))
-    for shown, (wanted,) in zip(values(page), terms(e[:1], e[1:]), strict=True):
+    for shown, wanted in zip(values(page), readings(e), strict=True):
         assert np.abs(shown - wanted.numpy()).max() < NEAR * wanted.abs().max()
     told = page.locator(".salon-summary").inner_text().replace("−", "-")
     assert f"{cosine_scores(e[:1], e[1:]).item():.2f}" in told

@@ -62,24 +62,21 @@ function compare({ section, words, facts, net, people }) {
   const told = (score, way) => shown(score, way ? 0 : 2);
 
   const ask = onceAFrame(() => {
-    const pictures = sides.map((side) => side.picture()), now = pictures.map(seen), clean = [0, 1].map((n) => seen(frames(n)[0]));
+    const pictures = sides.map((side) => side.picture()), now = pictures.map(seen), rest = [0, 1].map((n) => seen(frames(n)[0]));
     pictures.forEach((picture, n) => draw(sides[n].canvas, picture));
-    const values = read(...now), rest = read(...clean);
-    for (const name of READINGS) most[name] = [Math.min, Math.max].map((pick, i) => pick(most[name]?.[i] ?? 0, ...values[name], ...rest[name]));
-    const width = svg.clientWidth || 480, stand = scores(...now).map((score, way) => ({ score, ...standing(way, score) }));
-    const before = scores(...clean).map((score, way) => standing(way, score)), x = (at) => EDGE + at * (width - 2 * EDGE);
-    const panels = stand.flatMap(({ score, at, far, tar }, way) => {
-      const top = way * (PANEL + HEAD);
+    const values = read(...now), still = read(...rest);
+    for (const name of READINGS) most[name] = [Math.min, Math.max].map((pick, i) => pick(most[name]?.[i] ?? 0, ...values[name], ...still[name]));
+    const width = sized(svg, 2 * (PANEL + HEAD)), wide = sized(parts, 3 * (GAP + TALL)), x = (at) => EDGE + at * (width - 2 * EDGE);
+    const stand = scores(...now).map((score, way) => ({ score, ...standing(way, score) }));
+    svg.replaceChildren(...stand.flatMap(({ score, at, far, tar }, way) => {
+      const top = way * (PANEL + HEAD), before = x(standing(way, scores(...rest)[way]).at), y = top + HEAD;
       return [...panel(top, width, counts[way][state.condition], x(at), `${words[models[way]]} ${told(score, way)}`,
         fill(words.higher, { far: ratio(far), tar: ratio(tar) })),
-        make("svg:line", { class: "salon-rest", x1: x(before[way].at), x2: x(before[way].at), y1: top + HEAD, y2: top + HEAD + PANEL })];
-    });
-    svg.setAttribute("viewBox", `0 0 ${width} ${2 * (PANEL + HEAD)}`);
-    svg.replaceChildren(...panels);
-    const wide = parts.clientWidth || 480, row = GAP + TALL;
-    parts.setAttribute("viewBox", `0 0 ${wide} ${3 * row}`);
-    parts.replaceChildren(...READINGS.flatMap((name, i) => rowOfBars(i * row, wide, name, fill(words[name], { sum: told(stand[1].score, 1) }), values[name], rest[name], most[name])));
-    parts.setAttribute("aria-label", READINGS.map((name) => `${words[name]}: ${values[name].map((value) => value.toFixed(2)).join(", ")}`).join(". "));
+      make("svg:line", { class: "salon-rest", x1: before, x2: before, y1: y, y2: y + PANEL })];
+    }));
+    parts.replaceChildren(...READINGS.flatMap((name, i) => rowOfBars(i * (GAP + TALL), wide, name,
+      fill(words[name], { sum: told(stand[1].score, 1) }), values[name], still[name], most[name])));
+    parts.setAttribute("aria-label", READINGS.map((name) => `${fill(words[name], { sum: "" })}: ${values[name].map((value) => value.toFixed(2)).join(", ")}`).join(". "));
     summary.textContent = stand.map(({ score, far, tar }, way) =>
       fill(words.told, { name: words[models[way]], score: told(score, way), far: ratio(far), tar: ratio(tar) })).join(" ");
   });
