@@ -14,23 +14,21 @@ function render({ model, el }) {
   const at = ([a, b]) => [LEFT + side * places[a] / M, side - side * places[b] / M];
   const percentage = (share) => `${(100 * share).toFixed(0)} %`;
 
-  // A cell for each two kinds, the darker the more pairs fall into it; the pairs; the chosen one.
+  // A cell for each two kinds, the darker the more pairs fall into it; the pairs, and a ring around the chosen one.
   function drawPairs() {
     side = Math.min(svg.clientWidth || 480, 500) - LEFT;
     sized(svg, side + BELOW);
-    const cell = side / M, chosen = pairs()[model.get("rank") - 1], [x, y] = at(chosen);
-    const cells = kinds.flatMap((_, i) => kinds.map((_, j) => {
-      const share = guess.asked() ? shareOf(model.get("chosen"), i, j) : 0, left = LEFT + cell * j, top = side - cell * (i + 1);
-      return make("svg:g", {}, make("svg:rect", { class: "salon-cell", x: left + 1, y: top + 1, width: cell - 2, height: cell - 2, rx: 4,
-        style: `--share: ${100 * share}%`, "data-share": share }), text(guess.asked() ? percentage(share) : "?", { class: "salon-value", x: left + 6, y: top + 15 }));
-    }));
+    const cell = side / M, seen = guess.asked(), dot = (name, r, [cx, cy]) => make("svg:circle", { class: name, r, cx, cy });
+    const cells = kinds.flatMap((_, i) => kinds.map((_, j) => [LEFT + cell * j, side - cell * (i + 1), seen && shareOf(model.get("chosen"), i, j)]));
     const names = kinds.flatMap((name, i) => [0, 1].map((upright) => {
       const middle = cell * (i + 0.5), [x, y] = upright ? [LEFT - 8, side - middle] : [LEFT + middle, side + 16];
       return text(words[name], { x, y, "text-anchor": "middle", transform: upright ? `rotate(-90 ${x} ${y})` : null });
     }));
-    const dots = guess.asked() ? [...pairs().map((pair) => make("svg:circle", { class: "salon-dot", r: 2, cx: at(pair)[0], cy: at(pair)[1] })),
-      make("svg:circle", { class: "salon-picked", r: 7, cx: x, cy: y })] : [];
-    svg.replaceChildren(...cells, ...names, ...dots);
+    svg.replaceChildren(...names, ...cells.map(([x, y, share]) => make("svg:rect", { class: "salon-cell", x: x + 1, y: y + 1,
+      width: cell - 2, height: cell - 2, rx: 4, style: `--share: ${60 * share}%`, "data-share": +share })),
+    ...(seen ? pairs().map((pair) => dot("salon-dot", 2, at(pair))) : []),
+    ...cells.map(([x, y, share]) => text(seen ? percentage(share) : "?", { class: "salon-share", x: x + 6, y: y + 16 })),
+    ...(seen ? [dot("salon-picked", 7, at(pairs()[model.get("rank") - 1]))] : []));
   }
 
   function update() {
