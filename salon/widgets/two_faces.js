@@ -28,7 +28,7 @@ function rowOfBars(top, width, name, label, values, clean, most) {
 function compare({ section, words, facts, net, people }) {
   const { tile, models, ranges, counts, conditions, order } = facts;
   const state = { second: 2, condition: 1 }, bins = counts[0][0][0].length;
-  let most = {};
+  let most = {}, rest = []; // of the bars, the lowest and the highest value; both faces clean
 
   const seen = (picture) => forward(net, views(picture, net.spec));
   const scores = (a, b) => [cosine(a, b), likelihood(a, b)];
@@ -62,7 +62,7 @@ function compare({ section, words, facts, net, people }) {
   const told = (score, way) => shown(score, way ? 0 : 2);
 
   const ask = onceAFrame(() => {
-    const pictures = sides.map((side) => side.picture()), now = pictures.map(seen), rest = [0, 1].map((n) => seen(frames(n)[0]));
+    const pictures = sides.map((side) => side.picture()), now = pictures.map(seen);
     pictures.forEach((picture, n) => draw(sides[n].canvas, picture));
     const values = read(...now), still = read(...rest);
     for (const name of READINGS) most[name] = [Math.min, Math.max].map((pick, i) => pick(most[name]?.[i] ?? 0, ...values[name], ...still[name]));
@@ -86,8 +86,8 @@ function compare({ section, words, facts, net, people }) {
   const second = chips(words.who, "second", [1, 2], [words.same_person, words.other_person], (second) => set({ second }));
   const against = chips(words.among, "condition", [0, 1], conditions.map((name) => words[name]), (condition) => set({ condition }));
   function set(values) {
-    if ("second" in values) most = {};
     Object.assign(state, values);
+    [most, rest] = [{}, [0, 1].map((n) => seen(frames(n)[0]))];
     second.choose(state.second);
     against.choose(state.condition);
     ask();
@@ -116,9 +116,9 @@ function compare({ section, words, facts, net, people }) {
     make("div", { class: "salon-whole-row" }, parts, foot({ ...words, clean: words.rest }, "clean"))),
   make("p", { class: "salon-note" }, `${words.hint} ${words.note}`));
   new ResizeObserver(ask).observe(section);
-  sides.forEach((side) => side.clear());
   set({});
-  return () => { most = {}; ask(); };
+  sides.forEach((side) => side.clear());
+  return () => set({});
 }
 
 const render = (host) => opened(host, "two", compare);
