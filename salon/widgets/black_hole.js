@@ -16,7 +16,7 @@ function render({ model, el }) {
 
   // A cell for each two kinds, the darker the more pairs fall into it; the pairs, and a ring around the chosen one.
   function drawPairs() {
-    side = Math.min(svg.clientWidth || 480, 500) - LEFT;
+    side = Math.max(Math.min(svg.clientWidth, 500), 200) - LEFT; // it may be drawn while it has no width
     sized(svg, side + BELOW);
     const cell = side / M, seen = guess.asked(), dot = (name, r, [cx, cy]) => make("svg:circle", { class: name, r, cx, cy });
     const cells = kinds.flatMap((_, i) => kinds.map((_, j) => [LEFT + cell * j, side - cell * (i + 1), seen && shareOf(model.get("chosen"), i, j)]));
