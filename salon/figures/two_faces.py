@@ -1,5 +1,7 @@
 """Two faces: what each part adds to score (16) of a pair, and where the pair stands among pairs of test people."""
 
+from typing import Any
+
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -13,7 +15,7 @@ from salon.model.network import Recogniser, embed
 from salon.words import say
 
 
-def behind_blocks(frames: Tensor, seed: int, blocks: float = 0.0, **state: float) -> Tensor:
+def behind_blocks(frames: Tensor, seed: int, blocks: float = 0.0, **state: Any) -> Tensor:
     """A state of `spoilt` behind the blocks of "occlusion", [1, 3, SIZE, SIZE] in 0..1."""
     return degrade(spoilt(frames, **state), "occlusion", blocks, seed=seed)
 

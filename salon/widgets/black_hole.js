@@ -12,7 +12,7 @@ function render({ model, el }) {
   let side = 0;
 
   const at = ([a, b]) => [LEFT + side * places[a] / M, side - side * places[b] / M];
-  const percentage = (share) => `${(100 * share).toFixed(0)} %`;
+  const percentage = (share) => `${(100 * share).toFixed(0)}\u00a0%`;
 
   // A cell for each two kinds, the darker the more pairs fall into it; the pairs, and a ring around the chosen one.
   function drawPairs() {
@@ -38,7 +38,7 @@ function render({ model, el }) {
     line.input.disabled = !guess.asked();
     looked.hidden = !guess.asked();
     cards.forEach(({ face, said }, n) => {
-      const i = pair[n], name = words[kinds[kind[i]]], spoilt = kind[i] ? `${name} ${strengths[i]} %` : name;
+      const i = pair[n], name = words[kinds[kind[i]]], spoilt = kind[i] ? `${name} ${strengths[i]}\u00a0%` : name;
       drawTile(face.getContext("2d"), sprite, thumb, i, 0, 0, FACE);
       said.textContent = fill(n ? words.enrolled : words.probe, { person: people[i] + 1, spoilt });
     });
