@@ -1,4 +1,4 @@
-"""Two faces: what each part adds to score (16) of a pair, and where the pair stands among pairs of test people."""
+"""Two faces: what each part adds to score (16) of a pair, and both scores of the pair."""
 
 from typing import Any
 
