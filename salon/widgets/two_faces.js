@@ -47,7 +47,7 @@ function compare({ section, words, facts, net, people }) {
       return paint(occlusion(face, blocks, order[n]), side.mask);
     };
     side.clear = (values = CLEAN) => { side.mask.fill(0); set(values); };
-    side.element = make("div", { class: "salon-face", role: "group", "aria-label": name }, make("p", {}, name), element,
+    side.element = make("div", { role: "group", "aria-label": name }, make("p", {}, name), element,
       ...sliders.map(({ element }) => element));
     return Object.assign(side, { canvas });
   });
@@ -108,8 +108,8 @@ function compare({ section, words, facts, net, people }) {
 
   // ---- all of it on the page
 
-  const still = { class: "salon-still", role: "img" }, svg = make("svg:svg", { ...still, "aria-label": words.chart });
-  const parts = make("svg:svg", still), summary = make("p", { class: "salon-note salon-summary", role: "status" });
+  const image = { role: "img" }, svg = make("svg:svg", { ...image, "aria-label": words.chart });
+  const parts = make("svg:svg", image), summary = make("p", { class: "salon-note salon-summary", role: "status" });
   section.append(guess.element, make("div", { class: "salon-foot" }, second.element, reset), make("div", { class: "salon-columns" },
     make("div", { class: "salon-faces" }, ...sides.map(({ element }) => element)),
     make("div", { class: "salon-main" }, against.element, svg, foot(words, "genuine", "impostor", "rest"), summary),
