@@ -122,6 +122,14 @@ def checksums(arguments: argparse.Namespace) -> None:
     print(f"{write_checksums()} files in data/README.md")
 
 
+def times(arguments: argparse.Namespace) -> None:
+    """measure in Chromium how fast the confidence explorer answers (on a quiet machine)"""
+    from authoring.times import widget_times
+
+    for name, (middle, late) in widget_times().items():
+        print(f"{name:8} median {middle:6.1f} ms, 90th percentile {late:6.1f} ms")
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands; `arguments.command` is the function to call."""
     top = argparse.ArgumentParser("python -m authoring", description=__doc__)
@@ -155,7 +163,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("step", nargs="?", default="", help="only this one, stale or not")
     command.add_argument("--list", action="store_true", help="say what is stale, and what each step took")
 
-    for function in (picture, fonts, checksums):
+    for function in (picture, fonts, checksums, times):
         add(commands, function)
     return top
 

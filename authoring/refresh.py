@@ -87,7 +87,7 @@ STEPS: dict[str, Step] = {
     "experiment gap": Step(reproduce_gap, ("experiments/gap.py", *TRAINED), photographs=True),
     "experiment certainty": Step(reproduce_certainty, ("experiments/certainty.py", *shipped("*")), photographs=True),
     "map of features": Step(write_feature_views, ("authoring/views.py", *shipped("lecture"))),
-    "histograms of scores": Step(write_threshold, ("authoring/views.py", *TRAINED, *shipped("start"))),
+    "histograms of scores": Step(write_threshold, ("authoring/views.py", *TRAINED, *shipped("start", "lecture"))),
     "printed characters": Step(write_characters, ("experiments/glyphs.py",)),
     "picture of the README": Step(draw_picture, ("authoring/picture.py", "data/results/ablation.csv")),
     "checksums": Step(write_checksums, ("data/*/*",)),  # before the notebooks: the first one asks the doctor

@@ -1,8 +1,9 @@
 """What the widgets show, computed and stored."""
 
+import json
 import warnings
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,13 @@ from authoring.test_people import SHEET_COLUMNS
 from experiments.bench import LIVE_IMAGES, LIVE_PEOPLE, live_pair
 from experiments.glyphs import glyph_sheet
 from experiments.probes import linear_probe
-from salon.evaluation.benchmark import genuine_and_impostor, scores_of
+from salon.evaluation.benchmark import genuine_and_impostor, highest_impostors, scores_of
 from salon.evaluation.people import Benchmark, known, test_benchmark
 from salon.evaluation.results import read_provenance
 from salon.evaluation.views import CONDITIONS, STEPS, FeatureViews, ScoreHistograms
 from salon.faces.pixels import sprite, to_webp
 from salon.faces.variations import MOST_YAW, VARIATIONS, degrade
+from salon.figures.black_hole import FalseMatches
 from salon.model.embedding import Embedding
 from salon.model.network import Recogniser, embed
 from salon.paths import data_path, data_root, write_whole
@@ -42,17 +44,31 @@ def write_characters() -> Path:
 
 
 def write_threshold() -> Path:
-    """Count the scores of the live pair of notebook 3, and of its fixed scale at 64, trained now; store the counts."""
+    """Count the scores of the live pair of notebook 3, and of its fixed scale at 64, trained now; store the counts.
+
+    Beside them their highest impostor scores, and the counts of the lecture's model by both ways of matching.
+    """
     fixed, learned = live_pair(read_provenance("ablation"))
     data, benchmark = train_set(LIVE_PEOPLE, LIVE_IMAGES, fixed.size, progress=False), test_benchmark()
     models = {name: train(made, data=data, progress=False).recogniser
               for name, made in (("large", replace(fixed, scale=64.0)), ("small", fixed), ("C", learned))}  # fmt: skip
-    ways = [(name, model, "cosine") for name, model in models.items()] + [("C16", models["C"], "likelihood")]
-    scores = {name: [pair_scores(model, benchmark, condition, way) for condition in CONDITIONS]
-              for name, model, way in ways}  # fmt: skip
-    path = data_root() / "views" / "threshold.json"
-    ScoreHistograms.of(scores).save(path)
-    return path
+    ways = {name: (model, "cosine") for name, model in models.items()} | {"C16": (models["C"], "likelihood")}
+    found = {name: highest_impostors(model, benchmark, matching=way) for name, (model, way) in ways.items()}
+    pairs, scores = zip(*((p.tolist(), [round(x, 4) for x in s.tolist()]) for p, s in found.values()), strict=True)
+    matches, folder = FalseMatches([*ways], list(pairs), list(scores)), data_root() / "views"
+    write_whole(folder / "false_matches.json", json.dumps(asdict(matches), separators=(",", ":")) + "\n")
+    histograms(ways, benchmark).save(folder / "threshold.json")
+    lecture = salon.load("lecture")
+    histograms({way: (lecture, way) for way in ("cosine", "likelihood")}, benchmark).save(folder / "pairs.json")
+    return folder / "threshold.json"
+
+
+def histograms(ways: Mapping[str, tuple[Recogniser, str]], benchmark: Benchmark) -> ScoreHistograms:
+    """The scores of recognisers, each by its way of matching."""
+    return ScoreHistograms.of({
+        name: [pair_scores(model, benchmark, condition, way) for condition in CONDITIONS]
+        for name, (model, way) in ways.items()
+    })  # fmt: skip
 
 
 def pair_scores(

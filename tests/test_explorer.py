@@ -20,9 +20,9 @@ from salon.faces.variations import MOST_YAW
 from salon.figures.explorer import FRAMES, SIZE, explorer_figure, look, spoilt, turned
 from salon.model.embedding import InputSpec
 from salon.model.network import Recogniser, embed
-from salon.widgets.explorer import ConfidenceExplorer, as_png
+from salon.widgets.explorer import ConfidenceExplorer
 from salon.widgets.host import VIEW, png, source, words
-from salon.widgets.pack import squeeze
+from salon.widgets.pack import as_png, squeeze
 from salon.words import SalonError
 
 MOST = 1_800_000  # bytes of a page

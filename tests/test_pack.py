@@ -142,7 +142,6 @@ def test_scores_of_two_answers_are_those_of_torch(run, faces: Tensor):
 SPOIL = {
     "low_resolution": "js.lowResolution(p, data.strengths[i])",
     "occlusion": "js.occlusion(p, data.strengths[i], data.order[i])",
-    "cover": "js.cover(p, data.strengths[i], ['above', 'below', 'left', 'right'][data.side[i]])",
 }
 
 
@@ -152,7 +151,6 @@ def test_a_picture_is_spoilt_as_in_python(run, size: int, name: str):
     """At each strength of a slider of 40 steps, ties included; places in a picture are float32 in torch."""
     strengths, pictures = torch.linspace(0, 1, 41), torch.rand(41, 1, size, size)
     draws = {"order": block_order(41, torch.Generator().manual_seed(5)).tolist()}
-    draws["side"] = torch.randint(4, (41,), generator=torch.Generator().manual_seed(5)).tolist()
     body = f"""const wanted = floats(data.wanted);
       const worst = (apart, value, at) => Math.max(apart, Math.abs(value - wanted[at]));
       return pictures.flatMap((p, i) => Array.from({SPOIL[name]}.planes[0])).reduce(worst, 0);"""

@@ -62,15 +62,22 @@ def measures(scores: Tensor, rows: Tensor, columns: Tensor, condition: str, matc
     ]
 
 
+def highest_impostors(
+    recogniser: Recogniser, benchmark: Benchmark, top: int = 1000, seed: int = 0, matching: str = "cosine"
+) -> tuple[Tensor, Tensor]:
+    """Of all pairs of the mixed set that show two people the `top` of the highest score: pictures [top, 2], scores."""
+    embedding, probe = embed(recogniser, benchmark.images("mixed", seed)), ~benchmark.gallery
+    scores = scores_of(embedding[probe], embedding[~probe], matching)
+    scores[benchmark.labels[probe][:, None] == benchmark.labels[~probe]] = -torch.inf
+    best = scores.flatten().topk(top)
+    rows, columns = best.indices // scores.shape[1], best.indices % scores.shape[1]
+    return torch.stack([probe.nonzero()[rows, 0], (~probe).nonzero()[columns, 0]], 1), best.values
+
+
 def black_hole(
     recogniser: Recogniser, benchmark: Benchmark, top: int = 1000, seed: int = 0, matching: str = "cosine"
 ) -> Tensor:
-    """Of the `top` false matches of the mixed set with the highest score, the share [4, 4] by the two conditions."""
-    which, _ = benchmark.mixture(seed)
-    embedding = embed(recogniser, benchmark.images("mixed", seed))
-    probe, enrolled = ~benchmark.gallery, benchmark.gallery
-    scores = scores_of(embedding[probe], embedding[enrolled], matching)
-    scores[benchmark.labels[probe][:, None] == benchmark.labels[enrolled]] = -torch.inf
-    best = scores.flatten().topk(top).indices
-    pairs = which[probe][best // scores.shape[1]] * 4 + which[enrolled][best % scores.shape[1]]
-    return torch.bincount(pairs, minlength=16).view(4, 4) / top
+    """Of `highest_impostors` the share [4, 4] by the conditions of probe and gallery image."""
+    pairs, _ = highest_impostors(recogniser, benchmark, top, seed, matching)
+    kinds = benchmark.mixture(seed)[0][pairs]
+    return torch.bincount(kinds[:, 0] * 4 + kinds[:, 1], minlength=16).view(4, 4) / top

@@ -15,6 +15,8 @@ const control = (tag, attributes, ...children) =>
 
 const text = (words, attributes) => make("svg:text", attributes, words);
 
+const status = (name = "salon-summary") => make("p", { class: name, role: "status" });
+
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -24,25 +26,28 @@ function percent(ratio) {
   return `${points > 0 ? "+" : points < 0 ? "−" : "±"}${Math.abs(points)} %`;
 }
 
+function button(label, onclick, attributes = {}) {
+  return Object.assign(control("button", { type: "button", ...attributes }, label), { onclick });
+}
+
+const resetButton = (words, onReset) => button(words.reset, onReset, { class: "salon-reset" });
+
 // A question with one button for each name; the guess stays here and is stored nowhere.
 function question(words, names, onGuess) {
-  const said = make("p", { class: "salon-said", role: "status" });
+  const said = status("salon-said");
   let guess = null;
-  const buttons = names.map((name) => {
-    const button = control("button", { type: "button", value: name, "aria-pressed": "false" }, words[name]);
-    button.onclick = () => {
-      buttons.forEach((other) => other.setAttribute("aria-pressed", other === button));
-      guess = name;
-      onGuess(name);
-    };
-    return button;
-  });
+  const buttons = names.map((name) => button(words[name], ({ currentTarget }) => {
+    buttons.forEach((other) => other.setAttribute("aria-pressed", other === currentTarget));
+    onGuess(guess = name);
+  }, { value: name, "aria-pressed": "false" }));
   const element = make("div", { class: "salon-guess", role: "group", "aria-label": words.question },
     make("p", {}, words.question), ...buttons, said);
-  const say = (text) => { if (said.textContent !== text) said.textContent = text; };
-  const judge = (best) =>
-    guess === null ? "" : guess === best ? words.right : fill(words.wrong, { guess: words[guess] });
-  return { element, say, judge, close: () => buttons.forEach((button) => (button.disabled = true)) };
+  // What came out, and whether the guess was `best`.
+  const say = (text, best) => {
+    const told = text + (guess === best ? words.right : fill(words.wrong, { guess: words[guess] }));
+    if (guess !== null && said.textContent !== told) said.textContent = told; // read out once
+  };
+  return { element, say, asked: () => guess !== null, close: () => buttons.forEach((each) => (each.disabled = true)) };
 }
 
 // The i-th of a sprite's square tiles, drawn at x and y.
@@ -57,28 +62,25 @@ function change(model, values) {
   model.save_changes();
 }
 
-function resetButton(label, onReset) {
-  const button = control("button", { type: "button", class: "salon-reset" }, label);
-  button.onclick = onReset;
-  return button;
-}
-
 // What a mark in a picture means; the style sheet draws the marks by their names.
 const foot = (words, ...names) =>
   make("div", { class: "salon-foot" }, ...names.map((name) => make("span", { class: `salon-key ${name}` }, words[name])));
 
-// A row of choices of which one holds; the arrow keys walk along it.
-function chips(legend, name, values, labels, onChoose) {
-  const group = `${name} ${Math.random()}`; // a notebook may show several maps, or one map twice
-  const inputs = values.map((value) => control("input", { type: "radio", name: group, value }));
-  inputs.forEach((input, index) => (input.onchange = () => onChoose(values[index])));
-  const element = make("fieldset", { class: "salon-chips" }, make("legend", {}, legend),
-    ...inputs.map((input, index) => make("label", { class: "salon-chip" }, input, make("span", {}, labels[index]))));
-  return { element, choose: (value) => (inputs[values.indexOf(value)].checked = true) };
+// A row of choices of which one holds, each with a label or a picture `shown`; the arrow keys walk along it.
+function chips(legend, name, values, labels, onChoose, shown = labels) {
+  const group = `${name} ${Math.random()}`; // a notebook may show several widgets, or one twice
+  const element = make("fieldset", { class: "salon-chips" }, make("legend", {}, legend));
+  const add = (value, label, shown) => {
+    const input = control("input", { type: "radio", name: group, value, "aria-label": label });
+    input.onchange = () => onChoose(value);
+    element.append(make("label", { class: "salon-chip" }, input, make("span", {}, shown)));
+  };
+  values.forEach((value, i) => add(value, labels[i], shown[i]));
+  return { element, add, choose: (value) => { element.querySelector(`[value="${value}"]`).checked = true; } };
 }
 
-// A labelled slider of a trait, with its value beside it; `shown` says the value in words.
-function slider(model, name, label, { min, max, step, shown = String, value = () => model.get(name), set = (number) => change(model, { [name]: number }) }) {
+// A labelled slider with its value beside it; `shown` says the value in words.
+function slider(name, label, { min = 0, max, step, shown = String, value, set }) {
   const input = control("input", { type: "range", name, min, max, step, "aria-label": label }), output = make("output");
   input.oninput = () => set(+input.value);
   const follow = () => {
@@ -89,18 +91,21 @@ function slider(model, name, label, { min, max, step, shown = String, value = ()
   return { input, follow, element: make("label", { class: "salon-row" }, make("span", {}, label), output, input) };
 }
 
-// Draw at the width that there is, one unit a pixel, and again where it changes; returns the end of it.
-function fitted(svg, height, draw) {
-  const drawn = () => {
-    const width = svg.clientWidth || 480;
-    svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    svg.style.height = `${height}px`;
-    draw(width);
-  };
-  const observer = new ResizeObserver(drawn);
-  observer.observe(svg);
-  drawn();
-  return { drawn, end: () => observer.disconnect() };
+// Give a drawing its height and the width that there is, one unit a pixel; returns the width.
+function sized(svg, height) {
+  const width = svg.clientWidth || 480;
+  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  svg.style.height = `${height}px`;
+  return width;
+}
+
+// Call `update` now, and where one of the model's `traits` or the size of `element` changes; returns the end of it.
+function following(model, traits, update, element) {
+  const observer = new ResizeObserver(update);
+  traits.forEach((name) => model.on(`change:${name}`, update));
+  if (element) observer.observe(element);
+  update();
+  return () => observer.disconnect();
 }
 
 // Hand on where a pointer drags over an element, in its pixels; `onStart` may refuse by returning false.

@@ -49,3 +49,43 @@ function brush(mask, size, x, y, covers) {
   dab(touched, size, x * size, y * size, BRUSH * size);
   touched.forEach((on, i) => { if (on) mask[i] = +covers; });
 }
+
+// Unpack a network and its faces, then `begin`; a network that the kernel sends later takes the
+// place of this one, and what `begin` returned is called.
+async function opened({ model, el }, name, begin) {
+  const words = model.get("words"), facts = model.get("facts"), { tile, frames } = facts, people = [];
+  const section = make("section", { class: `salon salon-${name}`, "aria-label": words.title });
+  const read = async () => openNetwork(await unsqueezed(model.get("network")));
+  el.append(section);
+  try {
+    const net = await read(), faces = await readFaces(model.get("faces"), tile);
+    while (faces.length) people.push(faces.splice(0, frames));
+    const onNetwork = begin({ section, words, facts, net, people, model });
+    model.on("change:network", async () => { Object.assign(net, await read()); onNetwork(); });
+  } catch (error) { // a host that lost the bytes, a browser that cannot unpack them
+    section.replaceChildren(make("p", { role: "alert" }, fill(words.broken, { error: error.message })));
+  }
+}
+
+// `show`, once a frame, however many events ask for it.
+function onceAFrame(show) {
+  let waiting = false;
+  return () => {
+    if (!waiting) requestAnimationFrame(() => { waiting = false; show(); });
+    waiting = true;
+  };
+}
+
+// A slider for each way to spoil a face that `state` has: "resolution", "blocks" (0..1), "yaw" (degrees).
+function spoilers(state, words, { tile, yaw: most }, set) {
+  const ways = {
+    resolution: [1, (strength) => `${Math.round(tile * (SMALLEST / tile) ** strength)} px`],
+    blocks: [1, (strength) => `${Math.round(100 * MOST_COVERED * strength)} %`],
+    yaw: [most, (degrees) => `${Math.round(degrees)}°`],
+  };
+  return Object.fromEntries(Object.keys(ways).filter((name) => name in state).map((name) => [name, slider(name, words[name],
+    { max: ways[name][0], step: ways[name][0] / 100, shown: ways[name][1], value: () => state[name], set: (x) => set({ [name]: x }) })]));
+}
+
+// A person who turns: a cross-fade of the two frames beside a yaw.
+const turnedBy = (frames, yaw, { yaw: most }) => crossFade(frames, yaw / most * (frames.length - 1));

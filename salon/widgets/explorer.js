@@ -74,18 +74,6 @@ function drawPlace({ x, y, wide }, middle, low, u) {
   return make("svg:g", {}, square("salon-whole", 0, 0, 1), square("salon-place", x, y, wide));
 }
 
-// Choices of which one holds; the arrow keys walk along them.
-function choices(label, onChoose) {
-  const name = `${label} ${Math.random()}`; // a notebook may show several explorers
-  const element = make("div", { class: "salon-chips", role: "radiogroup", "aria-label": label });
-  const add = (value, label, shown) => {
-    const input = control("input", { type: "radio", name, value, "aria-label": label });
-    input.onchange = () => onChoose(value);
-    element.append(make("label", { class: "salon-chip" }, input, make("span", {}, shown)));
-  };
-  return { element, add, choose: (value) => { element.querySelector(`[value="${value}"]`).checked = true; } };
-}
-
 // Covers that a button paints, as masks: rows of the picture, and its left half.
 function areasOf(tile, covers) {
   const area = (inside) => Uint8Array.from({ length: tile ** 2 }, (_, i) => +inside(Math.floor(i / tile), i % tile));
@@ -93,40 +81,19 @@ function areasOf(tile, covers) {
   return { eyes: rows(covers.eyes), mouth: rows(covers.mouth), side: area((_, x) => x < tile / 2) };
 }
 
-async function render({ model, el }) {
-  const words = model.get("words");
-  const section = make("section", { class: "salon salon-explorer", "aria-label": words.title });
-  el.append(section);
-  try {
-    const net = openNetwork(await unsqueezed(model.get("network"))), facts = model.get("facts");
-    const faces = await readFaces(model.get("faces"), facts.tile), people = [];
-    while (faces.length) people.push(faces.splice(0, facts.frames));
-    explore(model, section, words, facts, net, people);
-  } catch (error) { // a host that lost the bytes, a browser that cannot unpack them
-    section.replaceChildren(make("p", { role: "alert" }, fill(words.broken, { error: error.message })));
-  }
-}
-
-function explore(model, section, words, { tile, yaw: most, covers, owners, variations }, net, people) {
-  const mask = new Uint8Array(tile ** 2), areas = areasOf(tile, covers), rendered = people.length;
-  const state = { resolution: 0, yaw: 0, person: 0, read: "confidence" };
-  let cleans = [], top = {}, waiting = false;
+function explore({ section, words, facts, net, people }) {
+  const { tile, yaw: most, covers, variations } = facts, mask = new Uint8Array(tile ** 2), areas = areasOf(tile, covers);
+  const start = { resolution: 0, yaw: 0, person: 0, read: "confidence" }, state = { ...start }, rendered = people.length;
+  let { owners } = facts, cleans = [], top = {};
 
   // ---- what is seen, and what the network says of it
 
   const seen = (picture) => forward(net, views(picture, net.spec));
-  const turned = (person, yaw) => crossFade(people[person], yaw / most * (people[person].length - 1));
-  const picture = () => paint(lowResolution(turned(state.person, state.yaw), state.resolution), mask);
+  const picture = () => paint(lowResolution(turnedBy(people[state.person], state.yaw, facts), state.resolution), mask);
   const acting = () =>
     [state.resolution && "low_resolution", mask.includes(1) && "occlusion", state.yaw && "pose"].filter(Boolean);
 
-  function ask() { // one look a frame, however many events came
-    if (!waiting) requestAnimationFrame(show);
-    waiting = true;
-  }
-
-  function show() {
-    waiting = false;
+  const ask = onceAFrame(() => {
     if (camera.busy()) return;
     const now = picture(), read = READ[state.read], values = read(seen(now)), clean = read(cleans[state.person]);
     const one = mean(cleans.slice(0, rendered).flatMap(read)), acts = acting(), scale = state.read;
@@ -135,7 +102,7 @@ function explore(model, section, words, { tile, yaw: most, covers, owners, varia
     drawBars(svg, { words, values, clean, one, top: top[scale], places: regions(net), owners, variations,
       acting: acts.length === 1 ? acts[0] : null });
     tell(values, clean, acts);
-  }
+  });
 
   // The same in words, for all who do not see it.
   function tell(values, clean, acts) {
@@ -157,15 +124,15 @@ function explore(model, section, words, { tile, yaw: most, covers, owners, varia
   }
 
   // The answer to the guess, for this person: each of the three alone.
-  const asked = question(words, ["eyes", "mouth", "turned"], () => {
+  const guess = question(words, ["eyes", "mouth", "turned"], () => {
     const who = state.person < rendered ? state.person : 0; // a photograph cannot turn
-    const [face] = people[who], clean = mean(cleans[who].confidences);
-    const tries = { eyes: paint(face, areas.eyes), mouth: paint(face, areas.mouth), turned: turned(who, most) };
+    const [face] = people[who], clean = mean(cleans[who].confidences), turned = turnedBy(people[who], most, facts);
+    const tries = { eyes: paint(face, areas.eyes), mouth: paint(face, areas.mouth), turned };
     const drops = Object.entries(tries).map(([name, each]) => [name, mean(seen(each).confidences) / clean - 1]);
     const [best] = drops.reduce((a, b) => (b[1] < a[1] ? b : a));
     const told = Object.fromEntries(drops.map(([name, drop]) => [name, percent(drop)]));
-    asked.say(fill(words.verdict, { name: words[best], ...told }) + asked.judge(best));
-    asked.close();
+    guess.say(fill(words.verdict, { name: words[best], ...told }), best);
+    guess.close();
   });
 
   // ---- what a reader moves
@@ -175,23 +142,17 @@ function explore(model, section, words, { tile, yaw: most, covers, owners, varia
     brush(mask, tile, x, y, covers);
     ask();
   });
-  const buttons = Object.fromEntries(Object.entries(areas).map(([name, area]) => {
-    const button = control("button", { type: "button", value: name }, words[`cover_${name}`]);
-    button.onclick = () => {
-      const on = button.getAttribute("aria-pressed") !== "true"; // pressed again, it uncovers
-      area.forEach((inside, i) => { if (inside) mask[i] = +on; });
+  const buttons = Object.fromEntries(Object.entries(areas).map(([name, area]) =>
+    [name, button(words[`cover_${name}`], ({ currentTarget }) => { // pressed again, it uncovers
+      const on = +(currentTarget.getAttribute("aria-pressed") !== "true");
+      area.forEach((inside, i) => { if (inside) mask[i] = on; });
       ask();
-    };
-    return [name, button];
-  }));
-  const pixels = (strength) => `${Math.round(tile * (3 / tile) ** strength)} px`;
-  const of = (name, max, step, shown) => slider(null, name, words[name], { min: 0, max, step, shown, value: () => state[name], set: (x) => set({ [name]: x }) });
-  const sliders = {
-    resolution: of("resolution", 1, 0.01, pixels),
-    yaw: of("yaw", most, most / 100, (yaw) => `${Math.round(yaw)}°`),
-  };
-  const who = choices(words.people, (value) => set({ person: +value }));
-  const what = choices(words.axis, (value) => set({ read: value }));
+    }, { value: name })]));
+  const sliders = spoilers(state, words, facts, set);
+  const faces = people.map(([face]) => thumbnail(face)), names = faces.map((_, n) => fill(words.person, { n: n + 1 }));
+  const who = chips(words.people, "person", [...faces.keys()], names, (person) => set({ person }), faces);
+  const readable = Object.keys(READ).filter((name) => READ[name](seen(people[0][0]))); // not each model has variances
+  const what = chips(words.bars, "read", readable, readable.map((name) => words[name]), (read) => set({ read }));
   const camera = photographer(canvas, words, tile, ask, (face) => { // it takes the place after the rendered people
     if (people.length > rendered) who.element.lastChild.remove();
     [people[rendered], cleans[rendered]] = [[face], seen(face)];
@@ -210,21 +171,14 @@ function explore(model, section, words, { tile, yaw: most, covers, owners, varia
     ask();
   }
 
-  const reset = resetButton(words.reset, () => {
-    mask.fill(0);
-    camera.leave();
-    set({ resolution: 0, yaw: 0, person: 0, read: "confidence" });
-  });
+  const reset = resetButton(words, () => { mask.fill(0); camera.leave(); set(start); });
 
   // ---- all of it on the page
   const svg = make("svg:svg", { class: "salon-bars", role: "img" });
-  const summary = make("p", { class: "salon-summary", role: "status" });
+  const summary = status();
   const notes = [words.hint, words.stays, net.parts > 1 && net.spec.flip && words.mirror];
   if (net.parts > 1) board.append(drawRegions(regions(net)));
-  people.forEach(([face], n) => who.add(n, fill(words.person, { n: n + 1 }), thumbnail(face)));
-  const readable = Object.keys(READ).filter((name) => READ[name](seen(people[0][0]))); // not each model has variances
-  readable.forEach((name) => what.add(name, words[name], words[name]));
-  section.append(asked.element, make("div", { class: "salon-columns" },
+  section.append(guess.element, make("div", { class: "salon-columns" },
     make("div", { class: "salon-side" }, board,
       make("div", { class: "salon-buttons" }, ...Object.values(buttons), reset)),
     make("div", { class: "salon-main" }, what.element, svg,
@@ -236,15 +190,14 @@ function explore(model, section, words, { tile, yaw: most, covers, owners, varia
   const learn = () => {
     [cleans, top] = [people.map(([face]) => seen(face)), {}];
     owners = owners.filter((own) => own.length === net.K);
-  };
-  model.on("change:network", async () => { // the reader's own
-    net = openNetwork(await unsqueezed(model.get("network")));
-    learn();
     ask();
-  });
+  };
   new ResizeObserver(ask).observe(svg.parentElement);
   learn();
   set({});
+  return learn; // for the reader's own network
 }
+
+const render = (host) => opened(host, "explorer", explore);
 
 export default { render };

@@ -101,7 +101,7 @@ function render({ model, el }) {
   const all = kinds.map((_, i) => i), M = names.length, kindNames = [words.none, ...names.map((name) => words[name])];
   const flat = new Uint16Array(Uint8Array.from(atob(data.coordinates), (letter) => letter.charCodeAt(0)).buffer);
   const sprite = new Image();
-  let seen = false, hovered = null, chosen = new Set();
+  let hovered = null, chosen = new Set();
 
   const owns = (k) => names.filter((_, m) => assigned[m][k]).map((name) => words[name]).join(words.comma) || words.nothing;
   const describe = (i) => fill(kinds[i] ? words.point : words.plain, { person: data.people[i] + 1, kind: kindNames[kinds[i]], strength: data.strengths[i] });
@@ -112,7 +112,7 @@ function render({ model, el }) {
   // Grey until a guess is made; then what is chosen: the variation, how strong it is, or who it is.
   function ink(i) {
     const by = model.get("colour"), variation = model.get("variation") + 1;
-    if (!seen) return GREY;
+    if (!guess.asked()) return GREY;
     if (by === "person") return `hsl(${(data.people[i] * 137.5) % 360} 65% 50%)`;
     if (kinds[i] !== variation) return GREY;
     return by === "strength" ? `hsl(${280 - 4.6 * (data.strengths[i] - 50)} 85% 48%)` : colours[variation];
@@ -142,7 +142,7 @@ function render({ model, el }) {
       card.hidden = !point;
       if (point) {
         drawTile(card.firstChild.getContext("2d"), sprite, thumb, hovered, 0, 0, 88);
-        status.textContent = card.lastChild.textContent = describe(hovered);
+        said.textContent = card.lastChild.textContent = describe(hovered);
         card.style.left = `${point[0] + (point[0] > canvas.clientWidth / 2 ? -122 : 16)}px`;
         card.style.top = `${Math.min(Math.max(0, point[1] - 60), canvas.clientHeight - 150)}px`;
       }
@@ -153,17 +153,18 @@ function render({ model, el }) {
   });
 
   const small = assigned[0].map((_, k) => {
-    const canvas = make("canvas"), button = control("button", { type: "button", class: "salon-part", title: title(2 * M + k) }, canvas, make("span", {}, k + 1));
-    button.onclick = () => change(model, { part: model.get("part") === k + 1 ? 0 : k + 1 });
-    return { button, draw: () => {
-      button.classList.toggle("own", seen && assigned[model.get("variation")][k] === 1);
-      button.setAttribute("aria-pressed", model.get("part") === k + 1);
+    const canvas = make("canvas"), press = button(canvas, () => change(model, { part: model.get("part") === k + 1 ? 0 : k + 1 }),
+      { class: "salon-part", title: title(2 * M + k) });
+    press.append(make("span", {}, k + 1));
+    return { press, draw: () => {
+      press.classList.toggle("own", guess.asked() && assigned[model.get("variation")][k] === 1);
+      press.setAttribute("aria-pressed", model.get("part") === k + 1);
       dots(canvas, place(canvas, 2 * M + k), 1.1, ink);
     } };
   });
 
   const grid = make("canvas", { class: "salon-grid-of-faces", width: 0, height: 0 });
-  const status = make("p", { class: "salon-summary", role: "status" }), legend = make("div", { class: "salon-foot" });
+  const said = status(), legend = make("div", { class: "salon-foot" });
   const probes = make("svg:svg", { class: "salon-probes", role: "img" });
   function select(pictures) {
     chosen = new Set(pictures);
@@ -171,11 +172,11 @@ function render({ model, el }) {
     [grid.width, grid.height] = [faces.length ? across * thumb : 0, Math.ceil(faces.length / across) * thumb];
     faces.forEach((i, n) => drawTile(grid.getContext("2d"), sprite, thumb, i, (n % across) * thumb, Math.floor(n / across) * thumb, thumb));
     const people = new Set(pictures.map((i) => data.people[i])).size;
-    status.textContent = faces.length ? fill(words.selected, { n: pictures.length, people }) : words.hint;
+    said.textContent = faces.length ? fill(words.selected, { n: pictures.length, people }) : words.hint;
     large.forEach(({ draw }) => draw());
   }
 
-  const asked = question(words, Object.keys(GUESSES), () => { seen = true; update(); });
+  const guess = question(words, Object.keys(GUESSES), () => update());
   const average = (side) => mean(data.readings.map((row) => row[side]));
   const best = Object.keys(GUESSES).reduce((a, b) => (Math.abs(GUESSES[b] - average(1)) < Math.abs(GUESSES[a] - average(1)) ? b : a));
   const variations = chips(words.variation, "variation", names.map((_, m) => m), kindNames.slice(1), (variation) => change(model, { variation, part: 0 }));
@@ -188,27 +189,24 @@ function render({ model, el }) {
     el.style.setProperty("--own", colours[variation + 1]);
     const ramp = "linear-gradient(90deg, hsl(280 85% 48%), hsl(165 85% 48%), hsl(50 85% 48%))", name = kindNames[variation + 1];
     const keys = by === "person" ? [words.each] : [key(words.grey, GREY), by === "strength" ? key(`${name} 50–100 %`, ramp) : key(name, colours[variation + 1])];
-    legend.replaceChildren(...(seen ? [...keys, make("span", { class: "salon-key own" }, words.frame)] : []));
-    if (seen) asked.say(fill(words.verdict, { own: (100 * average(0)).toFixed(0), others: (100 * average(1)).toFixed(0) }) + asked.judge(best));
-    drawProbes(probes, { words, data, chosen: variation, part: model.get("part"), hidden: !seen });
+    legend.replaceChildren(...(guess.asked() ? [...keys, make("span", { class: "salon-key own" }, words.frame)] : []));
+    guess.say(fill(words.verdict, { own: (100 * average(0)).toFixed(0), others: (100 * average(1)).toFixed(0) }), best);
+    drawProbes(probes, { words, data, chosen: variation, part: model.get("part"), hidden: !guess.asked() });
     [...large, ...small].forEach(({ draw }) => draw());
   }
 
-  const reset = resetButton(words.reset, () => { change(model, { variation: 0, colour: "variation", part: 0 }); select([]); });
-  el.append(make("section", { class: "salon salon-features", "aria-label": words.title }, asked.element,
+  const reset = resetButton(words, () => { change(model, { variation: 0, colour: "variation", part: 0 }); select([]); });
+  el.append(make("section", { class: "salon salon-features", "aria-label": words.title }, guess.element,
     make("div", { class: "salon-foot" }, variations.element, colour.element, reset),
     make("div", { class: "salon-columns" },
       make("div", { class: "salon-main" }, make("div", { class: "salon-pair" }, ...large.map(({ element }) => element)), legend),
       make("div", { class: "salon-side" }, probes, foot(words, "other", "chance"))),
-    make("div", { class: "salon-parts", role: "group", "aria-label": words.parts }, ...small.map(({ button }) => button)),
-    status, grid, make("p", { class: "salon-note" }, fill(words.note, { method: data.method, n: all.length }))));
+    make("div", { class: "salon-parts", role: "group", "aria-label": words.parts }, ...small.map(({ press }) => press)),
+    said, grid, make("p", { class: "salon-note" }, fill(words.note, { method: data.method, n: all.length }))));
   sprite.src = data.sprite;
-  ["variation", "colour", "part"].forEach((name) => model.on(`change:${name}`, update));
-  const observer = new ResizeObserver(() => [...large, ...small].forEach(({ draw }) => draw()));
-  observer.observe(probes.parentElement.parentElement);
-  update();
+  const end = following(model, ["variation", "colour", "part"], update, probes.parentElement.parentElement);
   select([]);
-  return () => observer.disconnect();
+  return end;
 }
 
 export default { render };

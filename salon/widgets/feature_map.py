@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from salon.evaluation.views import FeatureViews
 from salon.figures.umap import CHANCE, COLOURS, owned_figure, part_figure
-from salon.widgets.host import Picture, data_uri, page, source, words
+from salon.widgets.host import Picture, data_uri, source
 
 
 def map_data(views: FeatureViews) -> dict[str, Any]:
@@ -38,7 +38,7 @@ class FeatureMap(Picture):
     the k-th, 0 none).
     """
 
-    _esm = source("common.js", "feature_map.js")
+    _esm, room = source("common.js", "feature_map.js"), "map"
     height = 900  # the parts come below, and the faces that were drawn around
     data = traitlets.Dict().tag(sync=True)
     variation = traitlets.Int(0, min=0).tag(sync=True)
@@ -47,7 +47,7 @@ class FeatureMap(Picture):
 
     def __init__(self, views: FeatureViews, lang: str | None = None) -> None:
         self.views = views
-        super().__init__(words=words("map", lang), data=map_data(views))
+        super().__init__(lang, data=map_data(views))
 
     def figure(self) -> Figure:
         """Owners and others for each variation, or the part that is enlarged."""
@@ -56,8 +56,3 @@ class FeatureMap(Picture):
     def stops(self) -> dict[str, Sequence[int]]:
         """No part, and each."""
         return {"part": range(self.views.assigned.shape[1] + 1)}
-
-    def page(self, lang: str | None = None) -> str:
-        """The same map as a self-contained HTML page."""
-        state = {"data": self.data, "variation": 0, "colour": "variation", "part": 0}
-        return page(self._esm, {"words": words("map", lang), **state}, lang)

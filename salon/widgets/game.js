@@ -25,20 +25,18 @@ const triangle = (name, x, y, way) =>
 
 function render({ model, el }) {
   const words = model.get("words"), data = model.get("data"), { names, groups } = data, begin = model.get("masks");
-  let seen = false;
-  const asked = question(words, ["show", "hide", "conflict"], () => { seen = true; update(); });
+  const guess = question(words, ["show", "hide", "conflict"], () => update());
   const losses = chips(words.loss, "loss", data.losses, data.losses.map((name) => words[name]), (loss) => change(model, { loss }));
   const rules = chips(words.rule, "rule", data.rules, data.rules.map((name) => words[name]), (rule) => change(model, { rule }));
   const svg = make("svg:svg", { class: "salon-masks", role: "group" }), body = make("tbody");
-  const status = make("p", { class: "salon-summary", role: "status" });
-  const redraw = control("button", { type: "button" }, words.redraw);
-  redraw.onclick = () => change(model, { masks: drawMasks(begin.length, begin[0].length) });
+  const said = status();
+  const redraw = button(words.redraw, () => change(model, { masks: drawMasks(begin.length, begin[0].length) }));
 
   // A variation's row: its name, a cell for each sub-embedding, dark in its half, and what it is told.
   function row(t) {
     const masks = model.get("masks"), loss = model.get("loss"), y = TOP + CELL * t, says = masks[t].map((_, k) => told(masks, loss, model.get("rule"), t, k));
     const cells = masks[t].flatMap((own, k) => {
-      const x = LEFT + CELL * k, [show, hide] = seen ? says[k] : [], aside = show && hide ? 8 : 0;
+      const x = LEFT + CELL * k, [show, hide] = guess.asked() ? says[k] : [], aside = show && hide ? 8 : 0;
       return [make("svg:rect", { class: `salon-cell ${own ? "own" : ""}`, x: x + 1, y: y + 1, width: CELL - 2, height: CELL - 2, rx: 4, "data-told": `${+!!show}${+!!hide}` }),
         ...(show ? [triangle("show", x + CELL / 2 - aside, y + CELL / 2, 1)] : []), ...(hide ? [triangle("hide", x + CELL / 2 + aside, y + CELL / 2, -1)] : [])];
     });
@@ -61,7 +59,7 @@ function render({ model, el }) {
   // What the chosen loss says of variation t, in words.
   function sentence(t) {
     const masks = model.get("masks"), loss = model.get("loss"), own = masks[t].flatMap((on, k) => (on ? [k + 1] : []));
-    if (!seen) return fill(words.half, { name: words[names[t]], parts: own.join(", ") });
+    if (!guess.asked()) return fill(words.half, { name: words[names[t]], parts: own.join(", ") });
     if (loss === "identification" || loss === "discriminator") return words[`about_${loss}`];
     if (model.get("rule") === "none") return words.about_none;
     const says = masks[t].map((_, k) => told(masks, loss, model.get("rule"), t, k));
@@ -74,7 +72,7 @@ function render({ model, el }) {
     const masks = model.get("masks"), loss = model.get("loss"), K = masks[0].length, width = LEFT + CELL * K, bottom = TOP + CELL * names.length;
     const middle = (k) => LEFT + CELL * (k + 0.5), learns = loss === "discriminator", plays = loss !== "identification" && model.get("rule") !== "none";
     const numbers = masks[0].flatMap((_, k) => [text(String(k + 1), { x: middle(k), y: TOP - 6, "text-anchor": "middle" }),
-      ...(seen && loss === "identification" ? [triangle("person", middle(k), TOP - 28, 1)] : [])]);
+      ...(guess.asked() && loss === "identification" ? [triangle("person", middle(k), TOP - 28, 1)] : [])]);
     const opponent = [make("svg:rect", { class: `salon-opponent ${learns ? "learns" : ""}`, x: LEFT, y: bottom + 24, width: CELL * K, height: OPPONENT - 14, rx: 6 }),
       text(learns ? words.learns : words.still, { x: LEFT + CELL * K / 2, y: bottom + 41, "text-anchor": "middle" }),
       make("svg:line", { class: "salon-axis", x1: LEFT + CELL * K / 2, x2: LEFT + CELL * K / 2, y1: bottom + 4, y2: bottom + 24 }),
@@ -82,32 +80,31 @@ function render({ model, el }) {
         text(words.stop, { x: LEFT + CELL * K / 2 + 24, y: bottom + 17 })] : [])];
     svg.setAttribute("viewBox", `0 0 ${width} ${bottom + 24 + OPPONENT}`);
     svg.setAttribute("aria-label", words.grid);
-    svg.replaceChildren(text(words.part, { x: 0, y: TOP - 6 }), ...numbers, ...names.map((_, t) => row(t)), ...(plays && seen ? opponent : []));
+    svg.replaceChildren(text(words.part, { x: 0, y: TOP - 6 }), ...numbers, ...names.map((_, t) => row(t)), ...(plays && guess.asked() ? opponent : []));
   }
 
   function update() {
     const t = model.get("variation"), probes = data.probes[model.get("rule")], by13 = data.probes.others;
     losses.choose(model.get("loss"));
     rules.choose(model.get("rule"));
-    status.textContent = sentence(t);
+    said.textContent = sentence(t);
     body.replaceChildren(...names.map((name, m) => make("tr", { class: m === t ? "chosen" : "" }, make("th", { scope: "row" }, words[name]),
-      ...probes[m].map((value) => make("td", { class: "salon-probe", "data-value": value, style: seen && value !== null ? `--share: ${Math.round(100 * Math.max(0, (value - 0.5) / 0.5))}%` : null },
-        !seen ? "?" : value === null ? "–" : value.toFixed(2))))));
+      ...probes[m].map((value) => make("td", { class: "salon-probe", "data-value": value, style: guess.asked() && value !== null ? `--share: ${Math.round(100 * Math.max(0, (value - 0.5) / 0.5))}%` : null },
+        !guess.asked() ? "?" : value === null ? "–" : value.toFixed(2))))));
     const average = (group) => { const found = by13.map((row) => row[group]).filter((value) => value !== null); return found.length ? mean(found).toFixed(2) : "–"; };
-    if (seen) asked.say(fill(words.verdict, { shared: average(1), alone: average(0) }) + asked.judge("conflict"));
+    guess.say(fill(words.verdict, { shared: average(1), alone: average(0) }), "conflict");
     draw();
   }
 
-  const reset = resetButton(words.reset, () => change(model, { masks: begin, loss: "both", rule: "others", variation: 0 }));
+  const reset = resetButton(words, () => change(model, { masks: begin, loss: "both", rule: "others", variation: 0 }));
   const head = make("tr", {}, make("th", {}, ""), ...groups.map((group) => make("th", { scope: "col" }, words[group])));
-  el.append(make("section", { class: "salon salon-game", "aria-label": words.title }, asked.element,
+  el.append(make("section", { class: "salon salon-game", "aria-label": words.title }, guess.element,
     make("div", { class: "salon-foot" }, losses.element, rules.element, redraw, reset),
     make("div", { class: "salon-columns" },
       make("div", { class: "salon-main" }, svg, foot({ ...words, half: words.half_key }, "half", "show", "hide")),
       make("div", { class: "salon-side" }, make("table", { class: "salon-table" }, make("caption", {}, words.probe), make("thead", {}, head), body))),
-    status, make("p", { class: "salon-note" }, words.note)));
-  ["masks", "loss", "rule", "variation"].forEach((name) => model.on(`change:${name}`, update));
-  update();
+    said, make("p", { class: "salon-note" }, words.note)));
+  return following(model, ["masks", "loss", "rule", "variation"], update);
 }
 
 export default { render };

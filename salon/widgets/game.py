@@ -14,7 +14,7 @@ from salon.faces.variations import VARIATIONS
 from salon.figures.game import GROUPS, LOSSES, RULES, game_figure, probe_matrix
 from salon.model.decorrelation import variation_masks
 from salon.model.embedding import expect_shape
-from salon.widgets.host import Picture, page, source, words
+from salon.widgets.host import Picture, source
 from salon.words import SalonError, short
 
 
@@ -25,7 +25,7 @@ class Game(Picture):
     read `masks`, `loss` and `rule`.
     """
 
-    _esm = source("common.js", "game.js")
+    _esm, room = source("common.js", "game.js"), "game"
     height = 700
     masks: Any = traitlets.List().tag(sync=True)
     loss = traitlets.Enum(LOSSES, "both").tag(sync=True)
@@ -39,7 +39,7 @@ class Game(Picture):
         expect_shape("masks", masks, (len(VARIATIONS), "K"))
         self.probes = probe_matrix(table)
         data = {"names": VARIATIONS, "groups": GROUPS, "losses": LOSSES, "rules": [*RULES], "probes": self.probes}
-        super().__init__(words=words("game", lang), masks=masks.int().tolist(), data=data)
+        super().__init__(lang, masks=masks.int().tolist(), data=data)
 
     @traitlets.validate("masks")
     def _masks(self, proposal: Any) -> list[list[int]]:
@@ -60,8 +60,3 @@ class Game(Picture):
     def stops(self) -> dict[str, Sequence[str]]:
         """The rules."""
         return {"rule": [*RULES]}
-
-    def page(self, lang: str | None = None) -> str:
-        """The same as a self-contained HTML page."""
-        fixed = {"masks": self.masks, "data": self.data, "loss": "both", "rule": "others", "variation": 0}
-        return page(self._esm, fixed | {"words": words("game", lang)}, lang)

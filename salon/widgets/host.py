@@ -9,6 +9,7 @@ import html
 import io
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -20,7 +21,7 @@ from PIL import Image
 
 from salon.figures.style import png
 from salon.paths import data_path
-from salon.words import entry, language, say
+from salon.words import SalonError, entry, language
 
 try:
     import anywidget
@@ -53,9 +54,8 @@ def font_faces(*names: str) -> str:
 
 
 def words(room: str, lang: str | None = None) -> dict[str, str]:
-    """The rows `room.*` of the language table, by their last name, braces unfilled."""
-    own = {name: texts[lang or language()] for name, texts in entry(room).items()}
-    return own | {"reset": say("widget.reset", lang)}
+    """The rows `room.*` of the language table, and those of all widgets, by their last name, braces unfilled."""
+    return {name: texts[lang or language()] for name, texts in (entry("widget") | entry(room)).items()}
 
 
 def page(script: str, traits: dict[str, Any], lang: str | None = None) -> str:
@@ -76,14 +76,34 @@ def page(script: str, traits: dict[str, Any], lang: str | None = None) -> str:
 class Picture(_Widget):
     """A widget that leaves a picture of itself in a saved notebook, where its own state is stripped.
 
-    Each kind has `figure()`, its content, still; `page()`, the same as a self-contained HTML page; and `stops()`,
-    the values of each trait that a plain slider moves.
+    Each kind has a `room`, where its words stand, and `figure()`, its content, still.
     """
 
     _css = source("salon.css")
+    room = ""
     height = 640  # pixels of the frame that holds its page
     refusal = ""  # why no page can run it: then the plain form takes its place
     words = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, lang: str | None = None, **traits: Any) -> None:
+        self.lang = lang
+        super().__init__(words=words(self.room, lang), **traits)
+
+    def carried(self) -> dict[str, Any]:
+        """The traits that a page needs, as they stand: all that this kind shares with its script."""
+        own = [name for name in self.traits(sync=True) if not hasattr(Picture, name) and not name.startswith("_")]
+        return {name: getattr(self, name) for name in own}
+
+    def page(self, lang: str | None = None) -> str:
+        """The same as a self-contained HTML page; raises `SalonError` where no page can run it."""
+        if self.refusal:
+            raise SalonError(self.refusal)
+        lang = lang or self.lang
+        return page(self._esm, self.carried() | {"words": words(self.room, lang)}, lang)
+
+    def stops(self) -> dict[str, Sequence[Any]]:
+        """The values of each trait that a slider of the plain form moves: none, unless a kind has some."""
+        return {}
 
     def state(self) -> Figure:
         """The content as the sliders stand, for the plain form."""

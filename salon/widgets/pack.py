@@ -1,15 +1,23 @@
-"""A small recogniser as one blob of bytes, which `net.js` runs in a page without a kernel."""
+"""A small recogniser as one blob of bytes, which `net.js` runs in a page without a kernel; widgets that carry one."""
 
+import io
 import json
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 import torch
+import traitlets
+from PIL import Image
 from torch import Tensor, nn
 
+from salon.faces.pixels import lay_out
+from salon.faces.variations import MOST_YAW
+from salon.figures.explorer import FRAMES, SIZE
 from salon.model.network import OwnLinear, Recogniser
+from salon.widgets.host import Picture
 from salon.words import SalonError
 
 MAGIC = b"URFACE 1"
@@ -88,3 +96,41 @@ def _folded(weight: Tensor, bias: Tensor, norm: Any) -> tuple[Tensor, Tensor]:
     scale = (norm.running_var + norm.eps).rsqrt() * (1 if norm.weight is None else norm.weight)
     shift = (bias - norm.running_mean) * scale + (0 if norm.bias is None else norm.bias)
     return weight * scale[:, None], shift
+
+
+class NetworkPicture(Picture):
+    """A widget that carries a recogniser, and faces [n * FRAMES, 3, SIZE, SIZE], bytes: each as it turns.
+
+    A backbone that no page can run is answered for by the kernel, in the plain form; `refusal` is then the sentence
+    that says why.
+    """
+
+    network = traitlets.Bytes().tag(sync=True)  # what `pack` wrote; assign another, and that one answers
+    faces = traitlets.Bytes().tag(sync=True)  # what `as_png` wrote
+    facts = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, recogniser: Recogniser, draw: Callable[[], Tensor], lang: str | None, **facts: Any) -> None:
+        self.recogniser, self.refusal = recogniser, ""
+        super().__init__(lang, facts=facts | {"tile": SIZE, "frames": FRAMES, "yaw": MOST_YAW})
+        try:
+            self.network = pack(recogniser)
+        except SalonError as error:
+            self.refusal = str(error)
+        else:
+            self.faces = as_png(draw(), FRAMES)
+
+    def carried(self) -> dict[str, Any]:
+        """The network smaller than a kernel sends it."""
+        return super().carried() | {"network": squeeze(self.network)}
+
+
+def as_png(faces: Tensor, columns: int) -> bytes:
+    """Faces [n, 3, H, H], bytes, as one PNG without loss: green, and how far red and blue are from it (mod 256).
+
+    That takes a tenth less than red, green and blue; `png.js` reads it, without a canvas.
+    """
+    red, green, blue = faces.unbind(1)
+    sheet = lay_out(torch.stack([red - green, green, blue - green], 1), columns).permute(1, 2, 0)
+    file = io.BytesIO()
+    Image.fromarray(sheet.numpy()).save(file, "png", optimize=True)
+    return file.getvalue()

@@ -70,7 +70,7 @@ function similarity(from, to) {
 function photographer(canvas, words, size, onEnd, onFace) {
   const file = control("input", { type: "file", accept: "image/*", hidden: "", "aria-label": words.photo });
   const button = control("button", { type: "button" }, words.photo);
-  const said = make("p", { class: "salon-asks", role: "status" });
+  const said = status("salon-asks");
   let photo = null, place = null, points = [];
 
   function leave(text = "") {

@@ -3,7 +3,7 @@
 // back from a canvas: browsers that guard against fingerprinting hand back noise.
 
 const LUMA = [0.299, 0.587, 0.114], FLAT = 0.01;
-const SMALLEST = 3, BLOCKS = 7, MOST_COVERED = 0.8, MOST_FROM_ONE_SIDE = 0.75;
+const SMALLEST = 3, BLOCKS = 7, MOST_COVERED = 0.8;
 const single = Math.fround; // strengths are float32 in Python: a tie must fall on the same side here
 
 const each = (picture, change) => ({ ...picture, planes: picture.planes.map(change) });
@@ -106,14 +106,6 @@ export function occlusion(picture, strength, order) {
   const covered = rounded(single(single(single(strength) * single(MOST_COVERED)) * BLOCKS ** 2));
   const block = (i) => Math.floor(single(i * single(BLOCKS / picture.size)));
   return blacken(picture, (y, x) => order[BLOCKS * block(y) + block(x)] < covered);
-}
-
-// Black from one side: "above", "below", "left" or "right".
-export function cover(picture, strength, side) {
-  const middle = (i) => single(single(single(single((i + 0.5) / picture.size) * 2 - 1) + 1) / 2);
-  const depth = { above: (y) => middle(y), below: (y) => single(1 - middle(y)),
-    left: (y, x) => middle(x), right: (y, x) => single(1 - middle(x)) }[side];
-  return blacken(picture, (y, x) => depth(y, x) < single(MOST_FROM_ONE_SIDE * single(strength)));
 }
 
 // Black where a brush has been: `mask` [size * size], 0 where it has not, 1 where it has.

@@ -41,16 +41,18 @@ function render({ model, el }) {
   const put = (name, index, value) => change(model, { toy: { ...toy(), [name]: index === null ? value : toy()[name].map((old, i) => (i === index ? value : old)) } });
   const pulls = (each) => names.map((_, i) => Math.abs(facts({ ...begin, each }, i).pull));
   const hardest = (each) => names[pulls(each).indexOf(Math.max(...pulls(each)))];
-  let seen = false, held = null;
-  const asked = question(words, names, () => { seen = true; update(); });
+  let held = null;
+  const guess = question(words, names, () => update());
   const svg = make("svg:svg", { class: "salon-circle", viewBox: `0 ${TOP} ${SIDE} ${SIDE - 2 * TOP}`, role: "group", "aria-label": words.picture });
   const back = make("svg:g"), front = make("svg:g"), body = make("tbody"), against = make("tbody");
   const scales = chips(words.scales, "each", [false, true], [words.one, words.each], (each) => put("each", null, each));
+  const moved = (name, step, value, set) =>
+    slider(name, words[name], { min: limits[name][0], max: limits[name][1], step, value, set });
   const sliders = [
-    slider(model, "scale", words.scale, { min: limits.scale[0], max: limits.scale[1], step: 0.5,
-      value: () => (toy().each ? toy().own[chosen()] : toy().scale), set: (s) => (toy().each ? put("own", chosen(), s) : put("scale", null, s)) }),
-    slider(model, "margin", words.margin, { min: limits.margin[0], max: limits.margin[1], step: 0.5, value: () => toy().margin, set: (m) => put("margin", null, m) }),
-    slider(model, "variance", words.variance, { min: limits.variance[0], max: limits.variance[1], step: 0.01, value: () => toy().variances[chosen()], set: (v) => put("variances", chosen(), v) }),
+    moved("scale", 0.5, () => (toy().each ? toy().own[chosen()] : toy().scale),
+      (s) => (toy().each ? put("own", chosen(), s) : put("scale", null, s))),
+    moved("margin", 0.5, () => toy().margin, (m) => put("margin", null, m)),
+    moved("variance", 0.01, () => toy().variances[chosen()], (v) => put("variances", chosen(), v)),
   ];
 
   // What can be dragged: a handle takes the focus, and the arrow keys turn it; an image is chosen by it.
@@ -91,9 +93,9 @@ function render({ model, el }) {
     const clouds = angles.flatMap((degrees, i) => [2, 1].map((times) => make("svg:circle", { class: "salon-cloud",
       transform: `translate(${at(degrees)})`, r: times * Math.sqrt(variances[i]) * RADIUS })));
     const labels = [...people.map((name, j) => [name, at(prototypes[j], RADIUS - 26)]), ...names.map((name, i) => [words[name], at(angles[i], RADIUS + 34)])];
-    back.replaceChildren(...clouds, make("svg:circle", { class: "salon-ring", cx: CENTRE, cy: CENTRE, r: RADIUS }),
+    back.replaceChildren(...clouds, make("svg:circle", { class: "salon-orbit", cx: CENTRE, cy: CENTRE, r: RADIUS }),
       ...labels.map(([label, [x, y]]) => text(label, { x: Math.max(30, Math.min(SIDE - 30, x)), y: y + 4, "text-anchor": "middle" })),
-      ...(seen ? [...arrow("own", prototypes[0], drag), ...angles.flatMap((degrees, i) => arrow("image", degrees, found[i].pull))] : []));
+      ...(guess.asked() ? [...arrow("own", prototypes[0], drag), ...angles.flatMap((degrees, i) => arrow("image", degrees, found[i].pull))] : []));
     handles.forEach(({ node, list, index, place }) => { place(); node.classList.toggle("chosen", list === "angles" && index === chosen()); });
   }
 
@@ -103,28 +105,26 @@ function render({ model, el }) {
     sliders.forEach((one) => one.follow());
     const cells = (head, values) => make("tr", {}, make("th", { scope: "row" }, head), ...values.map((value) => make("td", {}, value)));
     body.replaceChildren(...found.map(({ s, p, loss, pull }, k) => cells(words[names[k]],
-      [shownNumber(s, 1), shownNumber(p[0], 3), shownNumber(loss, 2), seen ? shownNumber(Math.abs(pull), 2) : "?"])));
+      [shownNumber(s, 1), shownNumber(p[0], 3), shownNumber(loss, 2), guess.asked() ? shownNumber(Math.abs(pull), 2) : "?"])));
     body.children[i].classList.add("chosen");
     const other = (name, degrees, v, p) => cells(name, [shownNumber(Math.cos(radians(angles[i] - degrees)), 2), p, shownNumber(score(angles[i] - degrees, v), 2)]);
     against.replaceChildren(...prototypes.map((degrees, j) => other(people[j], degrees, variances[i], shownNumber(found[i].p[j], 3))),
       ...names.flatMap((name, k) => (k === i ? [] : [other(words[name], angles[k], variances[i] + variances[k], "")])));
-    if (seen) asked.say(fill(words.verdict, { one: words[hardest(false)], each: words[hardest(true)] }) + asked.judge(hardest(false)));
+    guess.say(fill(words.verdict, { one: words[hardest(false)], each: words[hardest(true)] }), hardest(false));
     caption.textContent = fill(words.against, { name: words[names[i]] });
     draw(found);
   }
 
   const heads = (...names) => make("thead", {}, make("tr", {}, ...names.map((name) => make("th", { scope: "col" }, name))));
-  const caption = make("caption"), reset = resetButton(words.reset, () => change(model, { toy: begin, chosen: 1 }));
-  el.append(make("section", { class: "salon salon-scale", "aria-label": words.title }, asked.element,
+  const caption = make("caption"), reset = resetButton(words, () => change(model, { toy: begin, chosen: 1 }));
+  el.append(make("section", { class: "salon salon-scale", "aria-label": words.title }, guess.element,
     make("div", { class: "salon-columns" },
       make("div", { class: "salon-main" }, svg, foot(words, "image", "own", "cloud"), make("div", { class: "salon-foot" }, scales.element, reset)),
       make("div", { class: "salon-main" }, ...sliders.map(({ element }) => element),
         make("table", { class: "salon-table" }, make("caption", {}, words.images), heads("", "s", "P(w₁)", words.loss, words.pull), body),
         make("table", { class: "salon-table" }, caption, heads("", words.cosine, "P", words.score), against))),
     make("p", { class: "salon-note" }, words.note)));
-  model.on("change:toy", update);
-  model.on("change:chosen", update);
-  update();
+  return following(model, ["toy", "chosen"], update);
 }
 
 export default { render };

@@ -8,7 +8,7 @@ import traitlets
 from matplotlib.figure import Figure
 
 from salon.figures.scale import NAMES, Toy, scale_figure
-from salon.widgets.host import Picture, page, source, words
+from salon.widgets.host import Picture, source
 from salon.words import SalonError
 
 LIMITS = {"scale": (1.0, 40.0), "margin": (0.0, 14.0), "variance": (0.01, 0.5)}  # of the sliders
@@ -20,7 +20,7 @@ class ScaleAndCloud(Picture):
     All happens in the script; the kernel may set and read `toy`, and `chosen`, the image that the sliders move.
     """
 
-    _esm = source("common.js", "scale.js")
+    _esm, room = source("common.js", "scale.js"), "scale"
     height = 860
     toy = traitlets.Dict().tag(sync=True)
     chosen = traitlets.Int(1).tag(sync=True)
@@ -31,7 +31,7 @@ class ScaleAndCloud(Picture):
 
     def __init__(self, toy: Toy | None = None, lang: str | None = None) -> None:
         values = asdict(toy or Toy())
-        super().__init__(words=words("scale", lang), toy=values, start=values)
+        super().__init__(lang, toy=values, start=values)
         self.scale, self.margin = values["scale"], values["margin"]
         self.observe(self._follow, list(self.stops()))
 
@@ -65,8 +65,3 @@ class ScaleAndCloud(Picture):
     def state(self) -> Figure:
         """The toy as it stands."""
         return scale_figure(Toy(**self.toy), both=False)
-
-    def page(self, lang: str | None = None) -> str:
-        """The same as a self-contained HTML page."""
-        kept = {name: getattr(self, name) for name in ("names", "limits", "start")}
-        return page(self._esm, kept | {"words": words("scale", lang), "toy": self.start, "chosen": 1}, lang)

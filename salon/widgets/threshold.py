@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from salon.evaluation.views import CONDITIONS, ScoreHistograms
 from salon.figures.threshold import threshold_figure
-from salon.widgets.host import Picture, page, source, words
+from salon.widgets.host import Picture, source
 from salon.words import SalonError, expect_whole
 
 
@@ -20,7 +20,7 @@ class Threshold(Picture):
     pairs pass.
     """
 
-    _esm = source("common.js", "threshold.js")
+    _esm, room = source("common.js", "scores.js", "threshold.js"), "threshold"
     height = 760
     data = traitlets.Dict().tag(sync=True)
     chosen = traitlets.Unicode().tag(sync=True)
@@ -29,11 +29,7 @@ class Threshold(Picture):
     def __init__(self, scores: ScoreHistograms, lang: str | None = None) -> None:
         self.scores = scores
         data = asdict(scores) | {"conditions": CONDITIONS}
-        super().__init__(words=words("threshold", lang), data=data, **self._start())
-
-    def _start(self) -> dict[str, Any]:
-        """The first model, its line where one in a thousand impostor pairs of clean pictures pass."""
-        return {"chosen": self.scores.models[0], "cut": self.scores.cut_at(0, 0)}
+        super().__init__(lang, data=data, chosen=scores.models[0], cut=scores.cut_at(0, 0))
 
     @traitlets.validate("chosen")
     def _known(self, proposal: Any) -> str:
@@ -57,7 +53,3 @@ class Threshold(Picture):
     def stops(self) -> dict[str, Sequence[Any]]:
         """The models, and the line at every twentieth bin."""
         return {"chosen": self.scores.models, "cut": sorted({self.cut, *range(0, self.scores.bins + 1, 20)})}
-
-    def page(self, lang: str | None = None) -> str:
-        """The same as a self-contained HTML page."""
-        return page(self._esm, {"words": words("threshold", lang), "data": self.data, **self._start()}, lang)
