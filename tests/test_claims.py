@@ -78,11 +78,11 @@ TOLD = {
     "per_image_mixed": "open", "way_clean": "holds", "way_noise": "open", "parts_mixed": "open",
     "decorrelation_mixed": "open", "separation_clean": "open", "separation_mixed": "holds", "matching_mixed": "holds",
     "whole_mixed": "open", "whole_clean": "holds", "places_cover": "holds", "places_cover_score": "reversed",
-    "places_clean": "reversed",
+    "places_clean": "reversed", "lead_clean": "open", "lead_mixed": "holds",
 }  # fmt: skip
-LATER = {"lead_clean", "lead_mixed", "rest_mixed", "tuned_constant_clean"}
+LATER = {"rest_mixed", "tuned_constant_clean"}
 SURVIVE = {"augmentation_clean", "augmentation_mixed", "confidence_clean", "learned_clean", "per_image_clean",
-           "places_cover"}  # fmt: skip
+           "places_cover", "lead_mixed"}  # fmt: skip
 
 
 def test_every_claim_came_out_as_the_lecture_tells_it():

@@ -14,10 +14,10 @@ import salon
 from salon.evaluation import people
 from salon.evaluation.benchmark import black_hole, highest_impostors
 from salon.evaluation.people import CONDITIONS, Benchmark
+from salon.evaluation.views import ScoreHistograms
 from salon.faces.variations import MOST_YAW
 from salon.figures.black_hole import KINDS, FalseMatches
 from salon.figures.explorer import FRAMES, SIZE
-from salon.figures.threshold import ScoreHistograms
 from salon.figures.two_faces import behind_blocks, terms
 from salon.model.embedding import Embedding
 from salon.model.matching import cosine_scores, likelihood_scores

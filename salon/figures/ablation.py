@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -90,6 +91,7 @@ def effect_figure(claims: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     axes[0].set_ylabel(POINTS)
     for axis, name in zip(axes, names, strict=True):
         found = claims[(claims["name"] == name) & (claims.people != "slope")]
+        axis.set_prop_cycle(color=sns.light_palette(ORANGE, found.people.nunique() + 1)[1:])
         for people, line in found.groupby(found.people.astype(int)):
             band(axis, line.step, line["mean"], line.low, line.high, f"{people:,}")
         axis.axhline(0, color="black", linewidth=0.8)

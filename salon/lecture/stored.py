@@ -47,7 +47,8 @@ def claim(name: str) -> str:
     """A claim in a sentence: the contrast, where, by how much, from where to where."""
     found = made_claims().set_index("name").loc[name]
     numbers = {key: f"{found[key]:z.1f}" for key in ("mean", "low", "high")}
-    return say("claim.line", contrast=found.contrast, where=say(f"condition.{found.condition}"), **numbers)
+    where = say(f"condition.{found.condition}") + (say("verdict.each_doubling") if found.of == "slope" else "")
+    return say("claim.line", contrast=found.contrast, where=where, **numbers)
 
 
 def page() -> list[str]:

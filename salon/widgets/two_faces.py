@@ -6,12 +6,12 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from salon.evaluation.views import CONDITIONS, ScoreHistograms
 from salon.faces.people import People, split_people
 from salon.faces.pixels import as_bytes
 from salon.faces.render import frontal_views, render, sample_views
 from salon.faces.variations import MOST_YAW, block_order
 from salon.figures.explorer import FRAMES, SIZE, turned
-from salon.figures.threshold import CONDITIONS, ScoreHistograms
 from salon.figures.two_faces import two_faces_figure
 from salon.model.network import Recogniser
 from salon.widgets.host import source
