@@ -562,19 +562,20 @@ def effect() -> Figure:
     """Does the lead of C last? Along the training, a line for each number of people (03, `length`)."""
     names = {"confidence_clean": "clean", "confidence_pose": "pose", "confidence_mixed": "mixed, by (16)",
              "confidence_occlusion": "occlusion"}  # fmt: skip
-    return _along(names)
+    return _along(read_table("claims"), names)
 
 
 def stations() -> Figure:
     """Four findings of a short training, along a longer one (04, `occlusion`)."""
     names = {"confidence_occlusion": "A occlusion:\nC − B", "matching_mixed": "B mixed: C (16)\n− cosine",
              "learned_clean": "C clean:\nC − C0", "places_cover": "D cover: (16),\nplaces − whole"}  # fmt: skip
-    return _along(names)
+    claims = read_table("claims")
+    return _along(claims[claims.people.astype(str) == "3000"], names)
 
 
-def _along(names: dict[str, str]) -> Figure:
+def _along(claims: pd.DataFrame, names: dict[str, str]) -> Figure:
     """Claims along the training; fewer steps are written than measured; asked with the first of them alone."""
-    figure = effect_figure(read_table("claims"), names)
+    figure = effect_figure(claims, names)
     for legend in figure.legends:
         legend.remove()
     for axis in figure.axes:
@@ -582,12 +583,13 @@ def _along(names: dict[str, str]) -> Figure:
         axis.margins(x=0.12)
         for line in axis.lines[:-1]:  # the last is zero
             line.set_label(f"{line.get_label()} training people")
-    _recolour(figure, {BLUE: NEUTRAL})
     figure = _room_for_words(figure)
     for axis in figure.axes:
-        first = np.asarray(axis.lines[0].get_xydata())[0]
-        _answer(axis.collections, axis.lines[:-1])
-        axis.plot(first[0], first[1], "o", color=NEUTRAL)
+        lines = axis.lines[:-1]
+        _answer(axis.collections, lines)
+        for line in lines:
+            x, y = np.asarray(line.get_xydata())[0]
+            axis.plot(x, y, "o", color=line.get_color())
     return figure
 
 

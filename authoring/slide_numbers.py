@@ -8,6 +8,7 @@
 {{lfw: E, LFW-a unseen, accuracy}}                           another metric
 {{fairness: age: old, pose, rank@1}}                         and what it is measured at
 {{ablation: E, pose, probe_assigned - probe_unassigned}}    two metrics of one row
+{{by claims: lead_mixed}}                                   a claim where it was made
 """
 
 import re
@@ -17,7 +18,7 @@ import pandas as pd
 
 from salon.evaluation.intervals import Interval, t_interval
 from salon.evaluation.results import by_seed, difference, read_table, stored_differences
-from salon.lecture.stored import points
+from salon.lecture.stored import made_claims, points
 from salon.words import SalonError
 
 PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}")
@@ -25,6 +26,8 @@ _NUMBER = re.compile(
     r"(?P<by>by )?(?P<table>\w+): (?P<one>[^,]+?)(?: - (?P<other>[^,]+))?, (?P<condition>[^,]+?)"
     r"(?:, (?P<metric>[^,]+?)(?: - (?P<less>[^,]+))?)?"
 )
+
+_CLAIM = re.compile(r"(?P<by>by )?(?P<table>claims): (?P<one>\w+)")
 
 
 def fill(text: str, where: str) -> str:
@@ -42,7 +45,7 @@ def fill(text: str, where: str) -> str:
 @cache
 def value(asked: str) -> str:
     """The number that a placeholder asks for, as text; raises `SalonError` where no stored row is meant."""
-    found = _NUMBER.fullmatch(asked)
+    found = _CLAIM.fullmatch(asked) or _NUMBER.fullmatch(asked)
     if found is None:
         raise SalonError("it has no known form; expected `table: row, condition` or `table: row - other, condition`.")
     told = _measured(found)
@@ -53,6 +56,10 @@ def value(asked: str) -> str:
 
 def _measured(found: re.Match) -> float | Interval:
     """The mean of one row, or the interval of a difference: of two rows, or of two metrics of one."""
+    if found["table"] == "claims":
+        if found["one"] not in (made := made_claims().set_index("name")).index:
+            raise SalonError("it is no claim that has been judged.")
+        return tuple(map(float, made.loc[found["one"], ["mean", "low", "high"]]))  # type: ignore[return-value]
     if found["table"] == "differences":
         told = stored_differences([(found["one"], found["other"])], [found["condition"]])
         return tuple(map(float, told.loc[0, ["mean", "low", "high"]]))  # type: ignore[return-value]
