@@ -21,7 +21,7 @@ AS_JPEG = """() => Promise.all([...document.images].map(async (image) => {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
   canvas.getContext("2d").drawImage(image, 0, 0);
-  image.src = canvas.toDataURL("image/jpeg", 0.8);
+  image.src = canvas.toDataURL("image/jpeg", 0.6);
   await image.decode();
 }))"""
 

@@ -11,7 +11,8 @@ if (ROUTE) {
     [dataset.marpitPagination, dataset.marpitPaginationTotal] = [place + 1, ROUTE.length];
   });
 }
-document.documentElement.dataset.print = asked.get("print") ?? "";
+// Marp's own rules reach no further up than a section.
+document.querySelectorAll("html, svg[data-marpit-svg] section").forEach((one) => (one.dataset.print = asked.get("print") ?? ""));
 if (asked.get("print") === "notes")
   document.querySelectorAll("svg[data-marpit-svg]").forEach((slide, n) => {
     const sheet = document.createElement("article");
