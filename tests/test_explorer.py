@@ -1,6 +1,6 @@
 """The confidence explorer: what torch says is what the page says, however a reader's hand gets there."""
 
-import io
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from salon.model.embedding import InputSpec
 from salon.model.network import Recogniser, embed
 from salon.widgets.explorer import ConfidenceExplorer
 from salon.widgets.host import VIEW, png, source, words
-from salon.widgets.pack import as_png, squeeze
+from salon.widgets.pack import squeeze, squeeze_faces
 from salon.words import SalonError
 
 MOST = 1_800_000  # bytes of a page
@@ -98,7 +98,7 @@ def test_it_takes_the_readers_own_model_and_what_its_parts_keep():
     recogniser = Recogniser(K=3, d=5)
     own = ConfidenceExplorer(recogniser, sample_people(6, seed=1), owners=torch.eye(3, dtype=torch.bool))
     assert own.facts["owners"] == torch.eye(3).int().tolist()
-    assert Image.open(io.BytesIO(own.faces)).size == (FRAMES * SIZE, 4 * SIZE)  # of six people, four
+    assert len(zlib.decompress(own.faces)) == 4 * FRAMES * 3 * SIZE**2  # of six people, four
     assert ConfidenceExplorer(recogniser).facts["owners"] == []
     assert len(salon.load("lecture").card["owners"][0]) == 8
 
@@ -122,16 +122,21 @@ def test_a_backbone_that_no_page_can_run_is_answered_for_by_the_kernel(monkeypat
 
 @pytest.mark.browser
 def test_faces_and_network_come_through_to_the_byte(chromium, explorer: ConfidenceExplorer):
-    script = coded(source("common.js", "net.js", "picture.js", "png.js").encode())
+    script = coded(source("common.js", "net.js", "picture.js", "unpack.js").encode())
     faces = as_bytes(torch.rand(6, 3, 8, 8))
-    body = """async ({ script, png, squeezed, plain }) => {
+    body = """async ({ script, sent, squeezed, plain }) => {
       const js = await import("data:text/javascript;base64," + script);
       const all = (bytes) => btoa(String.fromCharCode(...bytes));
-      const faces = (await js.readFaces(png, 8)).map(({ planes }) => planes.map((plane) => [...plane]));
+      const faces = (await js.readFaces(sent, 8)).map(({ planes }) => planes.map((plane) => [...plane]));
       return [faces, ...await Promise.all([squeezed, plain].map(async (blob) => all(await js.unsqueezed(blob))))]; }"""
     blob = explorer.network[:10_001]  # odd
     page = chromium.new_page()
-    given = {"script": script, "png": coded(as_png(faces, 3)), "squeezed": coded(squeeze(blob)), "plain": coded(blob)}
+    given = {
+        "script": script,
+        "sent": coded(squeeze_faces(faces)),
+        "squeezed": coded(squeeze(blob)),
+        "plain": coded(blob),
+    }
     seen, *blobs = page.evaluate(body, given)
     page.close()
     assert torch.equal(as_bytes(torch.tensor(seen)).view(6, 3, 8, 8), faces) and blobs == [coded(blob)] * 2

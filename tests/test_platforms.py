@@ -293,13 +293,15 @@ def test_without_anywidget_a_page_takes_its_place(monkeypatch: Patch) -> None:
     spec.loader.exec_module(without)
 
     class Toy(without.Picture):
+        room = "scale"
+
         def figure(self) -> Figure:
             return Figure(figsize=(1, 1))
 
         def page(self, lang: str | None = None) -> str:
             return "<p>a page</p>"
 
-    data, _ = Toy(words={"title": "a toy"})._repr_mimebundle_()
+    data, _ = Toy()._repr_mimebundle_()
     assert data.keys() == {"text/html", "text/plain", "image/png"} and "a page" in data["text/html"]
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert platforms.way("colab") == platforms.way("jupyter") == "page"

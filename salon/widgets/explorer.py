@@ -25,7 +25,7 @@ class ConfidenceExplorer(NetworkPicture):
     keeps which variation: as the checkpoint has it, unless given.
     """
 
-    _esm = source("common.js", "net.js", "png.js", "picture.js", "easel.js", "photo.js", "explorer.js")
+    _esm = source("common.js", "net.js", "unpack.js", "picture.js", "easel.js", "photo.js", "explorer.js")
     room, height = "explorer", 760
     resolution = traitlets.Float(0.0, min=0.0, max=1.0)  # of the plain form, as yaw
     yaw = traitlets.Float(0.0, min=0.0, max=MOST_YAW)

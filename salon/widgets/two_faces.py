@@ -24,7 +24,7 @@ class TwoFaces(NetworkPicture):
     `scores` are those of the recogniser by "cosine" and by "likelihood".
     """
 
-    _esm = source("common.js", "net.js", "png.js", "picture.js", "easel.js", "scores.js", "two_faces.js")
+    _esm = source("common.js", "net.js", "unpack.js", "picture.js", "easel.js", "scores.js", "two_faces.js")
     room, height = "two", 900
 
     def __init__(self, recogniser: Recogniser, scores: ScoreHistograms, lang: str | None = None) -> None:
