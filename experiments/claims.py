@@ -88,7 +88,7 @@ def estimate(groups: Sequence[Cells], weights: Sequence[float] = (1.0,)) -> Esti
     people = float(np.var(drawn, ddof=1)) if np.size(drawn) > 1 else 0.0
     variance = seeds.sum() + people
     freedom = np.array([len(group.values) - 1 for group in groups])
-    df = variance**2 / max((seeds**2 / freedom).sum() + people**2 / 1e3, 1e-300)
+    df = max(1.0, variance**2 / max((seeds**2 / freedom).sum() + people**2 / 1e3, 1e-300))  # 1 where nothing varies
     error, reach = np.sqrt(variance), stats.t.ppf(0.975, df)
     p = 2 * stats.t.sf(abs(mean) / error, df) if error else float(mean == 0)
     smallest = (reach + stats.t.ppf(POWER, df)) * error
