@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 LIMIT = 25  # lines of a code cell; the norm is 12
+WORD = re.compile(r"[\u4e00-\u9fff]{2}|[^\s\u4e00-\u9fff]+")  # two characters of Chinese count as one
 ALT = 8  # words of an alt text at least: what is seen, not only what the picture is called
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # Minutes of the core path: the notebooks, and a break after part 2. Two hours in all.
@@ -164,7 +165,7 @@ def _outputs_are_clean(notebook: Any, path: Path) -> Iterator[str]:
             if "image/svg+xml" in data:
                 yield f"cell {cell.id} keeps an SVG, whose bytes differ from run to run; show a PNG"
             alt = output.get("metadata", {}).get("image/png", {}).get("alt", "")
-            if "image/png" in data and len(alt.split()) < ALT and "salon.widgets" not in cell.source:
+            if "image/png" in data and len(WORD.findall(alt)) < ALT and "salon.widgets" not in cell.source:
                 yield f"cell {cell.id} shows a picture whose alt text does not say what is seen in it"
         if found := _UNWANTED.search(shown(cell)):
             yield f"cell {cell.id} shows {found[0]!r}, which no reader needs"

@@ -615,7 +615,7 @@ def claims() -> Figure:
     """The primary claims with their intervals; full dots survive the correction (03, `claims`)."""
     stored = read_table("claims")
     groups = {"augmentation": "augmentation", "confidence": "confidence", "learning": "… each its own",
-              "parts": "parts", "decorrelation": "the game", "aggregation": "(16)",
+              "people": "more people", "parts": "parts", "decorrelation": "the game", "aggregation": "(16)",
               "places": "places (ours)"}  # fmt: skip
     figure = claims_figure(stored[stored.primary], groups | {"slope": "each doubling"})
     names = [label.get_text().replace("places+16 − places − whole+16 + whole", "(16): places − whole")
