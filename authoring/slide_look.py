@@ -54,7 +54,7 @@ def look_through(page: Any) -> list[dict[str, Any]]:
         guess = page.evaluate(LOOK)["shown"]
         if page.locator(f"{_ACTIVE} [data-marpit-fragment]").count():
             page.keyboard.press("PageDown")
-            page.wait_for_selector(f"{_ACTIVE} [data-bespoke-marp-fragment=active] > *")
+            page.wait_for_selector(f"{_ACTIVE} [data-bespoke-marp-fragment=active]", state="attached")
         seen.append({**page.evaluate(LOOK), "guess": guess})
     return seen
 

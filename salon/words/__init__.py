@@ -60,7 +60,7 @@ def word(label: str) -> str:
     What stands in backticks or between dollars is left alone.
     """
     parts = re.split(r"(`[^`]*`|\$[^$]*\$)", label)
-    parts[::2] = [re.sub(r"(?<=[a-z])_(?=[a-z])", " ", part) for part in parts[::2]]
+    parts[::2] = [re.sub(r"(?<=[a-z])_(?=[a-z0-9])", " ", part) for part in parts[::2]]
     parts[::2] = [_chinese(part) if _language == "zh" else part for part in parts[::2]]
     return "".join(parts)
 
