@@ -203,6 +203,12 @@ def write_beside(out: Path) -> None:
             shutil.rmtree(unread, ignore_errors=True)
         write_widgets(out / lang / "widgets", lang)
     shutil.copytree(ROOT / "slides" / "dist", out / "slides", ignore=shutil.ignore_patterns("*.json"))
+    for deck in (out / "slides").glob("salon.*.html"):
+        lang = deck.name.split(".")[1]
+        page = re.sub(
+            r"\.\./\.\./notebooks/(?:zh/)?(\w+)\.ipynb", rf"../{lang}/notebooks/\1.html", deck.read_text("utf-8")
+        )
+        deck.write_text(page, "utf-8")
     for path in (LOOK / "index.html", ROOT / "LICENSE", ROOT / "LICENSE-DATA"):
         shutil.copy(path, out)
 

@@ -56,6 +56,9 @@ def _leaflets(browser: Any, lang: str) -> Iterator[Path]:
 
 def _printed(page: Any, path: Path, paper: dict[str, Any]) -> Path:
     page.evaluate(AS_JPEG)
+    page.evaluate(
+        "document.querySelectorAll('a[data-lab]').forEach((one) => one.removeAttribute('href'))"
+    )  # a path here
     page.evaluate("Promise.all([...document.fonts].map((font) => font.load()))")
     write_whole(path, page.pdf(print_background=True, outline=True, tagged=True, **paper))
     page.close()

@@ -76,7 +76,8 @@ def test_the_core_path_is_two_hours() -> None:
 def test_most_code_cells_keep_to_twelve_lines(path: Path) -> None:
     cells = [cell for cell in form.codes(nbformat.read(path, as_version=4)) if not cell.id.startswith("exercise-")]
     short = [cell.source.count("\n") < 12 for cell in cells]
-    assert sum(short) >= 0.9 * len(short)
+    share = 0.5 if path.stem == "05_project" else 0.9  # there the cells are whole experiments of the reader's
+    assert sum(short) >= share * len(short)
 
 
 def test_a_good_notebook_has_no_fault(good: tuple[NotebookNode, Path]) -> None:

@@ -25,7 +25,7 @@ ROOMS = ("salon", "experiments", "authoring")
 SOURCES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 READMES = [ROOT / name for name in ("README.md", "README.zh.md", "CONTRIBUTING.md")]
 WORDS = [key for path in (ROOT / "salon" / "words").glob("*.toml") for key in tomllib.loads(path.read_text("utf-8"))]
-LIMIT_MB = 60
+LIMIT_MB = 68  # of which slides/dist may have 20
 
 # A room may import from rooms that stand lower; faces and model stand level and know nothing of each other.
 LEVELS = {"__init__": 0, "words": 1, "paths": 2, "faces": 3, "model": 3, "training": 4, "evaluation": 5, "figures": 6}
@@ -78,7 +78,7 @@ def test_arrows_between_rooms_run_one_way(path: Path) -> None:
 # needs a reason, and something else to go.
 BUDGETS = {"model": 897, "faces": 2008, "training": 1160, "evaluation": 910, "figures": 1255, "widgets": 2480}
 BUDGETS |= {"lecture": 1235, "words": 93, "paths": 120, "__init__": 45, "__main__": 10, "cli": 215}
-BUDGETS |= {"salon": 10400, "experiments": 3790, "authoring": 3865, "tests": 10280}
+BUDGETS |= {"salon": 10400, "experiments": 3790, "authoring": 3880, "tests": 10280}
 
 
 def lines_of_rooms() -> Counter[str]:
