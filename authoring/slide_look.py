@@ -39,7 +39,7 @@ def overflows(browser: Any) -> Iterator[str]:
 def open_deck(browser: Any, lang: str) -> Any:
     """The page of a built deck at its first slide, 1280 × 720 pixels, its fonts loaded."""
     page = browser.new_page(viewport={"width": 1280, "height": 720}, offline=True)
-    page.set_default_timeout(300_000)  # a busy machine
+    page.set_default_timeout(60_000)  # a busy machine
     page.goto((folder() / "dist" / f"salon.{lang}.html").as_uri() + "#1")
     page.wait_for_selector("section")
     page.evaluate("Promise.all([...document.fonts].map((font) => font.load()))")

@@ -289,7 +289,8 @@ def test_the_answer_comes_with_the_next_key(deck) -> None:
             go_to(deck.page, number)
             assert not any(one.is_visible() for one in deck.page.locator(ANSWER).all()), slide.id
             deck.page.keyboard.press("PageDown")
-            deck.page.wait_for_selector(ANSWER)
+            shown = "(each) => [...document.querySelectorAll(each)].some((one) => one.checkVisibility({ visibilityProperty: true }))"
+            deck.page.wait_for_function(shown, arg=ANSWER)  # a line has no height, and is seen
 
 
 @pytest.mark.browser

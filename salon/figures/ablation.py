@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from salon.evaluation.results import mean_interval
 from salon.figures.results import TAR
-from salon.figures.style import BLUE, GREY, ORANGE, band, panels, row, tiles, with_seeds
+from salon.figures.style import BLUE, GREY, ORANGE, PINK, band, panels, row, tiles, with_seeds
 
 # What a row's name ends in, how far above its line it stands, and how its dots look.
 _MATCHINGS: dict[str, tuple[str, float, dict[str, str]]] = {
@@ -91,7 +90,7 @@ def effect_figure(claims: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     axes[0].set_ylabel(POINTS)
     for axis, name in zip(axes, names, strict=True):
         found = claims[(claims["name"] == name) & (claims.people != "slope")]
-        axis.set_prop_cycle(color=sns.light_palette(ORANGE, found.people.nunique() + 1)[1:])
+        axis.set_prop_cycle(color=(BLUE, GREY, PINK, ORANGE)[-found.people.nunique() :])
         for people, line in found.groupby(found.people.astype(int)):
             band(axis, line.step, line["mean"], line.low, line.high, f"{people:,}")
         axis.axhline(0, color="black", linewidth=0.8)
