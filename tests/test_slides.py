@@ -279,6 +279,7 @@ def test_nothing_raw_is_shown(deck) -> None:
     assert moving == [*LIVE]
 
 
+SEEN = "(all) => [...document.querySelectorAll(all)].some((one) => one.checkVisibility({ visibilityProperty: true }))"
 ANSWER = "svg.bespoke-marp-active :is(.told, .answer, .also)"
 
 
@@ -289,8 +290,7 @@ def test_the_answer_comes_with_the_next_key(deck) -> None:
             go_to(deck.page, number)
             assert not any(one.is_visible() for one in deck.page.locator(ANSWER).all()), slide.id
             deck.page.keyboard.press("PageDown")
-            shown = "(each) => [...document.querySelectorAll(each)].some((one) => one.checkVisibility({ visibilityProperty: true }))"
-            deck.page.wait_for_function(shown, arg=ANSWER)  # a line has no height, and is seen
+            deck.page.wait_for_function(SEEN, arg=ANSWER)  # a line has no height, and is seen
 
 
 @pytest.mark.browser
