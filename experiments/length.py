@@ -49,7 +49,7 @@ SEPARATED: Setting = PARTS | {"decorrelate": 2.0, "hide": "rest", "opponent_lr":
 class Choice:
     """The settings chosen for so many people, row by row, with seed 0 and on validation people.
 
-    B and C have thirteen tries each with most people; with fewer four scales and four taxes, margin and rate being
+    B and C have thirteen tries each with most people; with fewer five scales and five taxes, margin and rate being
     those of `near`. Every other row differs from one of these in what its name says and in nothing else; where that has
     a size of its own (how many parts, how strong a game), it has three tries.
     """
@@ -65,7 +65,7 @@ class Choice:
     def tries(self) -> dict[str, list[Setting]]:
         """What each row may be."""
         C = self.chosen.get("C", {})
-        scales, taxes = (CURVE, TAXES) if self.near is None else (CURVE[:4], TAXES[2:6])
+        scales, taxes = (CURVE, TAXES) if self.near is None else (CURVE[:5], TAXES[2:])
         games: list[Setting] = [{"decorrelate": weight, "opponent_lr": 1e-3} for weight in (0.1, 0.5, 2.0)]
         return {
             "B": [{"scale": s} | self._nearby("B") for s in scales],
