@@ -273,10 +273,11 @@ def test_it_fits_its_width_in_light_and_dark(visit, explorer: ConfidenceExplorer
 
 
 @pytest.mark.browser
-def test_a_network_cut_short_is_told_in_a_sentence(visit, explorer: ConfidenceExplorer):
-    page = visit(explorer.page("en").replace(coded(squeeze(explorer.network)), coded(squeeze(explorer.network[:-50]))))
+@pytest.mark.parametrize("come, told", [(lambda whole: squeeze(whole[:-50]), "network's"), (lambda _: b"", "No byte")])
+def test_a_network_that_did_not_come_whole_is_told_in_a_sentence(visit, explorer: ConfidenceExplorer, come, told: str):
+    page = visit(explorer.page("en").replace(coded(squeeze(explorer.network)), coded(come(explorer.network))))
     page.get_by_role("alert").wait_for()
-    assert "network's" in page.get_by_role("alert").inner_text()
+    assert told in page.get_by_role("alert").inner_text()
 
 
 # ---- the reader's own photograph

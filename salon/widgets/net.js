@@ -15,6 +15,8 @@ export function toBytes(blob) {
 // What `pack` wrote: the header, and in it each matrix where its name stands.
 export function openNetwork(blob) {
   const bytes = toBytes(blob), text = (from, to) => new TextDecoder().decode(bytes.subarray(from, to));
+  if (!bytes.length) // some hosts hand on no binary traits
+    throw new Error("No byte of the network came through. Set SALON_WIDGETS=page, and run the notebook again.");
   if (bytes.length < 16 || text(0, 8) !== "URFACE 1")
     throw new Error(`These ${bytes.length} bytes are no network; expected what pack(recogniser) returns.`);
   const [header, count] = new Uint32Array(bytes.slice(8, 16).buffer), whole = 16 + header + 2 * count;
