@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from html import escape
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +17,7 @@ from authoring import slide_checks, slide_look, slides
 from authoring.slide_figures import DPI, FIGURES, LEAST
 from authoring.slide_look import go_to, look_through, open_deck, overflows
 from authoring.slide_numbers import fill
-from authoring.slides import LIVE, finish, minutes_of, prepare, read, spoken_minutes
+from authoring.slides import LIVE, finish, live_pages, minutes_of, prepare, read, spoken_minutes
 from salon.evaluation.results import by_seed, read_table
 from salon.words import SalonError
 
@@ -385,3 +386,28 @@ def test_the_keys_go_back_to_the_deck_after_the_explorer(deck) -> None:
     assert float(slider.input_value()) > 0 and page.evaluate("location.hash") == f"#{number}"
     turns(lambda: page.keyboard.press("PageDown"))
     frame.locator(".salon-reset").click()
+
+
+@pytest.mark.browser
+def test_what_is_done_to_a_widget_is_seen_in_the_other_window(chromium, tmp_path: Path) -> None:
+    (tmp_path / "deck.html").write_text(
+        f'<iframe width="1000" height="600" srcdoc="{escape(live_pages("en")["scale"])}">'
+    )
+    context = chromium.new_context(offline=True)
+    mine, theirs = (context.new_page() for _ in range(2))
+    for page in (mine, theirs):
+        page.goto((tmp_path / "deck.html").as_uri())
+    here, there = (page.frame_locator("iframe") for page in (mine, theirs))
+    alike, at_first = [], here.locator("main").inner_text()
+    for name, key in (("scale", "Home"), ("margin", "End")):
+        here.locator(f"input[name={name}]").press(key)
+    alike.append([frame.locator("main").inner_text() for frame in (here, there)])
+    here.get_by_role("radio", name="one for each").check()
+    image = here.locator(".salon-handle.angles").last.bounding_box()
+    mine.mouse.move(image["x"] + 3, image["y"] + 3)
+    mine.mouse.down()
+    mine.mouse.move(image["x"] + 40, image["y"] + 60, steps=4)
+    mine.mouse.up()
+    alike.append([frame.locator("main").inner_text() for frame in (here, there)])
+    context.close()
+    assert all(mine == theirs for mine, theirs in alike) and len({at_first, *(mine for mine, _ in alike)}) == 3
