@@ -255,26 +255,28 @@ def write_pairs(
         raise SalonError(
             f"{odd[0]} is a name with a tab, a line break or a space at an edge. Rename {len(odd)} folders."
         )
-    order = [list(people)[i] for i in chance.permutation(len(people))]
-    parts = [order[i::folds] for i in range(folds)]
-    can = min((_available(people, part) for part in parts), default=0)
-    if can == 0:
-        parts, can = [order], _available(people, order) // folds
+    parts, can = _parts(people, folds, chance)
     count = min(can, LFW_FOLD) if pairs_per_fold is None else pairs_per_fold
     if not 0 < count <= can:
         raise SalonError(
             f"{folds} folds of {count} genuine and {count} impostor pairs were asked of {len(people)} people in "
             f"{faces_dir}; expected 1 to {can} pairs. Ask for less, or add images."
         )
-    lines, shares = [f"{folds}\t{count}"], folds // len(parts)
-    for part in parts:
-        drawn = _draw(people, part, shares * count, chance)
-        for share in range(shares):
-            for kind in drawn:
-                lines += sorted(kind[share::shares], key=_natural)
-    write_whole(out, os.fsencode("\n".join(lines) + "\n"))
+    shares = folds // len(parts)
+    drawn = [_draw(people, part, shares * count, chance) for part in parts]
+    lines = [line for kinds in drawn for share in range(shares) for kind in kinds
+             for line in sorted(kind[share::shares], key=_natural)]  # fmt: skip
+    write_whole(out, os.fsencode("\n".join([f"{folds}\t{count}", *lines]) + "\n"))
     apart = "folds share people, for there are too few" if shares > 1 else "no person stands in two folds"
     return f"{out}: {folds} × {count} genuine and {count} impostor pairs of {len(people)} people; {apart}."
+
+
+def _parts(people: dict[str, list[Path]], folds: int, chance: np.random.Generator) -> tuple[list[list[str]], int]:
+    """People in as many parts as there are folds, or in one where they are too few; pairs of a kind that a fold has."""
+    order = [list(people)[i] for i in chance.permutation(len(people))]
+    parts = [order[i::folds] for i in range(folds)]
+    can = min(_available(people, part) for part in parts)
+    return (parts, can) if can else ([order], _available(people, order) // folds)
 
 
 def _available(people: dict[str, list[Path]], part: Sequence[str]) -> int:
