@@ -12,7 +12,7 @@ WORD = re.compile(r"[\u4e00-\u9fff]{2}|[^\s\u4e00-\u9fff]+")  # two characters o
 ALT = 8  # words of an alt text at least: what is seen, not only what the picture is called
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # Minutes of the core path: the notebooks, and a break after part 2. Two hours in all.
-CORE_MINUTES = {"00_start_here": 7, "01_background": 23, "02_algorithm": 32, "03_experiments": 30, "04_discussion": 20}
+CORE_MINUTES = {"00_start_here": 7, "01_background": 23, "02_algorithm": 34, "03_experiments": 30, "04_discussion": 18}
 BREAK_MINUTES = 8
 KEPT = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},

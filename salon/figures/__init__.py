@@ -11,6 +11,7 @@ from salon.figures.ablation import (
     pull_figure,
     rejection_figure,
 )
+from salon.figures.black_hole import FalseMatches
 from salon.figures.explorer import explorer_figure, look
 from salon.figures.faces import face_sheet
 from salon.figures.geometry import circle_figure, cloud_figure
