@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -28,7 +29,7 @@ from salon.figures.results import (
     strength_figure,
     trade_off_figure,
 )
-from salon.figures.style import png
+from salon.figures.style import BLUE, ORANGE, png
 from salon.lecture import stored as lecture_stored
 from salon.lecture.stored import verdicts
 from salon.paths import data_path
@@ -206,3 +207,12 @@ def test_a_chinese_figure_speaks_chinese(name: str) -> None:
     finally:
         set_language("en")
     assert picture.info["Description"] and not english(picture.info["Description"])
+
+
+def test_a_model_has_one_colour_wherever_it_is_shown():
+    stored, rows = read_table("ablation"), {"B": "one scale", "C": "a confidence each"}
+    pulls, curves = pull_figure(stored, rows), convergence_figure(read_table("convergence"), rows)
+    shown = [[line.get_color() for line in figure.axes[0].get_lines() if line.get_label() in rows.values()]
+             for figure in (pulls, curves)]  # fmt: skip
+    bars = condition_figure(stored, {"C": "alone"}).axes[0].patches
+    assert shown == [[BLUE, ORANGE]] * 2 and bars[0].get_facecolor()[:3] == pytest.approx(to_rgb(ORANGE))

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from salon.evaluation.results import mean_interval
 from salon.figures.results import TAR
-from salon.figures.style import BLUE, GREY, ORANGE, PINK, band, panels, row, tiles, with_seeds
+from salon.figures.style import BLUE, GREY, ORANGE, PINK, band, models, panels, row, tiles, with_seeds
 
 # What a row's name ends in, how far above its line it stands, and how its dots look.
 _MATCHINGS: dict[str, tuple[str, float, dict[str, str]]] = {
@@ -104,6 +104,7 @@ def effect_figure(claims: pd.DataFrame, names: Mapping[str, str]) -> Figure:
 def pull_figure(table: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     """How hard training pictures of three kinds pull at the features, ‖∂L/∂f‖, by model (name: what to call it)."""
     figure, ((axis,),) = panels(1, 1, 6.4, 3.2)
+    axis.set_prop_cycle(models(names))
     for name, label in names.items():
         found = table[(table.configuration == name) & (table.metric == "pull")]
         seeds = found.pivot(index="condition", columns="seed", values="value")
@@ -117,11 +118,14 @@ def pull_figure(table: pd.DataFrame, names: Mapping[str, str]) -> Figure:
 def rejection_figure(table: pd.DataFrame, curves: Mapping[str, tuple[str, str]]) -> Figure:
     """Error of the mixed set as the worst images are rejected: name -> (configuration, what judges quality)."""
     figure, ((axis,),) = panels(1, 1, 6.0, 3.6)
+    axis.set_prop_cycle(models(configuration for configuration, _ in curves.values()))
     for name, (configuration, quality) in curves.items():
         chosen = table[(table.configuration == configuration) & (table.metric == f"error_by_{quality}")]
         means = 100 * chosen.groupby("at").value.mean()
         look = {"color": GREY, "linestyle": "--"} if quality == "chance" else {}
-        axis.plot(100 * means.index, means, marker="o", label=name, **look)
+        if quality == "variance":
+            look |= {"linestyle": ":", "mfc": "white"}
+        axis.plot(100 * means.index, means, **{"marker": "o", "label": name} | look)
     axis.set(xlabel="images rejected, %", ylabel="1 − TAR@FAR=1e-3, %")
     axis.legend(fontsize=8)
     return figure

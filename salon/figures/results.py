@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from salon.evaluation.results import FAR
-from salon.figures.style import BLUE, GREEN, GREY, ORANGE, PINK, band, panels, row, tiles, with_seeds
+from salon.figures.style import BLUE, GREEN, GREY, ORANGE, PINK, band, models, panels, row, tiles, with_seeds
 
 TAR = "TAR@FAR=1e-3, %"
 # Where a point's name stands, in points from it: neighbours on the curve do not share a place.
@@ -42,8 +42,8 @@ def trade_off_figure(table: pd.DataFrame, **said: Any) -> Figure:
     later = table.configuration.str.endswith("+16")
     draw_trade_off(left, table[~later], "clean", **said)
     draw_trade_off(right, table[later].replace({"configuration": r"\+16"}, "", regex=True), "clean", **said)
-    left.set_title("as trained")
-    right.set(title="variance fitted afterwards", ylabel="")
+    left.set_title("matched by cosine")
+    right.set(title="matched by (16)", ylabel="")
     left.legend(loc="best")
     return figure
 
@@ -77,6 +77,7 @@ def condition_figure(table: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     """TAR of some configurations (name: what to call it) under every condition; a dot for each seed."""
     tars = _tars(table[table.configuration.isin(list(names))])
     figure, ((axis,),) = panels(1, 1, 8.4, 3.4)
+    axis.set_prop_cycle(models(names))
     width = 0.8 / len(names)
     for i, (name, label) in enumerate(names.items()):
         rows = tars.loc[name]  # [seeds, conditions]
@@ -155,6 +156,7 @@ def convergence_figure(table: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     shown = (("train", "clean", "accuracy"), ("test", "clean", "tar"), ("test", "mixed", "tar"))
     groups = table.groupby(["configuration", "split", "condition", "metric"])
     for axis, (split, condition, metric) in zip(axes[0], shown, strict=True):
+        axis.set_prop_cycle(models(names))
         for name, label in names.items():
             rows = groups.get_group((name, split, condition, metric))
             seeds = 100 * rows.pivot(index="step", columns="seed", values="value")

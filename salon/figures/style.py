@@ -18,6 +18,7 @@ from salon.paths import data_path
 from salon.words import word
 
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#777777"
+MODELS = {"A": GREY, "B": BLUE, "C": ORANGE, "C0": PINK}  # one colour for one model, wherever it is shown
 
 # The letters of both languages come along, so that a figure looks alike on every machine.
 for _font in ("latin", "han"):
@@ -33,6 +34,12 @@ def panels(rows: int, columns: int, width: float, height: float, **options: Any)
     """A figure of `width` × `height` inches and its axes [rows, columns]."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def models(names: Iterable[str]) -> Any:
+    """A cycle of colours for configurations: each model has its own, others what is left."""
+    left = iter((GREEN, PINK, BLUE, ORANGE, GREY))
+    return rcsetup.cycler(color=[MODELS.get(name.partition("+")[0]) or next(left) for name in names])
 
 
 def row(titles: Iterable[str], width: float, height: float) -> tuple[Figure, list[Axes]]:
