@@ -5,10 +5,11 @@ from importlib import import_module
 from salon.lecture.doctor import examine
 from salon.lecture.equations import rows as ledger
 from salon.lecture.setup import setup
-from salon.lecture.show import rounded, show, table, who
+from salon.lecture.show import line, rounded, show, table, who
 
 __all__ = [
-    "claim", "examine", "ledger", "page", "points", "rounded", "setup", "show", "table", "told", "verdicts", "who",
+    "claim", "examine", "ledger", "line", "page", "points", "rounded", "setup", "show", "table", "told", "verdicts",
+    "who",
 ]  # fmt: skip
 
 

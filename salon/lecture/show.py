@@ -1,5 +1,6 @@
 """How a notebook shows things, so that a second run gives the same text on another machine."""
 
+import re
 from typing import Any
 
 from salon.words import entry, language, say, word
@@ -16,6 +17,12 @@ def rounded(value: Any, digits: int = 2) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(rounded(item, digits) for item in value) + "]"
     return f"{round(value, digits) + 0.0:.{digits}f}" if isinstance(value, float) else str(value)
+
+
+def line(*parts: object, sep: str = " ") -> None:
+    """Print in the reader's language: the phrases of `labels.toml` by their Chinese, which is not set in columns."""
+    text = sep.join(map(str, parts))
+    print(text if language() == "en" else re.sub("(?<=：) +| (?= {2})", "", word(text)))
 
 
 def show(figure: Any, alt: str) -> None:
