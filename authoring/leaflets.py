@@ -46,7 +46,7 @@ def _equations(lang: str) -> str:
     """The formulas of the chosen slides as the built deck has them, each under the slide's title."""
     page = (folder() / "dist" / f"salon.{lang}.html").read_text("utf-8")
     sections = re.findall(r"<section .*?</section>", page, re.S)
-    letters = re.search(r"<svg [^>]*><defs><path id=.MJX.*?</svg>", page, re.S)
+    letters = re.search(r"<svg [^>]*><defs><path id=.letter.*?</svg>", page, re.S)
     rows = [letters[0] if letters else ""]
     for slide, section in zip(read(lang)[1], sections, strict=True):
         if slide.id in FORMULAS:

@@ -20,10 +20,9 @@ import tomllib
 import torch
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex, to_rgba_array
+from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgba_array
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
-from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 import salon
@@ -32,12 +31,12 @@ from experiments.bench import LIVE_IMAGES, LIVE_PEOPLE, live_pair
 from experiments.glyphs import glyph_sheet
 from salon.evaluation.benchmark import black_hole, evaluate_benchmark
 from salon.evaluation.people import CONDITIONS, test_benchmark
-from salon.evaluation.results import labelled, read_provenance, read_table, stored_differences
+from salon.evaluation.results import by_seed, difference, labelled, read_provenance, read_table, stored_differences
 from salon.evaluation.views import FeatureViews, ScoreHistograms
 from salon.faces.people import sample_people, split_people
 from salon.faces.render import frontal_views, render, sample_views
 from salon.faces.variations import VARIATIONS, degrade, pose_yaw
-from salon.figures.ablation import ablation_figure, claims_figure, difference_figure, effect_figure, pull_figure
+from salon.figures.ablation import POINTS, ablation_figure, claims_figure, difference_figure, effect_figure, pull_figure
 from salon.figures.explorer import explorer_figure
 from salon.figures.faces import face_sheet
 from salon.figures.geometry import INK, arrow, bare, cloud, cloud_figure, thumbnail
@@ -64,6 +63,7 @@ DPI = 120
 # The cast: a model has one colour wherever it appears, and what is no model is drawn in INK_OF_ALL.
 CAST = {"A": GREY, "B": BLUE, "C0": PINK, "S": GREEN, "C": ORANGE, "D": "#8c510a", "E": "#6a3d9a", "E-λ2": "#222222"}
 NEUTRAL = "#333333"
+_READABLE = {to_hex(colour): ink for colour, ink in INK.items()}
 
 
 def draw(name: str, lang: str = "en") -> Figure:
@@ -90,6 +90,7 @@ def _enlarge(figure: Figure) -> None:
     """What a figure sets itself, smaller than a room can read: letters, dots, and labels that run over their axis."""
     for text in figure.findobj(Text):
         text.set_fontsize(max(LEAST, text.get_fontsize()))
+        text.set_color(_READABLE.get(to_hex(text.get_color()), text.get_color()))
     for note in figure.findobj(Annotation):
         x, y = note.xyann
         note.xyann = (1.7 * x, 1.7 * y)
@@ -180,7 +181,10 @@ def cover() -> Figure:
 
 def explorer() -> Figure:
     """The explorer's five telling states, for a page that does not move (00, `explorer`)."""
-    return explorer_figure(salon.load("lecture"), split_people("test", 8)[4])
+    figure = explorer_figure(salon.load("lecture"), split_people("test", 8)[4])
+    for axis in figure.axes:
+        axis.set_title(textwrap.fill(axis.get_title(), 12))
+    return figure
 
 
 def people() -> Figure:
@@ -218,7 +222,8 @@ def journey() -> Figure:
     for face, place, sigma in zip(spoilt[:2], ((-0.6, 0.5), (0.5, -0.4)), (0.3, 0.55), strict=True):
         cloud(axes[0, 1], place, sigma, GREEN)
         thumbnail(axes[0, 1], face[0], place, 0.5)
-    draw_trade_off(axes[0, 2], read_table("ablation"), "clean", places={})
+    stored = read_table("ablation")
+    draw_trade_off(axes[0, 2], stored[~stored.configuration.str.endswith("+16")], "clean", places={})
     axes[0, 2].set(xticks=[], yticks=[], xlabel="", ylabel="")
     for axis, title in zip(axes[0], titles, strict=True):
         axis.set_title(title)
@@ -254,7 +259,7 @@ def softmax() -> Figure:
         )
     arrow(axes[0, 0], (0, 0), (4, 3), NEUTRAL)
     axes[0, 0].text(4.1, 3.2, "f = (4, 3)", ha="center", color=NEUTRAL)
-    for shift, times, shade in ((-0.2, 1, "#9a9a9a"), (0.2, 10, NEUTRAL)):
+    for shift, times, shade in ((-0.2, 1, "#8c8c8c"), (0.2, 10, NEUTRAL)):
         share = torch.softmax(times * prototypes @ feature, 0)
         places = np.arange(3) + shift
         axes[0, 1].bar(places, share, 0.38, color=shade, label=f"{times} × f")
@@ -273,9 +278,9 @@ def cosface() -> Figure:
     figure, axes = panels(1, 2, 12.2, 3.6, sharey=True)
     for axis, m, title in zip(axes[0], (0.0, margin), ("without the margin", "with the margin"), strict=True):
         logits = scale * (cosines - m * np.array([1, 0, 0]))
-        drawn = axis.bar(range(3), logits, 0.55, color=[NEUTRAL, "#9a9a9a", "#9a9a9a"])
+        drawn = axis.bar(range(3), logits, 0.55, color=[NEUTRAL, "#8c8c8c", "#8c8c8c"])
         labels = [
-            axis.text(x, y + (0.4 if y > 0 else -2.2), f"{y:.1f}".replace("-", "−"), ha="center")
+            axis.text(x, y + np.sign(y), f"{y:.1f}".replace("-", "−"), ha="center", va="bottom" if y > 0 else "top")
             for x, y in enumerate(logits)
         ]
         axis.axhline(0, color="black", linewidth=0.8)
@@ -283,7 +288,7 @@ def cosface() -> Figure:
             title=title,
             xticks=range(3),
             xticklabels=["the right person", "the second", "the third"],
-            ylim=(-11, 11),
+            ylim=(-14, 14),
             yticks=(-8, 0, 8),
         )
         if m:
@@ -317,29 +322,22 @@ def augment() -> Figure:
 
 
 def benchmarks() -> Figure:
-    """Published results before URFace and with it, in percent (01, `benchmarks`)."""
+    """Published results of URFace, and before it, of a hundred percent each (01, `benchmarks`)."""
     rows = published()["benchmarks"]
-    figure, axes = panels(1, 1, 12.2, 3.9)
+    figure, axes = panels(1, 1, 12.2, 4.4)
     axis, places = axes[0, 0], np.arange(len(rows))[::-1]
     for row, y in zip(rows, places, strict=True):
+        axis.barh(y, 100, 0.62, color="white", edgecolor="#777777")
+        axis.barh(y, row["urface"], 0.62, color=NEUTRAL)
+        said = f"URFace {row['urface']} {row['source']}"
         if "before" in row:
-            axis.plot([row["before"], row["urface"]], [y, y], color="#9a9a9a")
-            axis.plot(
-                row["before"], y, "o", color="#777777", mfc="white", label="before" if not y - places[0] else None
-            )
-        axis.plot(row["urface"], y, "o", color=NEUTRAL, label="URFace" if not y - places[0] else None)
-        said = f"{row['before']} ({row['by']}) → {row['urface']}" if "before" in row else f"{row['urface']}"
-        axis.text(46, y, said + f" {row['source']}", ha="right", va="center")
-    names = [row["name"] for row in rows]
-    axis.set(
-        yticks=places,
-        yticklabels=names,
-        xlim=(0, 103),
-        xticks=(50, 60, 70, 80, 90, 100),
-        ylim=(-0.5, len(rows) - 0.4),
-        xlabel="%",
-    )
-    axis.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 0.98))
+            axis.vlines(row["before"], y - 0.31, y + 0.31, color="white", lw=4)
+            said = f"{row['by']} {row['before']} → {said}"
+        axis.text(102, y, said, va="center")
+    axis.set(yticks=places, yticklabels=[row["name"] for row in rows], xlim=(0, 158), xticks=(0, 50, 100), xlabel="%")
+    axis.xaxis.set_label_coords(50 / 158, -0.13)
+    axis.spines[["left", "bottom"]].set_visible(False)
+    axis.tick_params(axis="y", length=0)
     return figure
 
 
@@ -394,7 +392,7 @@ def fog() -> Figure:
     figure, axes = panels(1, 3, 6.4, 4.2, sharey=True)
     for axis, variance in zip(axes[0], (0.2, 2.0, 20.0), strict=True):
         shares = posterior(one_part(image, torch.tensor([1 / variance])), prototypes[:, None])[0]
-        drawn = axis.bar([1, 2], shares, 0.7, color=[NEUTRAL, "#9a9a9a"])
+        drawn = axis.bar([1, 2], shares, 0.7, color=[NEUTRAL, "#8c8c8c"])
         words = [axis.text(x, y + 0.02, f"{y:.2f}", ha="center") for x, y in zip((1, 2), shares.tolist(), strict=True)]
         axis.set(title=f"σ² = {variance:g}", xticks=(1, 2), xticklabels=["w₁", "w₂"], ylim=(0, 1), yticks=(0, 0.5, 1))
         if variance > 1:
@@ -405,7 +403,13 @@ def fog() -> Figure:
 
 def scale() -> Figure:
     """The toy on the circle, one scale for all and one for each (02, `circle`), for a page that does not move."""
-    return scale_figure(Toy())
+    figure = scale_figure(Toy())
+    for axis in figure.axes:
+        axis.set(xlim=(-1.75, 2.05), ylim=(-1.05, 1.75))
+        for text in axis.texts:
+            x, y = np.array(text.get_position()) * (1.48 / 0.72)  # outside the circle, as `0.72` is within
+            text.set_position((x, y - 0.35 if x > 1 else y))
+    return figure
 
 
 def votes() -> Figure:
@@ -416,16 +420,14 @@ def votes() -> Figure:
     )
     weights = torch.tensor([4.0, 2.0])
     shares = torch.einsum("kd,nkd->nk", features[0], prototypes) * weights / 2  # [N, K]
-    figure, axes = panels(1, 1, 6.2, 4.2)
+    figure, axes = panels(1, 1, 5.6, 4.2)
     left = torch.zeros(2)
-    for k, shade in enumerate((NEUTRAL, "#9a9a9a")):
+    for k, shade in enumerate((NEUTRAL, "#8c8c8c")):
         axes[0, 0].barh([1, 0], shares[:, k], 0.5, left=left, color=shade, label=f"part {k + 1}, s = {weights[k]:g}")
         left = left + shares[:, k]
     for y, total in zip((1, 0), left.tolist(), strict=True):
         axes[0, 0].text(total + 0.06, y, f"{total:.1f}", va="center")
-    axes[0, 0].set(
-        yticks=(1, 0), yticklabels=["person 1", "person 2"], xlim=(0, 3.4), ylim=(-0.6, 1.6), xlabel="a, the logit"
-    )
+    axes[0, 0].set(yticks=(1, 0), yticklabels=["person 1", "person 2"], xlim=(0, 3.4), ylim=(-0.6, 1.6), xlabel="logit")
     return _room_for_words(figure, 2)
 
 
@@ -467,15 +469,23 @@ def confidence_loss() -> Figure:
               for name, own in (("easy", 0.8), ("hard", 0.1))}  # fmt: skip
     figure = confidence_figure(images, margin=8.0, regularise=0.002)
     _recolour(figure, {BLUE: "#777777", ORANGE: NEUTRAL})
-    figure.axes[1].legend(loc="lower right")
-    _answer(*(axis.lines for axis in figure.axes), *(axis.get_legend() for axis in figure.axes))
-    return figure
+    for axis in figure.axes:
+        axis.legend_ = None
+        best = axis.lines[2]
+        x, y = (float(np.asarray(each)[0]) for each in best.get_data())
+        side, rise = ("left", 18) if x < 9 else ("center", 8)
+        said = axis.annotate(str(best.get_label()), (x, y), (0, rise), textcoords="offset points", ha=side)
+        best.set_label(None)
+        _answer(axis.lines, said)
+    return _room_for_words(figure, 2)
 
 
 def masks() -> Figure:
     """Which part is to keep which variation (02, `masks`)."""
     figure = mask_figure(variation_masks(M=3, K=8, generator=torch.Generator().manual_seed(1)), VARIATIONS)
-    _answer(figure.axes[0].collections)
+    (tiles,) = figure.axes[0].collections
+    tiles.set(cmap=LinearSegmentedColormap.from_list("owned", ["#f3e3ec", PINK, PINK]), edgecolor="white")
+    _answer(tiles)
     return figure
 
 
@@ -487,6 +497,8 @@ def pairs() -> Figure:
     faces = torch.stack([torch.cat(pair) for pair in (sharp, [sharp[0], vague[0]], vague)])
     variances = torch.tensor([[0.03, 0.03], [0.03, 0.22], [0.22, 0.22]], dtype=torch.float64)
     figure = cloud_figure((26, 23, 20), variances, faces)
+    for axis in figure.axes:
+        axis.texts[1].set_y(-0.17)  # the second line, below the first in letters of a slide
     _answer(*(axis.texts for axis in figure.axes))
     return figure
 
@@ -500,7 +512,8 @@ def cast() -> Figure:
     axis = axes[0, 0]
     for y, (name, marks) in enumerate(rows.items()):
         axis.scatter(-0.5, -y, s=420, color=CAST[name])
-        axis.text(-0.3, -y, name, va="center", color=INK.get(CAST[name], CAST[name]))
+        axis.text(-0.3, -y, name, va="center", fontsize=26, color=INK.get(CAST[name], CAST[name]))
+        axis.axhline(0.5 - y, color="#dddddd", lw=1)
         cells = [
             "●" * ("a" in marks),
             said.get(name, ""),
@@ -508,25 +521,30 @@ def cast() -> Figure:
             "weak" if "g" in marks else "strong" if "G" in marks else "",
         ]
         for x, cell in enumerate(cells):
-            axis.text(x + 0.75, -y, cell, ha="center", va="center", color=NEUTRAL)
+            axis.text(x + 0.75, -y, cell, ha="center", va="center", fontsize=24, color=NEUTRAL)
     for x, head in enumerate(has):
-        axis.text(x + 0.75, 1.0, head, ha="center", va="center", color=NEUTRAL)
-    axis.set(xlim=(-0.8, 4.3), ylim=(-7.6, 1.5))
+        axis.text(x + 0.75, 1.0, head, ha="center", va="center", fontsize=24, color=NEUTRAL)
+    axis.set(xlim=(-0.7, 4.3), ylim=(-7.5, 1.5))
     axis.axis("off")
     return figure
 
 
 def protocol() -> Figure:
-    """One person in the mixed set (03, `protocol`)."""
+    """One person with a clean gallery, and in the mixed set (03, `protocol`)."""
     benchmark = test_benchmark()
-    which, _ = benchmark.mixture()
-    return face_sheet(benchmark.images("mixed")[:4], [""], [CONDITIONS[i] for i in which[:4]])
+    clean, spoilt = benchmark.straight[:4], benchmark.images("occlusion")[:4]
+    rows = torch.where(benchmark.gallery[:4, None, None, None], clean, spoilt), benchmark.images("mixed")[:4]
+    sides = ["gallery image" if one else "probe image" for one in benchmark.gallery[:4]]
+    return face_sheet(torch.cat(rows), ["clean\ngallery", "mixed"], sides)
 
 
 def threshold() -> Figure:
     """Scores of two live models, clean above mixed (01, `threshold`), for a page that does not move."""
     scores = read_data(ScoreHistograms.load, "views", "threshold.json")
-    return threshold_figure(scores, {model: scores.cut_at(model, 0) for model in (0, 2)})
+    figure = threshold_figure(scores, {model: scores.cut_at(model, 0) for model in (0, 2)})
+    for axis in figure.axes:
+        axis.set_xticks((-0.5, 0, 0.5, 1))
+    return figure
 
 
 def trade_off() -> Figure:
@@ -544,7 +562,17 @@ def trade_off() -> Figure:
 
 def map() -> Figure:
     """UMAP of the parts that own a variation, and of the others (03, `map`), for a page that does not move."""
-    return owned_figure(read_data(FeatureViews.load, "views", "features.npz"))
+    figure = owned_figure(read_data(FeatureViews.load, "views", "features.npz"))
+    figure.supxlabel("")
+    rows = [figure.axes[:4], figure.axes[4:]]
+    for row, owners in zip(rows, ("parts that own it", "other parts"), strict=True):
+        row[3].remove()  # the bars: the slide shows, the notes give the numbers
+        row[0].set_ylabel(owners.replace(" ", "\n", 1), rotation=0, ha="right", va="center")
+        for axis in row[:3]:
+            shades = [to_hex(shade) for shade in np.asarray(axis.collections[0].get_facecolor())]
+            axis.collections[0].set(color=[GREY if shade == "#999999" else shade for shade in shades], alpha=1)
+            axis.set_title(axis.get_title().partition(":")[0] if row is rows[0] else "", color=axis.title.get_color())
+    return figure
 
 
 def rivals() -> Figure:
@@ -554,14 +582,13 @@ def rivals() -> Figure:
     figure = difference_figure(stored_differences(rows, conditions))
     figure.axes[0].margins(y=0.3)
     for axis in figure.axes:
-        axis.xaxis.set_major_locator(MaxNLocator(3, integer=True))
+        axis.set(xlim=(-9, 9), xticks=(-5, 0, 5))  # one scale, so that the panels can be compared
     return figure
 
 
 def effect() -> Figure:
     """Does the lead of C last? Along the training, a line for each number of people (03, `length`)."""
-    names = {"confidence_clean": "clean", "confidence_pose": "pose", "confidence_mixed": "mixed, by (16)",
-             "confidence_occlusion": "occlusion"}  # fmt: skip
+    names = {"confidence_clean": "clean", "confidence_mixed": "mixed, by (16)", "confidence_occlusion": "occlusion"}
     return _along(read_table("claims"), names)
 
 
@@ -570,7 +597,9 @@ def stations() -> Figure:
     names = {"confidence_occlusion": "A occlusion:\nC − B", "matching_mixed": "B mixed: C (16)\n− cosine",
              "learned_clean": "C clean:\nC − C0", "places_cover": "D cover: (16),\nplaces − whole"}  # fmt: skip
     claims = read_table("claims")
-    return _along(claims[claims.people.astype(str) == "3000"], names)
+    figure = _along(claims[claims.people.astype(str) == "3000"], names)
+    figure.legends[0].remove()
+    return figure
 
 
 def _along(claims: pd.DataFrame, names: dict[str, str]) -> Figure:
@@ -597,14 +626,16 @@ def pull() -> Figure:
     """Who pulls: clean, spoilt and hopeless pictures in three models (03, `pull`)."""
     names = {"B": "B: one scale", "C": "C: a confidence each", "C0": "C0: frozen"}
     figure = _room_for_words(pull_figure(read_table("ablation"), names), 1, place="outside right center")
+    figure.axes[0].set_ylabel("mean pull of an image")
     _recolour(figure, {GREEN: CAST["C0"]})
     _answer(figure.axes[0].lines)
     return figure
 
 
 def ablation() -> Figure:
-    """Every row on clean and mixed images and on templates (03, `steps`)."""
-    figure = ablation_figure(read_table("ablation"), ("clean", "mixed", "templates"))
+    """The rows without the controls, on clean and mixed images and on templates (03, `steps`)."""
+    steps = [name for name in CAST if name not in ("C0", "S")]
+    figure = ablation_figure(read_table("ablation"), ("clean", "mixed", "templates"), steps)
     _recolour(figure, {BLUE: NEUTRAL, ORANGE: "#777777"})
     for axis in figure.axes:
         _answer(*axis.containers)
@@ -618,10 +649,43 @@ def claims() -> Figure:
               "people": "more people", "parts": "parts", "decorrelation": "the game", "aggregation": "(16)",
               "places": "places (ours)"}  # fmt: skip
     figure = claims_figure(stored[stored.primary], groups | {"slope": "each doubling"})
-    names = [label.get_text().replace("places+16 − places − whole+16 + whole", "(16): places − whole")
-             for label in figure.axes[0].get_yticklabels()]  # fmt: skip
-    figure.axes[0].set_yticklabels([name.replace("+16", " (16)") for name in names])
+    (axis,) = figure.axes
+    names = [label.get_text().replace("places+16 − places − whole+16 + whole", "places − whole, by (16)")
+             for label in axis.get_yticklabels()]  # fmt: skip
+    axis.set_yticklabels([re.sub(r"\s\s+", ", ", name.replace("+16", " (16)")) for name in names])
+    for text in axis.texts:
+        text.set_color(NEUTRAL)
     _recolour(figure, {ORANGE: NEUTRAL})
+    told: Any = axis.containers[1]
+    (dots, _, (intervals,)) = told.lines  # what does not survive stands back
+    dots.set_color(GREY)
+    intervals.set_color(GREY)
+    labels = dict(zip(axis.get_yticks(), axis.get_yticklabels(), strict=True))
+    for place in dots.get_ydata():
+        labels[place].set_color(INK[GREY])
+    return figure
+
+
+def worlds() -> Figure:
+    """What rendered people teach about photographs, and the gain of C elsewhere (03, `real`)."""
+    figure, axes = panels(1, 2, 12.2, 4.6, width_ratios=(1, 1.25))
+    left, right = axes[0]
+    real = read_table("real_faces")
+    shares = {name: by_seed(real[real.split == "test"], row, "LFW-a", "accuracy").mean()
+              for name, row in (("raw pixels", "raw pixels"), ("rendered people", "lecture model"))}  # fmt: skip
+    shares["photographs"] = published()["benchmarks"][0]["urface"]
+    for y, (name, share) in zip((2, 1, 0), shares.items(), strict=True):
+        left.barh(y, share, 0.6, color=CAST["C"] if name == "rendered people" else "#8c8c8c")
+        left.text(share - 2, y, f"{share:.1f}", ha="right", va="center")
+    left.set(title="LFW, accuracy, %", yticks=(2, 1, 0), yticklabels=shares, xlim=(50, 101), xticks=(50, 75, 100))
+    rows = {"photographs,\nlow resolution": ("lfw", "low_resolution"), "photographs,\nmixed": ("lfw", "mixed"),
+            "printed characters,\nmixed": ("glyphs", "mixed")}  # fmt: skip
+    for y, (table, condition) in zip((2, 1, 0), rows.values(), strict=True):
+        mean, low, high = difference(read_table(table), "C", "B", condition)
+        right.errorbar(mean, y, xerr=[[mean - low], [high - mean]], fmt="o", color=CAST["C"] if low > 0 else GREY)
+    right.set_xlabel(POINTS, loc="right")
+    right.axvline(0, color="black", linewidth=0.8)
+    right.set(title="C − B", yticks=(2, 1, 0), yticklabels=rows, ylim=(-0.6, 2.6))
     return figure
 
 
@@ -629,9 +693,11 @@ def black_holes() -> Figure:
     """Which conditions the highest false matches of the live models join (03, `hole`)."""
     shares = {name: black_hole(model, test_benchmark()) for name, model in live_models().items()}
     figure = black_hole_figure(shares, ("clean", "low res.", "occluded", "turned"))
+    figure.axes[0].set_ylabel("probe image")
+    figure.supxlabel("gallery image")
     for axis in figure.axes:
         axis.set_aspect("auto")
-        _answer(axis.texts, axis.images)
+        _answer(axis.texts, axis.collections)
     return figure
 
 
@@ -641,18 +707,25 @@ def after() -> Figure:
     figure, axes = panels(1, 2, 12.2, 4.2, sharey=True)
     places = np.arange(len(rows))[::-1]
     for axis, key, title in zip(axes[0], ("ijbs", "tinyface"), ("IJB-S, booking", "TinyFace"), strict=True):
-        for row, y in zip(rows, places, strict=True):
-            if key in row:
-                axis.barh(y, row[key], 0.55, color=NEUTRAL if row["data"].startswith("MS1MV2") else "#9a9a9a")
-                axis.text(row[key] + 0.4, y, f"{row[key]}", va="center")
+        for (row, y), before in zip(zip(rows, places, strict=True), [None, *rows], strict=False):
+            if key not in row:
+                continue
+            axis.plot(row[key], y, "o", color=NEUTRAL, markersize=12)
+            axis.text(row[key] - 0.6, y, f"{row[key]}", ha="right", va="top")
+            if before:
+                new = [said for part, said in (("name", "new method"), ("data", "more data"))
+                       if before[part].rstrip(" *") != row[part]]  # fmt: skip
+                axis.plot([before[key], row[key]], [y + 1, y], color="#777777", zorder=0)
+                axis.text(row[key] + 0.8, y + 0.5, ", ".join(new), va="center", color=INK[GREY])
         axis.set(
             title=title,
-            xlim=(50, 82),
-            xticks=(50, 60, 70, 80),
+            xlim=(55, 88),
+            ylim=(-0.5, len(rows) - 0.5),
+            xticks=(60, 70, 80),
+            xlabel="rank-1, %",
             yticks=places,
             yticklabels=[f"{row['name']}\n{row['data']}" for row in rows],
         )
-        axis.set_xlabel("rank-1, %")
     return figure
 
 
@@ -693,38 +766,39 @@ FIGURES: dict[str, tuple[Callable[..., Figure], float, float]] = {
     "journey": (journey, 12.2, 3.7),
     "explorer": (explorer, 12.2, 4.6),
     "people": (people, 8.4, 5.2),
-    "pixels": (pixels, 12.2, 3.9),
+    "pixels": (pixels, 12.2, 4.7),
     "variations": (variations, 10.0, 5.2),
     "softmax": (softmax, 12.2, 3.3),
-    "cosface": (cosface, 12.2, 2.8),
-    "angle": (angle, 12.2, 4.3),
-    "augment": (augment, 12.2, 4.3),
+    "cosface": (cosface, 12.2, 3.0),
+    "angle": (angle, 12.2, 4.45),
+    "augment": (augment, 12.2, 4.45),
     "benchmarks": (benchmarks, 12.2, 4.4),
     "method": (method_figure, 12.2, 12.2 * 5 / 12),
     **{f"lit_{part}": (partial(lit, part), 4.0, 4.0 * 5 / 12) for part in PARTS[1:]},
-    "clouds": (clouds, 6.2, 4.9),
-    "fog": (fog, 6.2, 4.4),
+    "clouds": (clouds, 5.6, 4.9),
+    "fog": (fog, 5.6, 4.8),
     "scale": (scale, 12.2, 4.2),
-    "confidence_loss": (confidence_loss, 12.2, 3.3),
-    "votes": (votes, 6.2, 4.2),
-    "masks": (masks, 9.0, 3.4),
+    "confidence_loss": (confidence_loss, 12.2, 3.9),
+    "votes": (votes, 5.6, 4.2),
+    "masks": (masks, 10.0, 4.3),
     "game": (game, 12.2, 12.2 * 2.45 / 12),
-    "pairs": (pairs, 12.2, 3.0),
+    "pairs": (pairs, 12.2, 3.6),
     "cast": (cast, 12.2, 5.2),
-    "protocol": (protocol, 11.0, 3.2),
+    "protocol": (protocol, 11.0, 4.9),
     "threshold": (threshold, 12.2, 5.0),
     "trade_off": (trade_off, 12.2, 4.6),
-    "live": (live, 12.2, 4.27),
-    "rivals": (rivals, 12.2, 4.3),
-    "effect": (effect, 12.2, 4.27),
-    "pull": (pull, 10.5, 4.3),
-    "ablation": (ablation, 12.2, 4.25),
-    "black_hole": (black_holes, 12.2, 3.6),
+    "live": (live, 12.2, 4.9),
+    "rivals": (rivals, 12.2, 4.6),
+    "effect": (effect, 12.2, 4.9),
+    "pull": (pull, 11.5, 4.9),
+    "ablation": (ablation, 12.2, 4.45),
+    "black_hole": (black_holes, 12.2, 4.3),
     "map": (map, 12.2, 5.0),
-    "claims": (claims, 12.2, 5.0),
-    "stations": (stations, 12.2, 4.25),
-    "after": (after, 12.2, 4.4),
+    "worlds": (worlds, 12.2, 4.8),
+    "claims": (claims, 12.2, 5.4),
+    "stations": (stations, 12.2, 4.9),
+    "after": (after, 12.2, 4.7),
     "characters": (characters, 10.4, 4.0),
     "rendered_people": (rendered_people, 10.4, 3.9),
-    "thirds": (thirds, 12.2, 3.7),
+    "thirds": (thirds, 12.2, 4.4),
 }

@@ -11,7 +11,17 @@ from salon.words import LANGUAGES
 
 # What is printed: the end of the file's name, and what the page is asked for.
 WAYS = {"": "print=shown", ".guesses": "print=guesses", ".notes": "print=notes",
-        ".45": "print=shown&route=45"}  # fmt: skip
+        ".90": "print=shown&route=90", ".45": "print=shown&route=45"}  # fmt: skip
+# What Marp would take for rules of a section: with notes, each slide stands above what is spoken.
+NOTES = """
+@page { size: A4; margin: 0; }
+svg[data-marpit-svg] { display: block !important; width: 178mm !important; height: 100.1mm !important;
+  margin: 12mm 16mm 6mm; border: 1px solid #c8c8c8; break-before: page; break-inside: avoid; }
+svg[data-marpit-svg] > foreignObject > section { break-before: auto !important; }
+.bespoke-marp-note { display: block !important; margin: 0 16mm; color: #111111; line-height: 1.45;
+  white-space: pre-wrap; font-size: 10.5pt; font-family: "Salon Latin", sans-serif; }
+:lang(zh) .bespoke-marp-note { font-family: "Salon Han", "Salon Latin", sans-serif; }
+"""
 SLIDE = {"width": "1280px", "height": "720px"}
 SHEET = {"format": "A4", "margin": {side: "0" for side in ("top", "right", "bottom", "left")}}
 
@@ -42,6 +52,8 @@ def _decks(browser: Any, lang: str) -> Iterator[Path]:
         page = browser.new_page(viewport={"width": 1280, "height": 720}, offline=True)
         page.set_default_timeout(300_000)
         page.goto((dist / f"salon.{lang}.html").as_uri() + f"?{query}")
+        if "notes" in query:
+            page.add_style_tag(content=NOTES)
         yield _printed(page, dist / f"salon.{lang}{end}.pdf", SHEET if "notes" in query else SLIDE)
 
 

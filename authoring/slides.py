@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shutil
+import string
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -35,8 +36,7 @@ ROUTES = (45, 90, 120)  # minutes of an evening
 START = 19 * 60 + 30  # the clock at the first slide
 NODE = 20  # the oldest version that Marp runs on
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-# Of data/fonts; where Chinese is bold the browser draws it so, for another such font takes 200 kB.
-FONTS = {"en": ("latin", "latin-bold", "mono"), "zh": ("latin", "latin-bold", "han", "mono")}
+FONTS = {"en": ("latin", "latin-bold", "mono"), "zh": ("latin", "latin-bold", "han", "han-bold", "mono")}  # data/fonts
 # The figures that move in the HTML deck: the page that takes the place of each.
 LIVE = {"explorer": "explorer", "scale": "scale", "threshold": "threshold", "map": "map"}
 LAB = "http://localhost:8888/lab/tree/"
@@ -46,6 +46,7 @@ SOURCES = (
     "authoring/slides.py", "authoring/slide_figures.py", "authoring/slide_print.py", "authoring/leaflets.py",
     "salon/figures/*.py", "salon/widgets/*.js", "salon/widgets/*.css", "salon/widgets/page.html",
     "data/results/ablation.csv", "data/results/differences.csv", "data/results/claims.csv",
+    "data/results/fairness.csv", "data/results/real_faces.csv", "data/results/lfw.csv", "data/results/glyphs.csv",
     "data/models/start.safetensors", "data/models/lecture.safetensors", "data/views/*.npz", "data/views/*.json",
     "data/fonts/*.woff2", "data/fonts/*.ttf",
 )  # fmt: skip
@@ -59,6 +60,7 @@ _DIRECTIVE = re.compile(r" _?(?:class|header|backgroundColor): ")
 _FIGURE = re.compile(r"!\[([^\]]*)\]\(figures/([\w-]+)(\.svg|\.webp)\)")
 _GUESS = re.compile(r"^\*\*(?:Guess|猜).*?(?:\n\n|\Z)", re.M | re.S)  # its paragraph
 _CHOICE = re.compile(r"(?:(?<=\*\* )|(?<=^)|(?<= · ))([A-D]) (.*?)(?= · [A-D] |$)", re.M)
+_BOLD = re.compile(r"^#.*$|^\|.*\|$|\*\*.*?\*\*", re.M)  # titles, heads of tables, words
 _FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$]+\$", re.S)
 
 
@@ -176,7 +178,9 @@ def _shown(slide: Slide, pictures: dict[str, str], live: dict[str, str]) -> str:
     before, after = slide.shown.removesuffix(slide.answer) if slide.answer else slide.shown, slide.answer
     if slide.guess:
         choice = r'<span class="choice" data-choice="\1" role="button" tabindex="0"><b>\1</b> \2</span>'
-        before = before.replace(slide.guess, _CHOICE.sub(choice, slide.guess).replace("</span> · ", "</span> "))
+        asked = _CHOICE.sub(choice, slide.guess).replace("</span> · ", "</span> ")
+        # Choices stay together: on the line of the question, or on the next.
+        before = before.replace(slide.guess, asked.replace("<span", '<span class="choices"><span', 1) + "</span>")
 
     def block(text: str, waits: bool) -> str:
         found = _FIGURE.fullmatch(text.strip())
@@ -289,18 +293,25 @@ def build() -> list[Path]:
     return written
 
 
-def faces(lang: str, text: str) -> str:
-    """CSS that brings the fonts of a deck, the Chinese one with no more than the characters of a text."""
-    css, whole = font_faces(*FONTS[lang]), data_root() / "fonts" / "han.woff2"
-    if "han" not in FONTS[lang]:
-        return css
+def faces(lang: str, text: str, bold: str | None = None) -> str:
+    """CSS that brings the fonts of a deck, the Chinese ones with no more than the characters of `text` and `bold`."""
+    css = font_faces(*FONTS[lang])
+    for name, needed in (("han", text), ("han-bold", text if bold is None else bold)):
+        whole = data_root() / "fonts" / f"{name}.woff2"
+        if name in FONTS[lang]:
+            before, after = (base64.b64encode(each).decode() for each in (whole.read_bytes(), _cut(whole, needed)))
+            css = css.replace(before, after)
+    return css
+
+
+def _cut(whole: Path, text: str) -> bytes:
+    """A font with no more than the characters of a text."""
     options = subset.Options(flavor="woff2", layout_features=["kern"])
     font, cutter, small = subset.load_font(str(whole), options), subset.Subsetter(options), io.BytesIO()
     cutter.populate(text=text)
     cutter.subset(font)
     subset.save_font(font, small, options)
-    before, after = (base64.b64encode(each).decode() for each in (whole.read_bytes(), small.getvalue()))
-    return css.replace(before, after)
+    return small.getvalue()
 
 
 def finish(page: str, lang: str) -> str:
@@ -309,13 +320,19 @@ def finish(page: str, lang: str) -> str:
     routes = {route: [n for n, slide in enumerate(slides) if slide.route <= route] for route in ROUTES}
     script = folder().joinpath("deck.js").read_text("utf-8").replace("ROUTES", json.dumps(routes))
     script = script.replace("WORDS", json.dumps({"back": say("slides.back", lang)}, ensure_ascii=False))
+    page = re.sub(r' data-(?:mml-node|c|latex|mjx-texclass|semantic-[a-z]+)="[^"]*"', "", page)
     letters: dict[str, str] = {}
-    page = re.sub(r"MJX-\d+-", "MJX-", page)
-    page = re.sub(r' data-(?:mml-node|c|latex|semantic-[a-z]+)="[^"]*"', "", page)
-    for found in re.finditer(r'<path id="(MJX-[^"]*)"[^>]*?(?:></path>|/>)', page):
-        letters.setdefault(found[1], found[0])
-    page = re.sub(r'<path id="MJX-[^"]*"[^>]*?(?:></path>|/>)', "", page)
     pictures: dict[str, str] = {}
+
+    def letter(found: re.Match) -> str:
+        return f'<use href="#{letters.setdefault(found[1], f"letter-{len(letters)}")}"></use>'
+
+    page = re.sub(
+        r"<mjx-container.*?</mjx-container>",
+        lambda formula: re.sub(r'<path d="([^"]+)"></path>', letter, formula[0]),
+        page,
+        flags=re.S,
+    )
 
     def first(found: re.Match) -> str:
         if found[0] in pictures:
@@ -324,7 +341,8 @@ def finish(page: str, lang: str) -> str:
         return f'id="{pictures[found[0]]}" {found[0]}'
 
     page = re.sub(r'src="data:image/webp;base64,[^"]+"', first, page)
-    once = f'<svg width="0" height="0" aria-hidden="true"><defs>{"".join(letters.values())}</defs></svg>'
+    drawn = "".join(f'<path id="{name}" d="{path}"></path>' for path, name in letters.items())
+    once = f'<svg style="display: none" aria-hidden="true"><defs>{drawn}</defs></svg>'
     # The letters stand after the slides, where no route takes them away; our script runs before Marp's.
     before, marps, after = page.rpartition("<script>")
     return f"{before}{once}<script>{script}</script>{marps}{after}"
@@ -372,7 +390,8 @@ def _marp(marp: list[str], browser: str, markdown: str, lang: str) -> Path:
     with tempfile.TemporaryDirectory() as scratch:
         source, theme, target = (Path(scratch) / part for part in ("deck.md", "theme.css", name))
         source.write_text(markdown, "utf-8")
-        theme.write_text(folder().joinpath("theme.css").read_text("utf-8") + faces(lang, markdown), "utf-8")
+        bold = "".join(_BOLD.findall(markdown)) + say("slides.back", lang) + string.digits
+        theme.write_text(folder().joinpath("theme.css").read_text("utf-8") + faces(lang, markdown, bold), "utf-8")
         command = [*marp, str(source), "-o", str(target), "--theme-set", str(theme), "--no-stdin",
                    "--allow-local-files", "--no-config-file", "--html"]  # fmt: skip
         environment = without_fonts() | {"CHROME_PATH": browser}

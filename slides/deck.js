@@ -14,11 +14,8 @@ if (ROUTE) {
 // Marp's own rules reach no further up than a section.
 document.querySelectorAll("html, svg[data-marpit-svg] section").forEach((one) => (one.dataset.print = asked.get("print") ?? ""));
 if (asked.get("print") === "notes")
-  document.querySelectorAll("svg[data-marpit-svg]").forEach((slide, n) => {
-    const sheet = document.createElement("article");
-    slide.before(sheet);
-    sheet.append(slide, ...document.querySelectorAll(`.bespoke-marp-note[data-index="${n}"]`));
-  });
+  document.querySelectorAll("svg[data-marpit-svg]").forEach((slide, n) =>
+    slide.after(...document.querySelectorAll(`.bespoke-marp-note[data-index="${n}"]`)));
 
 // A vote is a click on a choice, or its letter; Backspace takes all of a slide back. Every window of the deck shows it.
 const shown = () => document.querySelector("svg.bespoke-marp-active section"), kept = (id) => `salon-votes-${id}`;

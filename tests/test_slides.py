@@ -14,11 +14,13 @@ import pytest
 from conftest import ROOT
 
 from authoring import slide_checks, slide_look, slides
-from authoring.slide_figures import DPI, FIGURES, LEAST
+from authoring.slide_figures import CAST, DPI, FIGURES, LEAST, NEUTRAL
 from authoring.slide_look import go_to, look_through, open_deck, overflows
 from authoring.slide_numbers import fill
+from authoring.slide_print import NOTES, WAYS
 from authoring.slides import LIVE, finish, live_pages, minutes_of, prepare, read, spoken_minutes
 from salon.evaluation.results import by_seed, read_table
+from salon.figures.geometry import INK
 from salon.words import SalonError
 
 PIXELS = LEAST * 4 / 3  # of 1280, which are 13.33 inches: 20 points are 26.67
@@ -79,7 +81,7 @@ def test_the_words_of_the_verdict_are_those_of_its_numbers(lang: str) -> None:
     for row in rows:
         _, _, number, word, _ = (cell.strip() for cell in fill(row, "verdict").split("|"))
         low = float(number.split("[")[1].split(",")[0].replace("−", "-"))
-        assert word.startswith({"en": ("not here", "holds"), "zh": ("不成立", "成立")}[lang][low > 0]), row
+        assert word.startswith({"en": ("not here", "holds"), "zh": ("看不出", "成立")}[lang][low > 0]), row
 
 
 # --- reading and checking
@@ -176,10 +178,10 @@ def test_the_routes_add_up_and_keep_what_the_longer_ones_tell(lang: str) -> None
 
 
 def test_the_letters_of_formulas_are_there_once() -> None:
-    path, use = '<path id="MJX-{}-TEX-I-66" d="M1"></path>', '<use data-c="66" xlink:href="#MJX-{}-TEX-I-66"></use>'
-    page = "<body>" + "".join(f"<defs>{path}</defs>{use}".format(n, n) for n in (1, 2)) + "<script>marp</script>"
-    done = finish(page, "en")
-    assert done.count("<path id=") == 1 and done.count('href="#MJX-TEX-I-66"') == 2
+    formula = '<mjx-container><svg><path d="M1"></path><path d="M2"></path></svg></mjx-container>'
+    done = finish(f'<body>{2 * formula}<svg><path d="M1"></path></svg><script>marp</script>', "en")
+    assert done.count('<path id="letter-0" d="M1">') == 1 and done.count('<use href="#letter-0">') == 2
+    assert done.count('<path d="M1">') == 1  # of a figure
     assert done.index("<path id=") < done.index("ROUTE") < done.index("<script>marp")
 
 
@@ -229,6 +231,87 @@ def test_the_pdf_is_set_in_our_fonts_alone(lang: str) -> None:
     assert families == {"en": {b"SalonLatin"}, "zh": {b"SalonLatin", b"SalonHan"}}[lang]
 
 
+@languages
+def test_the_pdfs_have_a_page_for_each_slide_and_the_notes_with_them(lang: str) -> None:
+    deck, dist = read(lang)[1], ROOT / "slides" / "dist"
+    pages = {end: (dist / f"salon.{lang}{end}.pdf").read_bytes().count(b"/Type /Page\n") for end in WAYS}
+    for end, route in (("", 120), (".guesses", 120), (".90", 90), (".45", 45)):
+        assert pages[end] == len([slide for slide in deck if slide.route <= route]), end
+    assert len(deck) <= pages[".notes"] < 1.5 * len(deck)
+
+
+# --- contrast: 4.5:1 for words, 3:1 for marks
+
+# White, and hairlines: grids, frames, rules between rows.
+HAIRLINES = {"#ffffff", "#b0b0b0", "#bbbbbb", "#cccccc", "#d9d9d9", "#dddddd"}
+SHADES = {"masks", "black-hole"}  # slides whose figures are grids of shades, from pale to full
+
+
+def contrast(one: str, other: str = "#ffffff") -> float:
+    """Of two colours "#rrggbb", by WCAG 2."""
+
+    def light(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    low, high = sorted((light(one), light(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_contrast_is_that_of_wcag() -> None:
+    assert contrast("#000000") == pytest.approx(21) and contrast("#777777") == pytest.approx(4.48, abs=0.01)
+
+
+@languages
+def test_marks_can_be_told_from_the_slide(lang: str) -> None:
+    page = (ROOT / "slides" / "dist" / f"salon.{lang}.html").read_text("utf-8")
+    sections = re.findall(r"<section .*?</section>", page, re.S)
+    for slide, section in zip(read(lang)[1], sections, strict=True):
+        for figure in re.findall(r'<svg class="figure".*?</svg>', section, re.S) * (slide.id not in SHADES):
+            # What is see-through is a band of uncertainty, or what does not pass.
+            styles = [style for style in re.findall(r'style="([^"]*)"', figure) if "opacity" not in style]
+            colours = {colour for style in styles for colour in re.findall(r"(?:fill|stroke): (#\w{6})", style)}
+            pale = {colour for colour in colours - HAIRLINES if contrast(colour) < 3}
+            assert pale == set(), slide.id
+
+
+def test_the_colours_of_pictures_can_be_told_apart_from_white() -> None:
+    assert min(contrast(colour) for colour in (*CAST.values(), NEUTRAL, *INK)) > 3
+    assert min(contrast(ink) for ink in INK.values()) > 4.5
+
+
+# Each text with its colour and what lies behind its middle; nothing behind is the white of the slide.
+BEHIND = """() => {
+  const seen = [], section = document.querySelector("svg.bespoke-marp-active section");
+  const walk = document.createTreeWalker(section, NodeFilter.SHOW_TEXT);
+  const clear = (colour) => /^(none|transparent|rgba\\(.*, 0\\))$/.test(colour);
+  while (walk.nextNode()) {
+    const parent = walk.currentNode.parentElement, range = document.createRange();
+    range.selectNode(walk.currentNode);
+    const box = range.getBoundingClientRect(), own = getComputedStyle(parent);
+    if (!walk.currentNode.textContent.trim() || !box.width || parent.closest("mjx-container, style, script")) continue;
+    if (!parent.checkVisibility({ visibilityProperty: true })) continue;
+    let back = "rgb(255, 255, 255)";
+    for (const one of document.elementsFromPoint(box.x + box.width / 2, box.y + box.height / 2)) {
+      if (one.contains(parent) && one !== parent || one.matches("text, tspan, svg, g")) {
+        const colour = getComputedStyle(one).backgroundColor;
+        if (clear(colour)) continue; else { back = colour; break; }
+      }
+      const style = getComputedStyle(one), colour = one.closest("svg.figure") ? style.fill : style.backgroundColor;
+      if (one !== parent && !clear(colour) && +style.opacity > 0.5) { back = colour; break; }
+    }
+    seen.push([walk.currentNode.textContent.trim(), parent.closest("svg.figure") ? own.fill : own.color, back]);
+  }
+  return seen;
+}"""
+
+
+def hexed(colour: str) -> str:
+    """Of "rgb(…)" the "#rrggbb"."""
+    return "#" + "".join(f"{int(part):02x}" for part in re.findall(r"\d+", colour)[:3])
+
+
 # --- in a browser, from disk, the network refused
 
 
@@ -264,6 +347,34 @@ def test_nothing_is_smaller_than_20_points(deck) -> None:
         assert min(seen["formulas"], default=99) > PIXELS - 0.1, f"{slide.id}: {seen['formulas']}"
         # drawn with DPI dots an inch, 96 pixels an inch on the slide
         assert min(seen["figures"], default=1) * DPI / 96 > 0.985, f"{slide.id}: {seen['figures']}"
+
+
+@pytest.mark.browser
+def test_words_can_be_told_from_what_is_behind_them(deck) -> None:
+    for number, slide in enumerate(deck.slides, 1):
+        go_to(deck.page, number)
+        deck.page.keyboard.press("PageDown") if slide.answer and slide.figures else None
+        found = deck.page.evaluate(BEHIND)
+        assert found, slide.id
+        pale = [(text, words, back) for text, words, back in found if contrast(hexed(words), hexed(back)) < 4.5]
+        assert pale == [], slide.id
+
+
+@pytest.mark.browser
+@languages
+def test_printed_notes_stand_below_their_slides(chromium, lang: str) -> None:
+    page, count = chromium.new_page(offline=True), len(read(lang)[1])
+    page.goto((ROOT / "slides" / "dist" / f"salon.{lang}.html").as_uri() + "?print=notes")
+    page.add_style_tag(content=NOTES)
+    page.emulate_media(media="print")
+    slides, notes = page.locator("svg[data-marpit-svg]"), page.locator(".bespoke-marp-note")
+    assert slides.count() == notes.count() == count
+    for number in (0, count - 1):
+        above, below = slides.nth(number).bounding_box(), notes.nth(number).bounding_box()
+        assert above["y"] + above["height"] < below["y"] and below["height"] > 50
+    title = slides.first.locator("h1").evaluate("(one) => getComputedStyle(one).color")
+    assert hexed(title) == "#0072b2"  # Marp's styles still reach it
+    page.close()
 
 
 @pytest.mark.browser
