@@ -1,6 +1,6 @@
 """Static pictures: one pure function a picture; `figures.NAME_figure(…)` gives a matplotlib figure."""
 
-from salon.evaluation.views import FeatureViews, ScoreHistograms
+from salon.evaluation.views import FeatureViews
 from salon.figures.ablation import (
     ablation_figure,
     claims_figure,
@@ -11,7 +11,6 @@ from salon.figures.ablation import (
     pull_figure,
     rejection_figure,
 )
-from salon.figures.black_hole import FalseMatches
 from salon.figures.explorer import explorer_figure, look
 from salon.figures.faces import face_sheet
 from salon.figures.geometry import circle_figure, cloud_figure

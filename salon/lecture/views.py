@@ -2,13 +2,9 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from salon.evaluation.people import test_benchmark
 from salon.evaluation.results import read_table
-from salon.evaluation.views import FeatureViews, ScoreHistograms
-from salon.figures.black_hole import FalseMatches
-from salon.paths import read_data, write_whole
+from salon.paths import write_whole
 from salon.training.shipped import load
 from salon.widgets.black_hole import BlackHole
 from salon.widgets.explorer import ConfidenceExplorer
@@ -24,18 +20,13 @@ CLASSES = {"ConfidenceExplorer": "explorer", "FeatureMap": "map", "Game": "game"
            "Threshold": "threshold", "TwoFaces": "two", "BlackHole": "hole"}  # fmt: skip
 PAGES: dict[str, Callable[[str | None], str]] = {
     "explorer": lambda lang: ConfidenceExplorer(load("lecture"), lang=lang).page(lang),
-    "map": lambda lang: FeatureMap(_stored(FeatureViews, "features.npz"), lang).page(lang),
+    "map": lambda lang: FeatureMap(lang=lang).page(lang),
     "game": lambda lang: Game(read_table("ablation"), lang=lang).page(lang),
     "scale": lambda lang: ScaleAndCloud(lang=lang).page(lang),
-    "threshold": lambda lang: Threshold(_stored(ScoreHistograms, "threshold.json"), lang).page(lang),
-    "two": lambda lang: TwoFaces(load("lecture"), _stored(ScoreHistograms, "pairs.json"), lang).page(lang),
-    "hole": lambda lang: BlackHole(_stored(FalseMatches, "false_matches.json"), test_benchmark(), lang).page(lang),
+    "threshold": lambda lang: Threshold(lang=lang).page(lang),
+    "two": lambda lang: TwoFaces(load("lecture"), lang=lang).page(lang),
+    "hole": lambda lang: BlackHole(lang=lang).page(lang),
 }
-
-
-def _stored(kind: Any, name: str) -> Any:
-    """What `kind` reads from a file of `data/views`."""
-    return read_data(kind.load, "views", name)
 
 
 def write_page(name: str, out: Path, lang: str | None = None) -> None:

@@ -7,14 +7,17 @@ import torch
 import traitlets
 from matplotlib.figure import Figure
 
-from salon.evaluation.people import CONDITIONS, Benchmark
+from salon.evaluation.people import CONDITIONS, Benchmark, test_benchmark
 from salon.faces.pixels import sprite
 from salon.figures.black_hole import KINDS, FalseMatches, black_hole_pairs
+from salon.paths import read_data
 from salon.widgets.host import Picture, data_uri, source, words
 
 
 class BlackHole(Picture):
     """`FalseMatches` of a benchmark's mixed set, a dot a pair, and the two faces of the pair that is `rank`-th.
+
+    Unless given, those of the lecture's models on the shipped test people.
 
     All happens in the script; the kernel may set and read `chosen`, the number of a model, and `rank`, from 1.
     """
@@ -25,7 +28,11 @@ class BlackHole(Picture):
     chosen = traitlets.Int(0, min=0).tag(sync=True)
     rank = traitlets.Int(1, min=1).tag(sync=True)
 
-    def __init__(self, found: FalseMatches, benchmark: Benchmark, lang: str | None = None) -> None:
+    def __init__(
+        self, found: FalseMatches | None = None, benchmark: Benchmark | None = None, lang: str | None = None
+    ) -> None:
+        found = found or read_data(FalseMatches.load, "views", "false_matches.json")
+        benchmark = benchmark or test_benchmark()
         which, strengths = benchmark.mixture()
         kinds = torch.tensor([KINDS.index(name) for name in CONDITIONS[:4]])[which]
         self.found, self.places = found, kinds + 0.05 + 0.9 * (strengths - 0.3) / 0.6

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from salon.evaluation.views import FeatureViews
 from salon.figures.umap import CHANCE, COLOURS, owned_figure, part_figure
+from salon.paths import read_data
 from salon.widgets.host import Picture, data_uri, source
 
 
@@ -34,8 +35,8 @@ def map_data(views: FeatureViews) -> dict[str, Any]:
 class FeatureMap(Picture):
     """`FeatureViews` as maps: owners beside others for one variation, each part below; hover, lasso, probes.
 
-    All happens in the script; the kernel may set and read `variation` (0 to M - 1), `colour`, and `part` (k enlarges
-    the k-th, 0 none).
+    Unless given, the views of the lecture's model. All happens in the script; the kernel may set and read `variation`
+    (0 to M - 1), `colour`, and `part` (k enlarges the k-th, 0 none).
     """
 
     _esm, room = source("common.js", "feature_map.js"), "map"
@@ -45,9 +46,9 @@ class FeatureMap(Picture):
     colour = traitlets.Enum(("variation", "strength", "person"), "variation").tag(sync=True)
     part = traitlets.Int(0, min=0).tag(sync=True)
 
-    def __init__(self, views: FeatureViews, lang: str | None = None) -> None:
-        self.views = views
-        super().__init__(lang, data=map_data(views))
+    def __init__(self, views: FeatureViews | None = None, lang: str | None = None) -> None:
+        self.views = views or read_data(FeatureViews.load, "views", "features.npz")
+        super().__init__(lang, data=map_data(self.views))
 
     def figure(self) -> Figure:
         """Owners and others for each variation, or the part that is enlarged."""

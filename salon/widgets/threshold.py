@@ -9,12 +9,13 @@ from matplotlib.figure import Figure
 
 from salon.evaluation.views import CONDITIONS, ScoreHistograms
 from salon.figures.threshold import threshold_figure
+from salon.paths import read_data
 from salon.widgets.host import Picture, source
 from salon.words import SalonError, expect_whole
 
 
 class Threshold(Picture):
-    """`ScoreHistograms` under clean and mixed, a threshold to drag, and the TAR and FAR that follow it.
+    """`ScoreHistograms` (those of the lecture unless given), a threshold to drag, and the TAR and FAR that follow it.
 
     All happens in the script; the kernel may set and read `chosen`, a model by name, and `cut`, the first bin whose
     pairs pass.
@@ -26,8 +27,8 @@ class Threshold(Picture):
     chosen = traitlets.Unicode().tag(sync=True)
     cut = traitlets.Int(0).tag(sync=True)
 
-    def __init__(self, scores: ScoreHistograms, lang: str | None = None) -> None:
-        self.scores = scores
+    def __init__(self, scores: ScoreHistograms | None = None, lang: str | None = None) -> None:
+        self.scores = scores = scores or read_data(ScoreHistograms.load, "views", "threshold.json")
         data = asdict(scores) | {"conditions": CONDITIONS}
         super().__init__(lang, data=data, chosen=scores.models[0], cut=scores.cut_at(0, 0))
 

@@ -14,6 +14,7 @@ from salon.faces.variations import MOST_YAW, block_order
 from salon.figures.explorer import FRAMES, SIZE, turned
 from salon.figures.two_faces import two_faces_figure
 from salon.model.network import Recogniser
+from salon.paths import read_data
 from salon.widgets.host import source
 from salon.widgets.pack import NetworkPicture
 
@@ -21,13 +22,14 @@ from salon.widgets.pack import NetworkPicture
 class TwoFaces(NetworkPicture):
     """Two pictures to spoil and to paint on: the K terms of (16), both scores, and both among `scores`.
 
-    `scores` are those of the recogniser by "cosine" and by "likelihood".
+    `scores` are those of the recogniser by "cosine" and by "likelihood"; unless given, the lecture's model's.
     """
 
     _esm = source("common.js", "net.js", "unpack.js", "picture.js", "easel.js", "scores.js", "two_faces.js")
     room, height = "two", 900
 
-    def __init__(self, recogniser: Recogniser, scores: ScoreHistograms, lang: str | None = None) -> None:
+    def __init__(self, recogniser: Recogniser, scores: ScoreHistograms | None = None, lang: str | None = None) -> None:
+        scores = scores or read_data(ScoreHistograms.load, "views", "pairs.json")
         people = split_people("test", 14)
         self.drawn = two_people(people[4], people[9])
         order = [block_order(1, torch.Generator().manual_seed(n))[0].tolist() for n in (0, 1)]
