@@ -44,7 +44,7 @@ from salon.figures.losses import angle_figure, confidence_figure, mask_figure
 from salon.figures.method import PARTS, WIDTH, method_figure
 from salon.figures.results import black_hole_figure, condition_figure, draw_trade_off, trade_off_figure
 from salon.figures.scale import Toy, scale_figure
-from salon.figures.style import BLUE, GREEN, GREY, ORANGE, PINK, panels, speak
+from salon.figures.style import BLUE, GREEN, GREY, MODELS, ORANGE, PINK, panels, speak
 from salon.figures.threshold import threshold_figure
 from salon.figures.umap import owned_figure
 from salon.model.decorrelation import variation_masks
@@ -61,7 +61,6 @@ from salon.words import SalonError, language, set_language
 LEAST = 20
 DPI = 120
 # The cast: a model has one colour wherever it appears, and what is no model is drawn in INK_OF_ALL.
-CAST = {"A": GREY, "B": BLUE, "C0": PINK, "S": GREEN, "C": ORANGE, "D": "#8c510a", "E": "#6a3d9a", "E-λ2": "#222222"}
 NEUTRAL = "#333333"
 _READABLE = {to_hex(colour): ink for colour, ink in INK.items()}
 
@@ -315,8 +314,6 @@ def augment() -> Figure:
     stored = read_table("ablation")
     names = {"A": "A: clean images only", "B": "B: augmented"}
     figure = _room_for_words(condition_figure(stored[stored.condition.isin(CONDITIONS)], names))
-    _recolour(figure, {ORANGE: "#00000f", BLUE: CAST["A"]})
-    _recolour(figure, {"#00000f": CAST["B"]})
     _answer(figure.axes[0].containers[1], figure.axes[0].collections[1])
     return figure
 
@@ -511,8 +508,8 @@ def cast() -> Figure:
     figure, axes = panels(1, 1, 12.2, 4.9)
     axis = axes[0, 0]
     for y, (name, marks) in enumerate(rows.items()):
-        axis.scatter(-0.5, -y, s=420, color=CAST[name])
-        axis.text(-0.3, -y, name, va="center", fontsize=26, color=INK.get(CAST[name], CAST[name]))
+        axis.scatter(-0.5, -y, s=420, color=MODELS[name])
+        axis.text(-0.3, -y, name, va="center", fontsize=26, color=INK.get(MODELS[name], MODELS[name]))
         axis.axhline(0.5 - y, color="#dddddd", lw=1)
         cells = [
             "●" * ("a" in marks),
@@ -552,7 +549,6 @@ def trade_off() -> Figure:
     places = {"CosFace s=40": (10, -14), "CosFace s=8": (9, -7), "CosFace s=64": (4, 9), "C": (-28, -4)}
     legend = {"CosFace": "one fixed scale s (B)", "C0": "C0: frozen", "S": "S: one, learned", "C": "C: learned"}
     figure = trade_off_figure(read_table("ablation"), places=places, legend=legend)
-    _recolour(figure, {GREY: CAST["S"]})
     figure = _room_for_words(figure)
     for axis in figure.axes:
         shown = [one for one in axis.collections if to_hex(to_rgba_array(one.get_facecolor())[0]) != to_hex(BLUE)]
@@ -627,14 +623,13 @@ def pull() -> Figure:
     names = {"B": "B: one scale", "C": "C: a confidence each", "C0": "C0: frozen"}
     figure = _room_for_words(pull_figure(read_table("ablation"), names), 1, place="outside right center")
     figure.axes[0].set_ylabel("mean pull of an image")
-    _recolour(figure, {GREEN: CAST["C0"]})
     _answer(figure.axes[0].lines)
     return figure
 
 
 def ablation() -> Figure:
     """The rows without the controls, on clean and mixed images and on templates (03, `steps`)."""
-    steps = [name for name in CAST if name not in ("C0", "S")]
+    steps = [name for name in MODELS if name not in ("C0", "S")]
     figure = ablation_figure(read_table("ablation"), ("clean", "mixed", "templates"), steps)
     _recolour(figure, {BLUE: NEUTRAL, ORANGE: "#777777"})
     for axis in figure.axes:
@@ -675,14 +670,14 @@ def worlds() -> Figure:
               for name, row in (("raw pixels", "raw pixels"), ("rendered people", "lecture model"))}  # fmt: skip
     shares["photographs"] = published()["benchmarks"][0]["urface"]
     for y, (name, share) in zip((2, 1, 0), shares.items(), strict=True):
-        left.barh(y, share, 0.6, color=CAST["C"] if name == "rendered people" else "#8c8c8c")
+        left.barh(y, share, 0.6, color=MODELS["C"] if name == "rendered people" else "#8c8c8c")
         left.text(share - 2, y, f"{share:.1f}", ha="right", va="center")
     left.set(title="LFW, accuracy, %", yticks=(2, 1, 0), yticklabels=shares, xlim=(50, 101), xticks=(50, 75, 100))
     rows = {"photographs,\nlow resolution": ("lfw", "low_resolution"), "photographs,\nmixed": ("lfw", "mixed"),
             "printed characters,\nmixed": ("glyphs", "mixed")}  # fmt: skip
     for y, (table, condition) in zip((2, 1, 0), rows.values(), strict=True):
         mean, low, high = difference(read_table(table), "C", "B", condition)
-        right.errorbar(mean, y, xerr=[[mean - low], [high - mean]], fmt="o", color=CAST["C"] if low > 0 else GREY)
+        right.errorbar(mean, y, xerr=[[mean - low], [high - mean]], fmt="o", color=MODELS["C"] if low > 0 else GREY)
     right.set_xlabel(POINTS, loc="right")
     right.axvline(0, color="black", linewidth=0.8)
     right.set(title="C − B", yticks=(2, 1, 0), yticklabels=rows, ylim=(-0.6, 2.6))

@@ -14,13 +14,14 @@ import pytest
 from conftest import ROOT
 
 from authoring import slide_checks, slide_look, slides
-from authoring.slide_figures import CAST, DPI, FIGURES, LEAST, NEUTRAL
+from authoring.slide_figures import DPI, FIGURES, LEAST, NEUTRAL
 from authoring.slide_look import go_to, look_through, open_deck, overflows
 from authoring.slide_numbers import fill
 from authoring.slide_print import NOTES, WAYS
 from authoring.slides import LIVE, finish, live_pages, minutes_of, prepare, read, spoken_minutes
 from salon.evaluation.results import by_seed, read_table
 from salon.figures.geometry import INK
+from salon.figures.style import MODELS
 from salon.words import SalonError
 
 PIXELS = LEAST * 4 / 3  # of 1280, which are 13.33 inches: 20 points are 26.67
@@ -277,7 +278,7 @@ def test_marks_can_be_told_from_the_slide(lang: str) -> None:
 
 
 def test_the_colours_of_pictures_can_be_told_apart_from_white() -> None:
-    assert min(contrast(colour) for colour in (*CAST.values(), NEUTRAL, *INK)) > 3
+    assert min(contrast(colour) for colour in (*MODELS.values(), NEUTRAL, *INK)) > 3
     assert min(contrast(ink) for ink in INK.values()) > 4.5
 
 

@@ -11,16 +11,16 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from salon.evaluation.results import FAR
-from salon.figures.style import BLUE, GREEN, GREY, ORANGE, PINK, band, models, panels, row, tiles, with_seeds
+from salon.figures.style import BLUE, GREEN, GREY, MODELS, ORANGE, PINK, band, models, panels, row, tiles, with_seeds
 
 TAR = "TAR@FAR=1e-3, %"
 # Where a point's name stands, in points from it: neighbours on the curve do not share a place.
 _PLACES = {"CosFace s=8": (9, -5), "CosFace s=12": (9, -5), "CosFace s=16": (-24, 8), "CosFace s=20": (-34, 0),
            "CosFace s=64": (4, 9), "C": (-16, 4), "C0": (8, 6), "S": (-16, -15), "C0*": (-14, 9)}  # fmt: skip
-_MARKS = {"C0": (PINK, "^"), "C0*": (GREEN, "v"), "S": (GREY, "s"), "C": (ORANGE, "D")}  # the others are fixed scales
+_MARKS = {"C0": (PINK, "^"), "C0*": (GREY, "v"), "S": (GREEN, "s"), "C": (ORANGE, "D")}  # the others are fixed scales
 _LEGEND = {"CosFace": "CosFace, one fixed scale s", "C": "C: confidence learned",
            "C0": "C0: frozen at C's mean", "C0*": "C0*: frozen, tuned", "S": "S: one learned scale"}  # fmt: skip
-_GAMES = {"D": GREY, "E": BLUE, "E-λ2": ORANGE}
+_GAMES = ("D", "E", "E-λ2")
 # By whose half sub-embeddings belong to.
 _GROUPS = {"probe_alone": "its own\nalone", "probe_shared": "its and\nanother's", "probe_unassigned": "not its\nown"}
 
@@ -137,10 +137,10 @@ def probe_figure(table: pd.DataFrame) -> Figure:
     names = table[table.metric == "probe_unassigned"].condition.unique()
     figure, axes = row(names, 9.6 / len(names), 3.2)
     for axis, name in zip(axes, names, strict=True):
-        for configuration, colour in _GAMES.items():
+        for configuration in _GAMES:
             rows = table[(table.configuration == configuration) & (table.condition == name)]
             found = rows[rows.metric.isin([*_GROUPS])].pivot(index="metric", columns="seed", values="value")
-            with_seeds(axis, 100 * found.loc[[*_GROUPS]].rename(_GROUPS), configuration, colour)
+            with_seeds(axis, 100 * found.loc[[*_GROUPS]].rename(_GROUPS), configuration, MODELS[configuration])
         axis.axhline(50, color="0.7", linewidth=0.8, linestyle=":")
     axes[0].set_ylabel("linear probe, balanced accuracy, %")
     axes[0].legend()

@@ -18,7 +18,8 @@ from salon.paths import data_path
 from salon.words import word
 
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#777777"
-MODELS = {"A": GREY, "B": BLUE, "C": ORANGE, "C0": PINK}  # one colour for one model, wherever it is shown
+# One colour for one model, wherever it is shown; in the order in which they are told.
+MODELS = {"A": GREY, "B": BLUE, "C0": PINK, "S": GREEN, "C": ORANGE, "D": "#8c510a", "E": "#6a3d9a", "E-λ2": "#222222"}
 
 # The letters of both languages come along, so that a figure looks alike on every machine.
 for _font in ("latin", "han"):
@@ -38,8 +39,9 @@ def panels(rows: int, columns: int, width: float, height: float, **options: Any)
 
 def models(names: Iterable[str]) -> Any:
     """A cycle of colours for configurations: each model has its own, others what is left."""
-    left = iter((GREEN, PINK, BLUE, ORANGE, GREY))
-    return rcsetup.cycler(color=[MODELS.get(name.partition("+")[0]) or next(left) for name in names])
+    own = [MODELS.get(name.partition("+")[0]) for name in names]
+    left = iter([colour for colour in (BLUE, ORANGE, GREEN, PINK, GREY) if colour not in own])
+    return rcsetup.cycler(color=[colour or next(left) for colour in own])
 
 
 def row(titles: Iterable[str], width: float, height: float) -> tuple[Figure, list[Axes]]:
