@@ -252,9 +252,7 @@ def write_pairs(
     expect_whole("The number of folds", folds, 1, 1000)
     people, chance = list_people(faces_dir), np.random.default_rng(expect_whole("The seed", seed))
     if odd := [short(name) for name in people if _words(f"{name}\t1\t2") != [[name, "1", "2"]]]:
-        raise SalonError(
-            f"{odd[0]} is a name with a tab, a line break or a space at an edge. Rename {len(odd)} folders."
-        )
+        raise SalonError(f"{odd[0]} is a name with a tab, line break or space at an edge. Rename {len(odd)} folders.")
     parts, can = _parts(people, folds, chance)
     count = min(can, LFW_FOLD) if pairs_per_fold is None else pairs_per_fold
     if not 0 < count <= can:

@@ -63,14 +63,8 @@ def explorer_figure(
         face.set_title(say(f"explorer.{name}", lang), fontsize=11)
         face.axis("off")
         bars.bar(k, now, color=BLUE, label=say("explorer.now", lang))
-        bars.hlines(
-            values[0],
-            [n - 0.45 for n in k],
-            [n + 0.45 for n in k],
-            color="black",
-            lw=2,
-            label=say("explorer.clean", lang),
-        )
+        left, right = ([n + side for n in k] for side in (-0.45, 0.45))
+        bars.hlines(values[0], left, right, color="black", lw=2, label=say("explorer.clean", lang))
         bars.axhline(values[0].mean(), color=ORANGE, linestyle="--", label=say("explorer.one", lang))
         bars.set_xlabel(say("explorer.average", lang, mean=f"{now.mean():.1f}"), fontsize=11)
         bars.set_xticks(k)

@@ -68,10 +68,8 @@ def _words(axis: Axes, key: str, x: float, y: float, colour: str, ha: Any = "cen
     words, size = say(f"method.{key}"), max(LEAST, mpl.rcParams["font.size"])
     look: dict[str, Any] = {"color": INK[colour], "ha": ha, "va": "center", "fontsize": size}
     if "\n" not in words and "rotation" not in style:
-        look |= {
-            "va": "baseline",
-            "transform": offset_copy(axis.transData, axis.get_figure(root=True), 0, -0.36 * size, "points"),
-        }
+        below = offset_copy(axis.transData, axis.get_figure(root=True), 0, -0.36 * size, "points")
+        look |= {"va": "baseline", "transform": below}
     axis.text(x, y, words, **look, **style)
 
 
