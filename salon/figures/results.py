@@ -55,13 +55,13 @@ def draw_trade_off(
     """TAR under the condition `y` against mixed quality, of fixed scales, C0, C0*, S and C.
 
     `places`: only these points are named, so many points right of and above them; by default all are. `legend`: what
-    "CosFace", "C0", "C0*", "S" and "C" are called.
+    "CosFace", "C0", "C0*", "S" and "C" are called; what it leaves out is not drawn.
     """
     tars = _tars(table)[["mixed", y]]
     means = tars.groupby("configuration", sort=False).mean()
     fixed = [name for name in means.index if name.startswith("CosFace s=")]
     axis.plot(*means.loc[fixed].to_numpy().T, color=BLUE, label=legend["CosFace"])
-    for name in (*fixed, *(name for name in _MARKS if name in means.index)):
+    for name in (*fixed, *(name for name in _MARKS if name in means.index and name in legend)):
         colour, marker = _MARKS.get(name, (BLUE, "o"))
         seeds, mean = tars.loc[name].to_numpy().T, means.loc[name]
         axis.scatter(seeds[0], seeds[1], s=18, color=colour, marker=marker, alpha=0.35, linewidth=0)
