@@ -19,7 +19,7 @@ LANGUAGE = "zh"
 SETUP = ('lecture.setup("en")', f'lecture.setup("{LANGUAGE}")')
 # A word of English, and those that Chinese figures and tables keep.
 _ENGLISH = re.compile(r"[A-Za-z]*[a-z]{2}[A-Za-z]*")
-_MATHEMATICS = re.compile(r"`[^`]*`|\$[^$]*\$")
+_MATHEMATICS = re.compile(r"`[^`]*`|\$[^$]*\$|E-rest")  # and the name of a row
 KEPT = {"CosFace", "TinyFace", "logit", "nat", "notebook"}
 _HEADER = {"Language": LANGUAGE, "Content-Type": "text/plain; charset=utf-8", "Content-Transfer-Encoding": "8bit"}
 

@@ -143,7 +143,7 @@ def test_rows_are_chosen_by_validation_with_as_many_tries(monkeypatch):
     assert choice.job("C0", 1).recipe(100).frozen == 1.0 and choice.job("C0", 1).recipe(100).s0 == 17.0
     nearby = length.Choice(300, 1, near=choice)
     nearby.add("B", "C")
-    assert len(nearby.tried["B"]) == len(nearby.tried["C"]) == 4 and nearby.chosen["B"].get("lr") == choice.chosen[
+    assert len(nearby.tried["B"]) == len(nearby.tried["C"]) == 5 and nearby.chosen["B"].get("lr") == choice.chosen[
         "B"
     ].get("lr")
 

@@ -16,7 +16,7 @@ from salon.figures.style import BLUE, GREEN, GREY, MODELS, ORANGE, PINK, band, m
 TAR = "TAR@FAR=1e-3, %"
 # Where a point's name stands, in points from it: neighbours on the curve do not share a place.
 _PLACES = {"CosFace s=8": (9, -5), "CosFace s=12": (9, -5), "CosFace s=16": (-24, 8), "CosFace s=20": (-34, 0),
-           "CosFace s=64": (4, 9), "C": (-16, 4), "C0": (8, 6), "S": (-16, -15), "C0*": (-14, 9)}  # fmt: skip
+           "CosFace s=64": (4, 9), "C": (-16, 4), "C0": (8, 6), "S": (-16, -15), "C0*": (10, -16)}  # fmt: skip
 _MARKS = {"C0": (PINK, "^"), "C0*": (GREY, "v"), "S": (GREEN, "s"), "C": (ORANGE, "D")}  # the others are fixed scales
 _LEGEND = {"CosFace": "CosFace, one fixed scale s", "C": "C: confidence learned",
            "C0": "C0: frozen at C's mean", "C0*": "C0*: frozen, tuned", "S": "S: one learned scale"}  # fmt: skip
