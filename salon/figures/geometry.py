@@ -101,8 +101,8 @@ def circle(axis: Axes, images: Tensor, prototypes: Tensor, moves: tuple[Tensor, 
     axis.add_patch(Circle((0, 0), 1, fill=False, color=LINE, lw=mpl.rcParams["lines.linewidth"]))
     letter = mpl.rcParams["font.size"]
     shades = [BLUE, *[GREY] * (len(prototypes) - 1)]
-    axis.scatter(*prototypes.T, s=0.4 * letter**2, zorder=6, marker="s", color=shades)
-    axis.scatter(*images.T, s=0.16 * letter**2, zorder=6, color=ORANGE)
+    axis.scatter(prototypes[:, 0], prototypes[:, 1], 0.4 * letter**2, shades, marker="s", zorder=6)
+    axis.scatter(images[:, 0], images[:, 1], 0.16 * letter**2, ORANGE, zorder=6)
     for starts, pairs, colour in ((images, moves[0], ORANGE), (prototypes[:1], moves[1][:1], BLUE)):
         for start, move in zip(starts, reach * pairs, strict=True):
             head = 0.9 * letter * min(1.0, 3 * float(move.norm()))
