@@ -1,9 +1,8 @@
 """How fast the confidence explorer answers in a page of headless Chromium; to be measured on a quiet machine."""
 
 import base64
-import time
-from collections.abc import Callable
 from statistics import median, quantiles
+from timeit import repeat
 from typing import Any
 
 import torch
@@ -15,7 +14,6 @@ from salon.widgets.host import source, words
 from salon.widgets.pack import pack
 
 ROUNDS = 200
-FACE = (1, 3, 80, 80)
 # The widget as a notebook runs it, on a model that stands for the kernel's: milliseconds of each of the rounds.
 _SCRIPT = """async ({ script, css, traits, other, rounds }) => {
   const js = await import("data:text/javascript;base64," + script), heard = {}, el = document.body;
@@ -67,17 +65,9 @@ def widget_times() -> dict[str, tuple[float, float]]:
     traits: dict[str, Any] = {"network": coded(explorer.network), "faces": coded(explorer.faces)}
     traits |= {"facts": explorer.facts, "words": words("explorer", "en")}
     given = {"script": coded(explorer._esm.encode()), "css": source("salon.css"), "traits": traits, "rounds": ROUNDS}
-    pack_it, torch_it = _milliseconds(lambda: pack(other)), _milliseconds(lambda: salon.embed(other, torch.zeros(FACE)))
+    beside = {"pack": lambda: pack(other), "torch": lambda: salon.embed(other, torch.zeros(1, 3, 80, 80))}
     with browser_without_fonts() as browser:
         page = browser.new_page(viewport={"width": 960, "height": 800})
-        found = page.evaluate(_SCRIPT, given | {"other": coded(pack(other))}) | {"pack": pack_it, "torch": torch_it}
+        found = page.evaluate(_SCRIPT, given | {"other": coded(pack(other))})
+    found |= {name: [1000 * x for x in repeat(call, number=1, repeat=20)] for name, call in beside.items()}
     return {name: (median(x), quantiles(x, n=10)[8]) for name, x in found.items()}
-
-
-def _milliseconds(call: Callable[[], object], rounds: int = 20) -> list[float]:
-    times = []
-    for _ in range(rounds):
-        begun = time.perf_counter()
-        call()
-        times.append(1000 * (time.perf_counter() - begun))
-    return times
