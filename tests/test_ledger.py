@@ -99,8 +99,8 @@ WRITTEN = {"1, 2": r"p(x_i\midy=j)\propto", "5": r"\frac\exp(s_iw_j^\topf_i)", "
 
 
 def plain(latex: str) -> str:
-    """A formula without spaces, braces, sizes of brackets and the limits of its sums."""
-    latex = re.sub(r"\\(left|right|q?quad)\b|\\[,;!\\]|[\s&{}$]|\\(begin|end)\{aligned\}", "", latex)
+    """A formula without colours, spaces, braces, sizes of brackets and the limits of its sums."""
+    latex = re.sub(r"\\color\{#\w+\}|\\(left|right|q?quad)\b|\\[,;!\\]|[\s&{}$]|\\(begin|end)\{aligned\}", "", latex)
     return re.sub(r"\\sum(_\w'?(\\ne\w(_\w)?|=\d)?)?(\^\w(_\w)?)?", r"\\sum", latex.replace(r"\tfrac", r"\frac"))
 
 
