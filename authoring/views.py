@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -17,15 +17,15 @@ from authoring.test_people import SHEET_COLUMNS
 from experiments.bench import LIVE_IMAGES, LIVE_PEOPLE, live_pair
 from experiments.glyphs import glyph_sheet
 from experiments.probes import linear_probe
-from salon.evaluation.benchmark import genuine_and_impostor, highest_impostors, scores_of
+from salon.evaluation.benchmark import both_ways, highest_impostors, histograms
 from salon.evaluation.people import Benchmark, known, test_benchmark
 from salon.evaluation.results import read_provenance
-from salon.evaluation.views import CONDITIONS, STEPS, FeatureViews, ScoreHistograms
+from salon.evaluation.views import STEPS, FeatureViews
 from salon.faces.pixels import sprite, to_webp
 from salon.faces.variations import MOST_YAW, VARIATIONS, degrade
 from salon.figures.black_hole import FalseMatches
 from salon.model.embedding import Embedding
-from salon.model.network import Recogniser, embed
+from salon.model.network import embed
 from salon.paths import data_path, data_root, write_whole
 from salon.training import checkpoints
 from salon.training.data import train_set
@@ -58,27 +58,8 @@ def write_threshold() -> Path:
     matches, folder = FalseMatches([*ways], list(pairs), list(scores)), data_root() / "views"
     write_whole(folder / "false_matches.json", json.dumps(asdict(matches), separators=(",", ":")) + "\n")
     histograms(ways, benchmark).save(folder / "threshold.json")
-    lecture = salon.load("lecture")
-    histograms({way: (lecture, way) for way in ("cosine", "likelihood")}, benchmark).save(folder / "pairs.json")
+    both_ways(salon.load("lecture"), benchmark).save(folder / "pairs.json")
     return folder / "threshold.json"
-
-
-def histograms(ways: Mapping[str, tuple[Recogniser, str]], benchmark: Benchmark) -> ScoreHistograms:
-    """The scores of recognisers, each by its way of matching."""
-    return ScoreHistograms.of({
-        name: [pair_scores(model, benchmark, condition, way) for condition in CONDITIONS]
-        for name, (model, way) in ways.items()
-    })  # fmt: skip
-
-
-def pair_scores(
-    model: Recogniser, benchmark: Benchmark, condition: str, matching: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Genuine and impostor scores of all probes with the gallery, as `evaluate_benchmark` compares them."""
-    gallery, labels = benchmark.gallery, benchmark.labels
-    images = benchmark.images(condition)
-    scores = scores_of(embed(model, images[~gallery]), embed(model, images[gallery]), matching)
-    return genuine_and_impostor(scores, labels[~gallery], labels[gallery])
 
 
 def write_feature_views() -> Path:

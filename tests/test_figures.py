@@ -29,7 +29,7 @@ from salon.figures.results import (
     strength_figure,
     trade_off_figure,
 )
-from salon.figures.style import BLUE, ORANGE, png
+from salon.figures.style import BLUE, MODELS, ORANGE, models, png
 from salon.lecture import stored as lecture_stored
 from salon.lecture.stored import verdicts
 from salon.paths import data_path
@@ -216,3 +216,11 @@ def test_a_model_has_one_colour_wherever_it_is_shown():
              for figure in (pulls, curves)]  # fmt: skip
     bars = condition_figure(stored, {"C": "alone"}).axes[0].patches
     assert shown == [[BLUE, ORANGE]] * 2 and bars[0].get_facecolor()[:3] == pytest.approx(to_rgb(ORANGE))
+
+
+def test_a_model_has_its_colour_and_others_what_is_left_however_many():
+    names = ["C+16", *map(str, range(7)), *MODELS]
+    colours = [entry["color"] for entry in models(names)]
+    assert len(colours) == len(names) and colours[0] == MODELS["C"] and colours[8:] == [*MODELS.values()]
+    few = [entry["color"] for entry in models(["B", "mine", "yours"])]
+    assert len({*few}) == 3

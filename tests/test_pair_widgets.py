@@ -14,7 +14,6 @@ import salon
 from salon.evaluation import people
 from salon.evaluation.benchmark import black_hole, highest_impostors
 from salon.evaluation.people import CONDITIONS, Benchmark
-from salon.evaluation.views import ScoreHistograms
 from salon.faces.variations import MOST_YAW
 from salon.figures.black_hole import KINDS, FalseMatches
 from salon.figures.explorer import FRAMES, SIZE
@@ -33,7 +32,7 @@ READINGS = ("distance", "variance", "term")
 
 @pytest.fixture(scope="module")
 def two() -> TwoFaces:
-    return TwoFaces(salon.load("lecture"), ScoreHistograms.load(data_path("views", "pairs.json")))
+    return TwoFaces()
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +62,13 @@ def test_the_terms_of_a_pair_add_up_to_its_score(two: TwoFaces):
     assert term.sum().item() == pytest.approx(likelihood_scores(e[:1], e[1:]).item(), rel=1e-4)
     assert (1 - distance.mean() / 2).item() == pytest.approx(cosine_scores(e[:1], e[1:]).item(), abs=1e-5)
     assert (v > 0).all() and len(png(two.figure())) > 20_000
+
+
+def test_a_recogniser_of_ones_own_stands_among_its_own_scores(two: TwoFaces):
+    again, other = (np.array(TwoFaces(salon.load(name)).facts["counts"]) for name in ("lecture", "places"))
+    stored = np.array(two.facts["counts"])
+    assert abs(again - stored).sum() < 1e-3 * stored.sum()  # a score at an edge may fall on either side
+    assert abs(other - stored).sum() > 0.1 * stored.sum()
 
 
 def test_the_highest_impostors_are_two_people_and_fill_the_cells(benchmark: Benchmark, found: FalseMatches):

@@ -1,5 +1,7 @@
 """What a model is worth on rendered people: a clean gallery against degraded probes, mixed against mixed, templates."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -7,6 +9,8 @@ from torch import Tensor
 from salon.evaluation.people import CONDITIONS, Benchmark
 from salon.evaluation.protocols import equal_error_rate, rank_k, tar_at_far
 from salon.evaluation.results import FAR, row
+from salon.evaluation.views import CONDITIONS as HISTOGRAMS
+from salon.evaluation.views import ScoreHistograms
 from salon.model.embedding import Embedding
 from salon.model.matching import cosine_scores, likelihood_scores
 from salon.model.network import Recogniser, embed
@@ -45,6 +49,23 @@ def evaluate_benchmark(
             scores = scores_of(probes, against, matching)
             rows += measures(scores, labels[~gallery], labels[gallery], condition, matching)
     return rows
+
+
+def histograms(ways: Mapping[str, tuple[Recogniser, str]], benchmark: Benchmark) -> ScoreHistograms:
+    """Scores of all probes with the gallery, under the same condition, of recognisers each by its way of matching."""
+    return ScoreHistograms.of({name: [_pairs(model, benchmark, condition, way) for condition in HISTOGRAMS]
+                               for name, (model, way) in ways.items()})  # fmt: skip
+
+
+def both_ways(recogniser: Recogniser, benchmark: Benchmark) -> ScoreHistograms:
+    """`histograms` of one recogniser by "cosine" and by "likelihood"."""
+    return histograms({way: (recogniser, way) for way in ("cosine", "likelihood")}, benchmark)
+
+
+def _pairs(model: Recogniser, benchmark: Benchmark, condition: str, way: str) -> tuple[np.ndarray, np.ndarray]:
+    gallery, labels, images = benchmark.gallery, benchmark.labels, benchmark.images(condition)
+    scores = scores_of(embed(model, images[~gallery]), embed(model, images[gallery]), way)
+    return genuine_and_impostor(scores, labels[~gallery], labels[gallery])
 
 
 def measures(scores: Tensor, rows: Tensor, columns: Tensor, condition: str, matching: str = "cosine") -> list[dict]:

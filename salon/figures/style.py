@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterable, Sequence
+from itertools import cycle
 from typing import Any
 
 import matplotlib as mpl
@@ -40,7 +41,7 @@ def panels(rows: int, columns: int, width: float, height: float, **options: Any)
 def models(names: Iterable[str]) -> Any:
     """A cycle of colours for configurations: each model has its own, others what is left."""
     own = [MODELS.get(name.partition("+")[0]) for name in names]
-    left = iter([colour for colour in (BLUE, ORANGE, GREEN, PINK, GREY) if colour not in own])
+    left = cycle([colour for colour in (BLUE, ORANGE, GREEN, PINK, GREY) if colour not in own] or MODELS.values())
     return rcsetup.cycler(color=[colour or next(left) for colour in own])
 
 

@@ -24,7 +24,7 @@ PAGES: dict[str, Callable[[str | None], str]] = {
     "game": lambda lang: Game(read_table("ablation"), lang=lang).page(lang),
     "scale": lambda lang: ScaleAndCloud(lang=lang).page(lang),
     "threshold": lambda lang: Threshold(lang=lang).page(lang),
-    "two": lambda lang: TwoFaces(load("lecture"), lang=lang).page(lang),
+    "two": lambda lang: TwoFaces(lang=lang).page(lang),
     "hole": lambda lang: BlackHole(lang=lang).page(lang),
 }
 
