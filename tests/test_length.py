@@ -158,6 +158,18 @@ def test_parts_at_scale_take_what_is_kept_and_change_one_thing():
     assert replace(D, K=1, d=512) == C and replace(E, decorrelate=0.0, opponent_lr=D.opponent_lr) == D
 
 
+def test_the_table_of_parts_holds_the_cases_that_are_measured(monkeypatch):
+    written = {}
+    monkeypatch.setattr(parts, "write_plain", lambda name, rows, command, **notes: written.update({name: rows}))
+    monkeypatch.setattr(parts, "CASES", (parts.CASES[0], (3, 512, 4)))
+    parts.reproduce_parts(0)
+    found = pd.DataFrame(written["parts"])
+    assert {*zip(found.people, found.features, found.K, strict=True)} == {parts.CASES[0]} and (found.n == 3).all()
+    told = {(row.one, row.other, row.condition): row["mean"] for _, row in read_table("differences").iterrows()}
+    for row in found.itertuples():
+        assert row.mean == pytest.approx(told[row.one, row.other, row.condition], abs=1e-4)
+
+
 def test_a_level_is_passed_between_two_lengths():
     tar = pd.Series([60.0, 70.0, 90.0], index=[200, 400, 800])
     assert length.steps_to_level(tar, 70) == pytest.approx(400)
