@@ -92,10 +92,10 @@ def equations(arguments: argparse.Namespace) -> None:
 
 
 def picture(arguments: argparse.Namespace) -> None:
-    """draw the README's picture from the stored table of the confidence experiment"""
-    from authoring.refresh import draw_picture
+    """draw the README's picture from the stored table of the confidence experiment, and film the explorer"""
+    from authoring.refresh import draw_pictures
 
-    print(f"saved {draw_picture()}")
+    print(*(f"saved {path}" for path in draw_pictures()), sep="\n")
 
 
 def refresh(arguments: argparse.Namespace) -> None:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from authoring import notebooks
 from authoring.checksums import write_checksums
-from authoring.picture import readme_figure
+from authoring.picture import readme_figure, write_film
 from authoring.test_people import write_test_sheets
 from authoring.views import write_characters, write_feature_views, write_threshold
 from experiments.certainty import reproduce_certainty
@@ -46,12 +46,12 @@ class Step(NamedTuple):
     photographs: bool = False  # only where real faces are at hand
 
 
-def draw_picture() -> str:
-    """Draw docs/picture.png from the stored table; returns its path."""
+def draw_pictures() -> list[Path]:
+    """Draw docs/picture.png from the stored table, and film the explorer in both languages; returns the paths."""
     path = ROOT / "docs" / "picture.png"
     figure = readme_figure(read_table("ablation"))
     write_whole(path, lambda file: figure.savefig(file, dpi=110))
-    return str(path)
+    return [path, *write_film(path.parent)]
 
 
 def run_notebooks() -> None:
@@ -89,7 +89,9 @@ STEPS: dict[str, Step] = {
     "map of features": Step(write_feature_views, ("authoring/views.py", *shipped("lecture"))),
     "histograms of scores": Step(write_threshold, ("authoring/views.py", *TRAINED, *shipped("start", "lecture"))),
     "printed characters": Step(write_characters, ("experiments/glyphs.py",)),
-    "picture of the README": Step(draw_picture, ("authoring/picture.py", "data/results/ablation.csv")),
+    "pictures of the README": Step(
+        draw_pictures, ("authoring/picture.py", "data/results/ablation.csv", "salon/widgets/*", *shipped("places"))
+    ),
     "checksums": Step(write_checksums, ("data/*/*",)),  # before the notebooks: the first one asks the doctor
     "notebooks": Step(run_notebooks, ("notebooks/*.ipynb", "notebooks/*.po", "salon/**/*.py", "data/*/*")),
 }

@@ -13,6 +13,7 @@ from test_pack import coded, lived
 from torch import Tensor
 
 import salon
+from authoring.picture import MOVING, painted
 from salon.faces.people import sample_people
 from salon.faces.pixels import as_bytes
 from salon.faces.render import frontal_views, render
@@ -69,6 +70,18 @@ def expect_state(page, explorer: ConfidenceExplorer, **state: Any) -> None:
     """Both picture and bars are those of the pure function."""
     assert np.allclose(values(page), look(explorer.recogniser, explorer.person, **state)[1].confidences[0], rtol=NEAR)
     assert (face(page) - spoilt(turned(explorer.person), **state)).abs().max() < 0.006
+
+
+@pytest.mark.browser
+def test_the_film_of_the_readme_lowers_the_parts_that_look_where_the_brush_was(visit):
+    page = visit(ConfidenceExplorer(salon.load("places")).page("en"))
+    clean, film, covered = values(page), [], None
+    for picture, stands in painted(page):
+        film.append((picture.size, stands))
+        if len(film) > 1 and stands > MOVING and covered is None:
+            covered = values(page) / clean
+    assert (covered[:2] > 0.9).all() and (covered[2:] < 0.8).all() and len({size for size, _ in film}) == 1
+    assert 4 < sum(stands for _, stands in film) / 1000 < 10  # seconds
 
 
 # ---- what is shown, as pure functions
