@@ -125,6 +125,8 @@ def shape_of(name: str) -> list[int]:
         ("pair_scores", lambda x: x[:, :3], "[A, K] = [5, 3]", {}),
         ("pull", lambda x: x[:, None], "[B, 1] = [5, 1]", {"squeeze": None}),
         ("pull", lambda x: x.mean(), "[]", {"mean_too_many": "B"}),
+        ("pull", lambda x: x + 0 * x[:, None], "[B, B] = [5, 5]", {"broadcast": None}),
+        ("leads", lambda x: x.mean(1), "[L] = [4]", {}),
         ("pull", lambda x: x[:, None].expand(-1, 7), "[B, N] = [5, 7]", {"mean": "N"}),
         ("cover", lambda x: x[:, 0], "[B, H, W] = [5, 6, 8]", {}),
         ("templates", lambda x: x.sum(1), "[T, d] = [5, 4]", {"sum_too_many": "K"}),
@@ -135,7 +137,7 @@ def shape_of(name: str) -> list[int]:
 def test_a_wrong_shape_is_told_with_the_names_of_its_axes(name, change, came, hint) -> None:
     (told,) = [say(f"check.shape.{key}", axis=axis) for key, axis in hint.items()] or [""]
     axes = {"pair_scores": "[A, B]", "pull": "[B]", "accept_rates": "[C]", "refusals": "[G]"}
-    axes |= {"cover": "[B, C, H, W]", "templates": "[T, K, d]"}
+    axes |= {"cover": "[B, C, H, W]", "templates": "[T, K, d]", "leads": "[L, 3]"}
     expected = f"{axes[name]} = {shape_of(name)}"
     found = check.verdict(name, after(name, change))
     assert found == line(name, "shape", came=came, expected=expected, hint=told)
@@ -164,6 +166,7 @@ def test_nan_is_counted_and_a_single_wrong_number_is_shown(name: str) -> None:
 
     n = check._cases(name)[0].expected.numel()
     assert check.verdict(name, after(name, with_one(float("nan")))) == line(name, "nan", bad=1, all=n)
+    assert "numbers are right" in check.verdict(name, after(name, torch.zeros_like)), "zero is no factor"
     found = check.verdict(name, after(name, with_one(77.0)))
     assert f"{n - 1} of {n} numbers are right" in found
     assert f"{[0] * len(shape_of(name))}, is 77; expected" in found
@@ -224,6 +227,12 @@ def test_what_fails_only_at_the_edge_is_told_as_that() -> None:
         return torch.stack([refused[groups == g].mean() for g in range(int(groups.max()) + 1)])
 
     assert check.verdict("refusals", by_threshold) == line("refusals", "edge", text=say("check.refusals.nobody"))
+    all_black_at_0 = check.verdict("cover", lambda *given: SOLVED["cover"](*given) * (given[2].min() > 0))
+    assert all_black_at_0 == line("cover", "edge", text=say("check.cover.nothing"))
+    below = check.verdict("survivors", lambda p, alpha: SOLVED["survivors"](p, alpha - 1e-5))
+    assert below == line("survivors", "edge", text=say("check.survivors.at_most"))
+    seen = check.passes("templates", lambda f, v, y: SOLVED["templates"](f, v, y)[list(dict.fromkeys(y.tolist()))])
+    assert not seen, "people in the order in which they are seen, not by their numbers"
 
 
 # Other ways to the same end are right, and they are what the package computes.
@@ -334,6 +343,11 @@ def interval_by_loop(hits, people, draws):
         ("refusals", refusals_by_loop),
         ("group_rates", groups_by_loop),
         ("people_interval", interval_by_loop),
+        ("own_loss", lambda c, s, y, m, w, start: margin_loss(s[:, None] * c, y, m) + w * (s - start) ** 2),
+        (
+            "survivors",
+            lambda p, a: ((p.sort()[0] * torch.arange(len(p), 0, -1)).cummax(0)[0] <= a).float()[p.argsort().argsort()],
+        ),
     ],
 )
 def test_another_way_is_right_too(name: str, function: Callable) -> None:

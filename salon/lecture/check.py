@@ -81,7 +81,8 @@ class Case:
         """A shape with the names of its axes where they can be told: [B, N] = [5, 7]."""
         names = {size: name for name, size in self.sizes.items()}
         lengths = list(shape)
-        return f"[{', '.join(names.get(n, str(n)) for n in lengths)}] = {lengths}" if lengths else "[]"
+        told = f"[{', '.join(names.get(n, str(n)) for n in lengths)}]"
+        return f"{told} = {lengths}" if names.keys() & {*lengths} else told
 
     def factors(self) -> dict[str, float]:
         """Numbers that an answer may be off by, in order: plain ones, then single arguments and lengths; 1/ each."""
@@ -102,7 +103,9 @@ KINDS: dict[str, Callable[..., Tensor]] = {
     "normal": lambda shape, g, mean: mean + torch.randn(shape, generator=g),
     "unit": lambda shape, g: normalize(torch.randn(shape, generator=g), dim=-1),
     "whole": lambda shape, g, n: torch.randint(n, shape, generator=g),
-    "every": lambda shape, g, n: torch.cat([torch.arange(n), torch.randint(n, (shape[0] - n,), generator=g)]),
+    "every": lambda shape, g, n: torch.cat([torch.arange(n), KINDS["whole"]([shape[0] - n], g, n)])[
+        torch.randperm(shape[0], generator=g)
+    ],
     "yes": lambda shape, g: torch.randint(2, shape, generator=g).float(),
     "sign": lambda shape, g: 2 * KINDS["yes"](shape, g) - 1,
     "halves": lambda shape, g: variation_masks(shape[0], shape[1], g).float(),
@@ -140,7 +143,8 @@ def _examine(name: str, function: object) -> None:
     if any(changed):
         raise _Finding("check.changed", argument=next(filter(None, changed)))
     for key, edge in _special(name, "given").items():
-        arguments = cases[0].arguments | edge["given"]
+        given = {argument: torch.tensor(x) if isinstance(x, list) else x for argument, x in edge["given"].items()}
+        arguments = cases[0].arguments | given
         expected = getattr(exercises, name)(**arguments)
         if not _survives(function, Case(name, arguments, cases[0].sizes, expected)):
             raise _Finding("check.edge", text=say(f"check.{name}.{key}"))
@@ -207,13 +211,15 @@ def _shape_hints(came: Tensor, case: Case) -> Iterator[str]:
         yield say("check.shape.transposed")
     if came.squeeze().shape == expected.shape:
         yield say("check.shape.squeeze")
+    if came.shape == 2 * expected.shape and _alike(expected, came.diagonal()):  # of [B] and [B, 1]
+        yield say("check.shape.broadcast")
     for way in ("sum", "mean"):
         for axis, n in enumerate(came.shape):
             if _alike(expected, getattr(came, way)(axis)):
                 yield say(f"check.shape.{way}", axis=names.get(n, n))
         for axis, n in enumerate(expected.shape):
-            if _alike(getattr(expected, way)(axis), came):
-                yield say(f"check.shape.{way}_too_many", axis=names.get(n, n))
+            if n in names and _alike(getattr(expected, way)(axis), came):
+                yield say(f"check.shape.{way}_too_many", axis=names[n])
 
 
 def _diagnosis(name: str, cases: Sequence[Case], results: Sequence[Tensor]) -> _Finding:
@@ -231,7 +237,7 @@ def _diagnosis(name: str, cases: Sequence[Case], results: Sequence[Tensor]) -> _
         if holds(lambda case: case.factors()[factor] * case.expected):  # noqa: B023
             return _Finding("check.scale", factor=factor)
     ratio = float((result * expected).sum() / expected.square().sum())
-    if holds(lambda case: ratio * case.expected):
+    if ratio and holds(lambda case: ratio * case.expected):
         return _Finding("check.scale", factor=f"{ratio:.3g}")
     offset = float((result - expected).flatten()[0])
     if holds(lambda case: case.expected + offset):
