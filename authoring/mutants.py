@@ -67,7 +67,7 @@ def flat(names: Names) -> list[str]:
 def try_mutants(count: int | None, seed: int = 0) -> tuple[Names, Names, Status]:
     """All mutants, those that were tried (all, or about `count`), and what came of them; begun anew each time.
 
-    Raises `SalonError` where mutmut is not installed.
+    Raises `SalonError` where mutmut is not installed, or stops.
     """
     if not find_spec("mutmut"):
         raise SalonError('This command needs mutmut; expected it installed. `.venv/bin/pip install -e ".[mutants]"`')
@@ -81,7 +81,8 @@ def try_mutants(count: int | None, seed: int = 0) -> tuple[Names, Names, Status]
     tried = drawn(made, count, seed) if count else made
     program = [sys.executable, "-c", "from mutmut.__main__ import cli; cli()", "run", "--max-children", "1"]
     bare = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    subprocess.run([*program, *(flat(tried) if count else [])], check=True, env=bare)
+    if subprocess.run([*program, *(flat(tried) if count else [])], env=bare).returncode:
+        raise SalonError("mutmut stopped before it tried them; expected tests that pass as they are. See above.")
     results = [json.loads((WORK / f"{file}.meta").read_text("utf-8"))["exit_code_by_key"] for file in tried]
     return made, tried, {name: status for result in results for name, status in result.items()}
 
