@@ -130,6 +130,19 @@ def times(arguments: argparse.Namespace) -> None:
         print(f"{name:8} median {middle:6.1f} ms, 90th percentile {late:6.1f} ms")
 
 
+def mutants(arguments: argparse.Namespace) -> int:
+    """put small faults into salon/model and salon/evaluation: how many do the tests notice? (hours, or --sample)"""
+    from authoring.mutants import GOAL, change, flat, score, survivors, table, try_mutants
+
+    made, tried, status = try_mutants(arguments.sample, arguments.seed)
+    print(*map(change, survivors(flat(tried), status)), *table(made, tried, status), sep="\n")
+    share, low, high = score(tried, status)
+    print(
+        f"{share:.1%} of {len(flat(tried))} noticed; of all {len(flat(made))} between {low:.1%} and {high:.1%} (95 %)"
+    )
+    return int(share < GOAL)
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands; `arguments.command` is the function to call."""
     top = argparse.ArgumentParser("python -m authoring", description=__doc__)
@@ -162,6 +175,10 @@ def parser() -> argparse.ArgumentParser:
     command = add(commands, refresh)
     command.add_argument("step", nargs="?", default="", help="only this one, stale or not")
     command.add_argument("--list", action="store_true", help="say what is stale, and what each step took")
+
+    command = add(commands, mutants)
+    command.add_argument("--sample", type=int, metavar="N", help="about N of them, from each file as large a share")
+    command.add_argument("--seed", type=int, default=0, help="of the sample")
 
     for function in (picture, fonts, checksums, times):
         add(commands, function)

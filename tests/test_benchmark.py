@@ -1,6 +1,7 @@
 """The benchmark of rendered people: what is stored comes back, a mix is refused, what is measured is right."""
 
 import json
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -14,13 +15,15 @@ from experiments.measures import POLICIES
 from experiments.people import render_benchmark, render_scenes, sample_scenes
 from experiments.rows import tar
 from salon.evaluation import people
-from salon.evaluation.benchmark import evaluate_benchmark, measures
-from salon.evaluation.people import CONDITIONS, KINDS, TEST_STRENGTH, UNSEEN, Benchmark, read_benchmark
+from salon.evaluation.benchmark import black_hole, evaluate_benchmark, highest_impostors, measures
+from salon.evaluation.people import CONDITIONS, KINDS, MIXED_STRENGTH, TEST_STRENGTH, UNSEEN, Benchmark, read_benchmark
+from salon.evaluation.protocols import equal_error_rate
+from salon.evaluation.results import FAR
 from salon.faces.pixels import digest
 from salon.faces.variations import degrade
 from salon.model.embedding import Embedding, InputSpec
-from salon.model.matching import fuse
-from salon.model.network import Recogniser
+from salon.model.matching import cosine_scores, fuse, likelihood_scores
+from salon.model.network import Recogniser, embed
 from salon.words import SalonError
 
 DRAWN, PEOPLE = 6, 24  # to look at; to measure with: 24 x 23 impostors are enough for FAR = 1e-3
@@ -146,8 +149,45 @@ def test_a_condition_spoils_every_probe_the_same_way_each_time(made, condition):
 
 def test_rendered_conditions_are_kept(made, monkeypatch):
     probes = made.probes("mask")
+    assert not torch.equal(made.probes("cap"), probes)
     monkeypatch.setattr(people, "seen_under", None)  # whoever calls it now fails
     assert torch.equal(made.probes("mask"), probes)
+
+
+def test_a_condition_that_cannot_be_shown_names_those_that_can(pictures):
+    with pytest.raises(
+        SalonError, match=r"one of clean, pose, low_resolution, .*, mixed, or, by `probes`, one of lit, sm"
+    ):
+        pictures.images("smile")
+    with pytest.raises(SalonError, match="without the numbers they were drawn from"):
+        pictures.probes("smile")
+
+
+def test_mixed_pictures_are_spoilt_as_the_mixture_says(pictures):
+    """Clean and turned ones as they are, the others as strongly as was drawn; another seed draws otherwise."""
+    which, strengths = pictures.mixture(4)
+    mixed = pictures.images("mixed", 4)
+    assert which.bincount().tolist() == pytest.approx([PEOPLE] * 4, abs=PEOPLE / 2)
+    least, most = MIXED_STRENGTH
+    assert least <= strengths.min() < least + 0.1 and most - 0.1 < strengths.max() <= most
+    assert torch.equal(mixed[which == 0], pictures.straight[which == 0])
+    assert torch.equal(mixed[which == 3], pictures.turned[which == 3])
+    for index, name in ((1, "low_resolution"), (2, "occlusion")):
+        rows = which == index
+        change = (mixed[rows] - pictures.straight[rows]).abs().mean((1, 2, 3))
+        assert change.min() > 0 and torch.corrcoef(torch.stack([change, strengths[rows]]))[0, 1] > 0.5, name
+    assert torch.equal(pictures.images("mixed", 4), mixed) and not torch.equal(pictures.images("mixed", 5), mixed)
+
+
+def test_media_are_both_probes_straight_and_turned(pictures):
+    probe = ~pictures.gallery
+    clean = torch.cat([pictures.straight[probe], pictures.turned[probe]])
+    images, labels = pictures.media(2)
+    assert images.shape == clean.shape and labels.bincount().tolist() == [4] * PEOPLE
+    assert torch.equal(labels[: len(labels) // 2], pictures.labels[probe])
+    untouched = (images == clean).flatten(1).all(1)
+    assert 0.2 < untouched.float().mean() < 0.47  # a third, of 96
+    assert torch.equal(images, pictures.media(2)[0]) and not torch.equal(images, pictures.media(3)[0])
 
 
 def test_the_fingerprints_stored_beside_the_sheets_hold_and_would_show_a_change(made, folder):
@@ -175,6 +215,7 @@ def test_rank_1_is_what_a_loop_counts():
     found = {row["metric"]: row for row in tall}
     assert found["rank"]["value"] == pytest.approx(hits / 25) and found["rank"]["n"] == 50
     assert found["eer"]["n"] == found["tar"]["n"] == 50 * 20 - 100
+    assert (found["tar"]["at"], found["eer"]["at"], found["rank"]["at"]) == (FAR, None, 1)
 
 
 def test_a_condition_gives_three_rows_a_matching(pictures, recogniser):
@@ -185,6 +226,46 @@ def test_a_condition_gives_three_rows_a_matching(pictures, recogniser):
     assert all(0 <= r["value"] <= 1 for r in rows) and {r["n"] for r in rows} == {48, 48 * 46}
     assert tar(rows, "lit") == 100 * rows[3]["value"]
     assert evaluate_benchmark(recogniser, pictures, ("lit",)) == rows[3:6]
+
+
+@pytest.fixture(scope="module")
+def unsure(recogniser):
+    """It has variances, of no meaning."""
+    copied = deepcopy(recogniser)
+    copied.variances_fitted.fill_(True)
+    return copied
+
+
+@pytest.mark.parametrize(("matching", "score"), [("cosine", cosine_scores), ("likelihood", likelihood_scores)])
+def test_the_gallery_is_clean_and_mixed_where_the_probes_are(pictures, unsure, matching, score):
+    gallery, labels = pictures.gallery, pictures.labels
+    same = labels[~gallery][:, None] == labels[gallery]
+    rows = evaluate_benchmark(unsure, pictures, ("pose", "mixed"), (matching,), seed=7)
+    found = {r["condition"]: r["value"] for r in rows if r["metric"] == "eer"}
+    assert {r["configuration"] for r in rows} == {"" if matching == "cosine" else "+16"}
+    for condition, enrolled in (("pose", pictures.straight), ("mixed", pictures.images("mixed", 7))):
+        probes = pictures.images(condition, 7)[~gallery]
+        scores = score(embed(unsure, probes), embed(unsure, enrolled[gallery]))
+        expected = equal_error_rate(scores[same].numpy(), scores[~same].numpy())
+        assert found[condition] == pytest.approx(expected, abs=1e-3)  # float32 may sum in another order
+    with pytest.raises(SalonError, match="expected 'cosine' or 'likelihood'"):
+        evaluate_benchmark(unsure, pictures, ("clean",), ("euclid",))
+
+
+@pytest.mark.parametrize(("matching", "score"), [("cosine", cosine_scores), ("likelihood", likelihood_scores)])
+def test_the_highest_impostors_and_their_conditions_are_those_of_a_search(pictures, unsure, matching, score):
+    e, gallery, labels = embed(unsure, pictures.images("mixed", 3)), pictures.gallery.tolist(), pictures.labels.tolist()
+    scores, kinds = score(e, e), pictures.mixture(3)[0]
+    probes, enrolled = ([i for i, known in enumerate(gallery) if known is side] for side in (False, True))
+    pairs = [(i, j) for i in probes for j in enrolled if labels[i] != labels[j]]
+    best = sorted(pairs, key=lambda pair: -scores[pair])[:40]
+    found, values = highest_impostors(unsure, pictures, 40, 3, matching)
+    assert len({*map(tuple, found.tolist())} & {*best}) >= 39  # float32: the last two may change places
+    torch.testing.assert_close(values, torch.stack([scores[pair] for pair in best]), rtol=1e-4, atol=1e-4)
+    shares = torch.zeros(4, 4)
+    for i, j in found.tolist():
+        shares[kinds[i], kinds[j]] += 1 / 40
+    torch.testing.assert_close(black_hole(unsure, pictures, 40, 3, matching), shares)
 
 
 def test_policies_weigh_as_they_are_called():

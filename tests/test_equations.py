@@ -162,6 +162,25 @@ def test_no_argument_is_changed(name):
         assert torch.equal(tensor, copy) and tensor._version == version
 
 
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda x: game.discriminator_loss(*x.judged, x.has[:, :2]), r"^labels came as \[4, 2\]; expected \[4, 3\]"),
+        (lambda x: game.classification_loss(*x.judged, x.has[:2]), r"^labels came as \[2, 3\]; expected \[4, 3\]"),
+        (lambda x: game.sub_embedding_correlation(x.one, x.w, LABELS[:2]), r"^labels came as \[2\]; expected \[4\]"),
+        (lambda x: matching.likelihood_loss(x.one, LABELS[:2]), r"^labels came as \[2\]; expected \[4\]"),
+        (lambda x: mining.attribute_loss(x.a[0], x.has), r"^logits came as \[5\]; expected \[B, T\]"),
+        (lambda x: mining.attribute_loss(x.a, x.has), r"^labels came as \[4, 3\]; expected \[4, 5\]"),
+        (lambda x: mining.identity_confusion_loss(x.a[0]), r"^identity_logits came as \[5\]; expected \[B, N\]"),
+        (lambda x: mining.identity_loss(x.a[0], LABELS), r"^identity_logits came as \[5\]; expected \[B, N\]"),
+        (lambda x: mining.identity_loss(x.a, LABELS[:2]), r"^identities came as \[2\]; expected \[4\]"),
+    ],
+)
+def test_arguments_of_another_shape_are_named(call, says):
+    with pytest.raises(SalonError, match=says):
+        call(inputs())
+
+
 # (1) to (9)
 
 
@@ -274,7 +293,7 @@ UPDATES = {
 PARTS = ("backbone", "embedding_head", "confidence_head", "variance_head", "prototypes", "discriminator")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def tiny():
     """All parts of a model, and every term of (14) with the discriminator's own loss, on four images."""
     torch.manual_seed(0)

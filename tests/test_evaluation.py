@@ -5,13 +5,16 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from test_insightface import encoded, write
 
 from experiments.real_faces import raw_pixel_scores
 from salon.evaluation import pairs as evaluation
-from salon.evaluation.pairs import evaluate_pairs, verification, write_scores
+from salon.evaluation.pairs import evaluate_insightface, evaluate_pairs, verification, write_scores
 from salon.evaluation.protocols import equal_error_rate, tar_at_far, ten_fold_accuracy
 from salon.faces.collections import read_image, read_pairs, write_pairs
+from salon.faces.insightface import read_insightface
 from salon.model.embedding import InputSpec
 from salon.model.matching import cosine_pairs, likelihood_pairs
 from salon.model.network import Recogniser, embed
@@ -64,11 +67,46 @@ def test_each_image_is_read_once(recogniser, pairs, monkeypatch):
     np.testing.assert_allclose(in_parts, evaluate_pairs(recogniser, pairs)[1], atol=1e-5)  # float32
 
 
+def test_progress_is_told_where_it_is_asked_for(recogniser, pairs, capsys):
+    count = len({*pairs.first, *pairs.second})
+    evaluate_pairs(recogniser, pairs)
+    embed(recogniser, torch.rand(5, 3, 32, 32))
+    assert capsys.readouterr().err == ""
+    evaluate_pairs(recogniser, pairs, progress=True)
+    embed(recogniser, torch.rand(5, 3, 32, 32), batch=2, progress=True)
+    said = capsys.readouterr().err
+    assert "faces: 100%" in said and f"{count}/{count}" in said and " images/s" in said
+    assert "embed: 100%" in said and "3/3" in said
+
+
 def test_likelihood_needs_variances_and_a_name_must_be_known(recogniser, pairs):
     with pytest.raises(SalonError, match="no variances"):
         evaluate_pairs(recogniser, pairs, "likelihood")
     with pytest.raises(SalonError, match="'euclid' is not known; expected one of cosine, likelihood"):
         evaluate_pairs(recogniser, pairs, "euclid")
+
+
+@pytest.mark.parametrize(("matching", "by_hand"), [("cosine", cosine_pairs), ("likelihood", likelihood_pairs)])
+def test_a_set_of_insightface_is_scored_pair_by_pair(tmp_path, matching, by_hand):
+    recogniser = Recogniser(InputSpec(size=32, normalise="fixed"), K=2, d=8, width=0.25)
+    recogniser.variances_fitted.fill_(True)
+    chance, same = np.random.default_rng(0), [i % 3 == 0 for i in range(60)]
+    pictures = [encoded(tuple(chance.integers(0, 256, 3).tolist()), (32, 32)) for _ in range(120)]
+    file = write(tmp_path / "set.bin", pictures, same)
+    measures, scores = evaluate_insightface(recogniser, file, matching)
+    embedding = embed(recogniser, read_insightface(file)[0])
+    expected = [by_hand(embedding[i], embedding[i + 1]).item() for i in range(0, 120, 2)]
+    np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-5)  # float32
+    whole = verification(scores, np.array(same), np.zeros(60, int))
+    assert measures == whole | {"matching": matching, "images": 120} and measures["folds"] == 10
+    with pytest.raises(SalonError, match="'euclid' is not known"):
+        evaluate_insightface(recogniser, file, "euclid")
+
+
+def test_pairs_of_one_kind_get_a_sentence():
+    for same in (np.ones(9, bool), np.zeros(9, bool)):
+        with pytest.raises(SalonError, match="expected some of both kinds"):
+            verification(np.arange(9.0), same, np.arange(9))
 
 
 def test_too_few_impostors_give_null_and_a_note():

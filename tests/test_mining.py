@@ -106,6 +106,27 @@ def test_each_logit_is_read_from_its_own_bounded_feature():
     torch.testing.assert_close(logits, 4 * h)  # as it starts
 
 
+def test_features_are_pressed_towards_1_and_read_back_by_the_discriminator():
+    """h = tanh(2 x) of outputs x of mean 0 and deviation 1; D_A sees what tanh was taken of, also of h = ±1."""
+    model, x = AttributeModel("ab", InputSpec(size=16)), torch.rand(40, 3, 16, 16)
+    inner = torch.atanh(model(x)[0].double()) / 2
+    assert inner.mean(0).abs().max() < 0.05 and (inner.std(0) - 1).abs().max() < 0.1
+    judge = IdentityDiscriminator(2, N)
+    z = torch.randn(B, 2)
+    torch.testing.assert_close(judge(torch.tanh(z)), judge.layers(z), rtol=1e-3, atol=1e-3)
+    assert judge(torch.ones(B, 2)).isfinite().all() and judge(-torch.ones(B, 2)).isfinite().all()
+    assert (judge(torch.ones(1, 2)) - judge.layers(torch.full((1, 2), 7.25))).abs().max() < 0.1
+
+
+def test_an_attribute_model_is_made_again_from_its_settings():
+    one = AttributeModel(["hat", "beard"], InputSpec(size=16), width=1.0)
+    other = AttributeModel(spec=one.spec, **one.config)
+    other.load_state_dict(one.state_dict())
+    x = torch.rand(B, 3, 16, 16)
+    assert torch.equal(one.eval()(x)[1], other.eval()(x)[1]) and other.names == ("hat", "beard")
+    assert other.trunk(x).shape == (B, one.head[0].in_features)
+
+
 # --- attribute models
 
 

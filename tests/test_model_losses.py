@@ -13,10 +13,19 @@ from salon.model.decorrelation import (
     adversarial_loss,
     classification_loss,
     discriminator_loss,
+    impostor_cosine,
     variation_masks,
 )
 from salon.model.embedding import Embedding
-from salon.model.losses import ConfidenceLoss, CosFace, confidence_regulariser, identification_logits, margin_loss
+from salon.model.losses import (
+    ConfidenceLoss,
+    CosFace,
+    confidence_regulariser,
+    identification_logits,
+    margin_loss,
+    new_prototypes,
+    unit_prototypes,
+)
 from salon.words import SalonError
 
 B, K, D, N, M = 5, 4, 3, 6, 3
@@ -59,6 +68,24 @@ def test_constant_confidence_is_cosface():
     near(ours(constant, y)["identification"], expected, **EXACT)
 
 
+def test_prototypes_start_in_all_directions_with_length_1():
+    w = new_prototypes(200, K, D)
+    assert w.requires_grad and w.shape == (200, K, D)
+    near(w.norm(dim=-1), torch.ones(200, K))
+    assert w.mean(0).norm(dim=-1).max() < 0.25  # 1/√200 = 0.07 expected
+    assert unit_prototypes(torch.zeros(N, K, D)).abs().max() == 0  # no direction, and no NaN
+
+
+def test_the_losses_start_from_their_stated_settings():
+    e, y = embedding(), labels()
+    settings = {CosFace: {"scale": 20.0, "margin": 0.35}, ConfidenceLoss: {"margin": 8.0, "regularise": 0.002}}
+    for kind, stated in settings.items():
+        default, named = kind(N, K, D).double(), kind(N, K, D, **stated).double()
+        named.load_state_dict(default.state_dict())
+        for one, other in zip(default(e, y).values(), named(e, y).values(), strict=True):
+            assert torch.equal(one, other)
+
+
 def test_regulariser_is_10_and_comes_weighted():
     e, y = embedding(), labels()
     slow = torch.stack([sum(s * s for s in row) / K for row in e.confidences])
@@ -96,6 +123,9 @@ def test_wrong_labels_and_prototypes_get_a_sentence():
     e = embedding()
     with pytest.raises(SalonError, match=r"reach from 0 to 6; expected 0 to 5"):
         margin_loss(torch.zeros(2, N), torch.tensor([0, N]), 1.0)
+    with pytest.raises(SalonError, match=r"reach from -1 to 0; expected 0 to 5"):
+        margin_loss(torch.zeros(2, N), torch.tensor([0, -1]), 1.0)
+    assert margin_loss(torch.zeros(0, N), torch.zeros(0, dtype=torch.long), 1.0).shape == (0,)
     with pytest.raises(SalonError, match=r"labels came as \[3\]; expected \[2\]"):
         margin_loss(torch.zeros(2, N), torch.zeros(3, dtype=torch.long), 1.0)
     with pytest.raises(SalonError, match=r"prototypes came as \[6, 12\]; expected \[N, 4, 3\]"):
@@ -173,3 +203,21 @@ def test_wrong_masks_and_variations_get_a_sentence():
         discriminator(e.features, masks.T)
     with pytest.raises(SalonError, match=r"labels came as \[5\]; expected \[5, 3\]"):
         classification_loss(discriminator, e, masks, u[:, 0])
+
+
+def test_impostor_cosine_is_the_mean_of_a_loop():
+    """NaN where there is nobody else; any numbers may name people."""
+    e, people = embedding(7), torch.tensor([3, 9, 3, -1, 9, 9, 3])
+    pairs = [(i, j) for i in range(7) for j in range(7) if people[i] != people[j]]
+    slow = sum((e.features[i] * e.features[j]).sum(-1) for i, j in pairs) / len(pairs)
+    near(impostor_cosine(e, people), slow, **EXACT)
+    assert impostor_cosine(e, torch.ones(7)).isnan().all()
+    with pytest.raises(SalonError, match=r"labels came as \[6\]; expected \[7\]"):
+        impostor_cosine(e, people[:6])
+
+
+def test_half_precision_is_judged_in_float32():
+    discriminator, e, masks, u = decorrelation_case()
+    half, judge = Embedding(e.features.bfloat16(), e.confidences), discriminator.bfloat16()
+    assert classification_loss(judge, half, masks, u).dtype == torch.float32
+    assert impostor_cosine(half, torch.arange(B)).dtype == torch.float32

@@ -12,6 +12,8 @@ from slow import embedding as random_embedding
 from experiments.search import likelihood_tiles
 from salon.model.embedding import Embedding, InputSpec
 from salon.model.matching import (
+    _genuine_batches,
+    _trunk_features,
     cosine_pairs,
     cosine_scores,
     fit_variances,
@@ -174,8 +176,49 @@ def test_fitting_is_repeatable_and_needs_two_images_of_a_person():
         assert not any(part.training for part in recogniser.modules())
         fitted.append(embed(recogniser, x).variances)
     assert torch.equal(*fitted)
+    torch.manual_seed(1)
+    recogniser = Recogniser(InputSpec(size=16), K=2, d=4, width=0.25).eval()
+    fit_variances(recogniser, x, y, steps=5)
+    assert not torch.equal(embed(recogniser, x).variances, fitted[0])  # other batches, by another seed
     with pytest.raises(SalonError, match="No person has two images"):
         fit_variances(recogniser, x[::6], y[::6], steps=1)
+
+
+def test_a_batch_has_up_to_four_images_of_up_to_24_people_who_have_two():
+    labels = torch.cat([torch.arange(40).repeat_interleave(6), torch.arange(40, 50), torch.tensor([50, 50])])
+    labels, seen = labels[torch.randperm(len(labels))], []
+    for rows in _genuine_batches(labels, 30, torch.Generator().manual_seed(0)):
+        people, counts = labels[rows].unique(return_counts=True)
+        assert len(people) == 24 and len(rows.unique()) == len(rows)
+        assert all(n == (2 if person == 50 else 4) for person, n in zip(people, counts, strict=True))
+        seen.append(rows)
+    several = ((labels < 40) | (labels == 50)).nonzero().squeeze(1)
+    assert len(seen) == 30 and torch.equal(torch.cat(seen).unique(), several)  # all their images take their turn
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_a_trunk_is_seen_once_for_each_view_whatever_the_batch(flip):
+    recogniser, x = Recogniser(InputSpec(size=16, flip=flip), K=4, d=4, width=0.5), torch.rand(5, 3, 16, 16)
+    (whole, e), (parts, other) = _trunk_features(recogniser, x), _trunk_features(recogniser, x, batch=2)
+    near(parts, whole, rtol=0, atol=1e-5)
+    near(other.features, e.features, rtol=0, atol=1e-5)
+    near(e.features, embed(recogniser, x).features)
+    assert whole.shape[:2] == (1 + flip, 5) and not whole.requires_grad and recogniser.training
+
+
+def test_fitting_again_starts_without_a_floor_and_sets_it_anew():
+    """The first sub-embedding looks away: it gets the floor, unless that is not wanted."""
+    recogniser = Recogniser(InputSpec(size=16), K=4, d=4, width=0.5)
+    x, y, _ = blobs(people=8)
+    with torch.no_grad():
+        recogniser.embedding_head[1].weight[:4] = 0
+        recogniser.embedding_head[1].bias[:4] = 1
+    for floor, expected in (({}, 1), ({"floor": False}, 0), ({"floor": True}, 1)):
+        fit_variances(recogniser, x, y, steps=2, **floor)
+        assert recogniser.variance_head.floor[0] == expected
+    assert bool(recogniser.variances_fitted) and (embed(recogniser, x).variances[:, 0] > 1).all()
+    with pytest.raises(SalonError, match=r"labels came as \[3\]; expected \[48\]"):
+        fit_variances(recogniser, x, y[:3])
 
 
 def people_of_one_constant(people=12, images=5, K=4, d=8):
@@ -196,8 +239,9 @@ def people_of_one_constant(people=12, images=5, K=4, d=8):
 def test_floor_is_for_constant_sub_embeddings_alone():
     e, labels = people_of_one_constant()
     assert variance_floor(e, labels).tolist() == [1, 0, 0, 0]
-    with pytest.raises(SalonError, match="All images show one person"):
-        variance_floor(e[:5], torch.zeros(5))
+    for alone in (e[:5], embedding(5)):
+        with pytest.raises(SalonError, match="All images show one person"):
+            variance_floor(alone, torch.zeros(5))
 
 
 def test_floor_keeps_16_from_trusting_a_constant_sub_embedding():

@@ -1,12 +1,15 @@
 """The embedding as a container, the input's rules, and the recogniser's heads and switches."""
 
+import math
+
 import pytest
 import torch
 from slow import embedding
 
 from salon.model.embedding import Embedding, InputSpec
 from salon.model.losses import ConfidenceLoss
-from salon.model.network import Recogniser, embed
+from salon.model.matching import cosine_pairs
+from salon.model.network import Recogniser, embed, place_size, trunk_for
 from salon.words import SalonError
 
 near = torch.testing.assert_close
@@ -37,6 +40,21 @@ def test_parts_make_the_whole():
     assert torch.equal(whole.features, e.features) and torch.equal(whole.confidences, e.confidences)
     assert Embedding.cat([e, Embedding(e.features, e.confidences)]).variances is None
     assert (e.B, e.K, e.d, len(e)) == (6, 4, 3, 6)
+
+
+def test_views_of_one_image_become_their_mean():
+    views = [embedding(6) for _ in range(3)]
+    mean = Embedding.fuse_views(views)
+    features = sum(view.features for view in views)
+    near(mean.features, features / features.norm(dim=-1, keepdim=True))
+    near(mean.confidences, sum(view.confidences for view in views) / 3)
+    near(mean.variances, sum(view.variances for view in views) / 3)
+
+
+def test_embeddings_of_other_sizes_are_not_compared():
+    for other in (embedding(d=2), embedding(K=3)):
+        with pytest.raises(SalonError, match="expected equal ones"):
+            cosine_pairs(embedding(), other)
 
 
 @pytest.mark.parametrize(
@@ -80,9 +98,9 @@ def test_one_channel_is_three_equal_ones(changes):
 def test_wrong_images_and_specs_get_a_sentence():
     spec = InputSpec()
     for images in (torch.zeros(3, 48, 48), torch.zeros(2, 48, 48, 3), torch.zeros(2, 2, 48, 48)):
-        with pytest.raises(SalonError, match=r"expected \[B, 3, H, W\]"):
+        with pytest.raises(SalonError, match=r"^images came as .* expected \[B, 3, H, W\]"):
             spec.prepare(images)
-    for images in (torch.zeros(1, 3, 48, 48, dtype=torch.uint8), torch.full((1, 3, 48, 48), 255.0)):
+    for images in (torch.zeros(1, 3, 48, 48, dtype=torch.uint8), torch.full((1, 3, 48, 48), 2.5)):
         with pytest.raises(SalonError, match=r"images.float\(\) / 255"):
             spec.prepare(images)
     for wrong in ({"colour": "gray"}, {"normalise": "none"}, {"size": 8}):
@@ -91,6 +109,61 @@ def test_wrong_images_and_specs_get_a_sentence():
 
 
 # The recogniser
+
+
+@pytest.mark.parametrize("size", [16, 33, 48])
+@pytest.mark.parametrize(("name", "width"), [("small", 0.25), ("small", 1.0), ("resnet18", 1.0)])
+@pytest.mark.parametrize("colour", ["grey", "rgb"])
+def test_a_backbone_gives_as_many_features_as_it_says(name, width, size, colour):
+    spec = InputSpec(size=size, colour=colour)
+    net, count = trunk_for(spec, name, width)
+    assert net.eval()(spec.prepare(torch.rand(2, 3, size, size))).shape == (2, count)
+    assert net.state_dict().keys() == trunk_for(InputSpec(size=size, colour="rgb"), name, width)[0].state_dict().keys()
+
+
+def test_an_unknown_backbone_gets_the_known_ones():
+    with pytest.raises(SalonError, match=r"expected 'small' or one of .*resnet18.*resnext50_32x4d.*wide_resnet50_2"):
+        Recogniser(backbone="vgg16")
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"K": 9, "d": 5, "width": 0.5, "spread": 2.0, "places": True}, {"backbone": "resnet18", "K": 2}]
+)
+def test_its_settings_make_the_same_network(changes):
+    spec, x = InputSpec(size=32), torch.rand(2, 3, 32, 32)
+    one = Recogniser(spec, **changes).eval()
+    for parameter in one.confidence_head[-1].parameters():
+        torch.nn.init.normal_(parameter, std=9)  # far enough that `spread` counts
+    other = Recogniser(spec, **one.config).eval()
+    other.load_state_dict(one.state_dict())
+    near(other(x).features, one(x).features)
+    near(other(x).confidences, one(x).confidences)
+
+
+@pytest.mark.parametrize(("size", "K", "side"), [(48, 4, 32), (48, 9, 24), (44, 100, 8)])
+def test_places_fill_the_picture(size, K, side):
+    """√K of them in a row, each beginning in the middle of the one before."""
+    assert place_size(size, K) == side and side / 2 * (math.isqrt(K) + 1) == size
+
+
+@pytest.mark.parametrize(("size", "K"), [(48, 1), (48, 8), (47, 4), (48, 121)])
+def test_places_that_cannot_be_get_a_sentence(size, K):
+    with pytest.raises(SalonError, match="expected a square number"):
+        place_size(size, K)
+
+
+def test_variances_start_where_pfe_starts_and_a_floor_is_added():
+    """σ² = e^-7 for unit length in 512 numbers, and as much in each of d; γ = 1e-4 hardly moves it."""
+    recogniser, x = tiny(), torch.rand(6, 3, 16, 16)
+    assert recogniser(x).variances is None
+    recogniser.variances_fitted.fill_(True)
+    near(recogniser(x).variances, torch.full((6, 4), math.exp(-7) * 512 / 4 + 1e-6), rtol=1e-3, atol=0)
+    before = recogniser(x).variances
+    recogniser.variance_head.floor[1] = 1
+    near(recogniser(x).variances - before, torch.eye(4)[1].expand(6, 4), rtol=0, atol=1e-6)
+    torch.nn.init.constant_(recogniser.variance_head.beta, -99.0)
+    recogniser.variance_head.floor.zero_()
+    near(recogniser(x).variances, torch.full((6, 4), 1e-6))
 
 
 def test_lecture_net_is_small_and_its_embedding_well_formed():
@@ -119,9 +192,11 @@ def test_confidence_keeps_within_its_bounds_and_its_gradient():
     recogniser = tiny()
     torch.nn.init.constant_(recogniser.confidence_head[-1].bias, -9.0)
     s = recogniser(torch.rand(4, 3, 16, 16)).confidences
-    assert 20 * 2.718281**-4 <= s.min() < 0.5
+    assert 20 * math.exp(-4) <= s.min() < 0.5
     s.sum().backward()
     assert recogniser.confidence_head[-1].bias.grad.abs().min() > 0
+    torch.nn.init.constant_(recogniser.confidence_head[-1].bias, 0.1)
+    near(recogniser(torch.rand(4, 3, 16, 16)).confidences, torch.full((4, 4), 20 * math.exp(4 * math.tanh(0.025))))
 
 
 def test_frozen_confidence_is_constant_saved_and_undone():

@@ -331,6 +331,9 @@ def test_best_threshold_beats_every_other():
         cuts = [-np.inf, *(np.unique(scores) + 0.5), *(np.unique(scores) - 0.5)]
         most = max(np.mean((scores >= cut) == same) for cut in cuts)
         assert np.mean((scores >= best_threshold(scores, same)) == same) == pytest.approx(most)
+    assert best_threshold([1, 2], [True, True]) == -np.inf and best_threshold([1, 2], [False, False]) == np.inf
+    assert best_threshold([1, 4, 2], [True, True, False]) == 3  # the higher of two that are as good
+    assert best_threshold([2, 2, 1], [True, False, False]) == np.inf  # no cut between equal scores
 
 
 def test_ten_folds_by_hand():
@@ -355,14 +358,14 @@ def test_ten_folds_by_hand():
 ONE, TABLE, TWO = ([[0.1, 0.2]], ["a"], ["a", "c"]), [[0.9, 0.2], [0.1, 0.8]], [[1, 0], [0, 1]]
 EYE, WHO = np.eye(30), np.append(np.arange(10), np.full(20, -1))  # twenty probes are not enrolled
 BAD = [
-    *((measure, pair, says) for measure in (roc, equal_error_rate, lambda g, i: tar_at_far(g, i, 0.5))
-      for bad, says in (([], "at least one"), ([np.nan, 1], "1 of the 2 .* NaN"), ([[1.0]], "shape"))
-      for pair in ((bad, [0.1, 0.2]), ([0.1, 0.2], bad))),
+    *((measure, pair, says.format(name)) for measure in (roc, equal_error_rate, lambda g, i: tar_at_far(g, i, 0.5))
+      for bad, says in (([], "^{} has .* at least one"), ([np.nan, 1], "1 of the 2 {} are NaN"), ([[1.0]], "^{} has"))
+      for name, pair in (("genuine scores", (bad, [0.1, 0.2])), ("impostor scores", ([0.1, 0.2], bad)))),
     (tar_at_far, (np.arange(300), np.arange(300), 0.001), r"300 impostor scores, that is 0 .* FAR ≥ 0.0033"),
     (tar_at_far, (np.arange(300), np.arange(300), 1.5), "all at most"),
     (ten_fold_accuracy, ([0.1, 0.2], [True], [0, 1]), "1 labels came for 2 scores"),
     (ten_fold_accuracy, ([0.1, 0.2], [True, False], [0]), "1 fold numbers came"),
-    (ten_fold_accuracy, ([0.1, np.nan], [True, False], [0, 1]), "NaN"),
+    (ten_fold_accuracy, ([0.1, np.nan], [True, False], [0, 1]), "1 of the 2 scores are NaN"),
     (ten_fold_accuracy, ([0.1, 0.2], [True, False], [0, 0]), "one fold"),
     (ten_fold_accuracy, ([], [], []), "at least one"),
     (rank_k, (ONE[0], ["a"], ["b", "c"]), "nobody in the gallery"),

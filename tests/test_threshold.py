@@ -50,6 +50,11 @@ def test_counts_say_what_the_scores_say(scores: ScoreHistograms, tmp_path: Path)
             assert scores.rates(model, condition, cut).far <= FAR < scores.rates(model, condition, cut - 1).far
             exact = tar_at_far(genuine, impostor, FAR)
             assert scores.rates(model, condition, cut).tar == pytest.approx(exact, abs=0.015)
+        everything = np.concatenate([x for pair in pairs for x in pair])
+        (low, high), step = scores.ranges[model], 1e-3  # the scores span 1 to 10, whose fourth digit is rounded
+        assert 0 <= high - everything.max() <= step and 0 <= np.quantile(everything, 2e-4) - low <= step
+        assert [low, high] == [round(low, 3), round(high, 3)]
+        assert [scores.threshold(model, cut) for cut in (0, scores.bins)] == pytest.approx([low, high])
     assert coarse([1, 2, 3, 4], 2).tolist() == [0.3, 0.7]
     scores.save(tmp_path / "scores.json")
     assert ScoreHistograms.load(tmp_path / "scores.json") == scores

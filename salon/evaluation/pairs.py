@@ -53,7 +53,7 @@ def evaluate_insightface(
     images, same = read_insightface(file)
     embedding = embed(recogniser, images)
     scores = _matched(embedding[::2], embedding[1::2], matching)
-    measures = verification(scores, same.numpy(), np.zeros(len(same), int))
+    measures = verification(scores, same.numpy(), np.zeros(len(same)))
     return {**measures, "matching": matching, "images": len(images)}, scores
 
 

@@ -102,7 +102,7 @@ def best_threshold(scores: ArrayLike, same: ArrayLike) -> float:
     >>> best_threshold([.9, .6, .4, .1], [True, True, False, False])
     0.5
     """
-    order = np.argsort(-np.asarray(scores, float), kind="stable")
+    order = np.argsort(-np.asarray(scores, float))
     ranked, genuine = np.asarray(scores, float)[order], np.asarray(same, bool)[order]
     gain = np.append(0, np.cumsum(np.where(genuine, 1, -1)))  # right answers above minus rejecting all
     cut = np.append(True, np.append(ranked[1:] < ranked[:-1], True))  # only between scores that differ

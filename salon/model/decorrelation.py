@@ -106,7 +106,7 @@ def impostor_cosine(embedding: Embedding, labels: Tensor) -> Tensor:
     f, counts = at_least_float32(embedding.features), rows.bincount()
     people = f.new_zeros(len(counts), *f.shape[1:]).index_add(0, rows, f)  # [people, K, d]
     pairs = embedding.B**2 - counts.square().sum()
-    return (f.sum(0).square().sum(-1) - people.square().sum((0, 2))) / pairs
+    return torch.where(pairs > 0, (f.sum(0).square().sum(-1) - people.square().sum((0, 2))) / pairs, math.nan)
 
 
 def sub_embedding_correlation(embedding: Embedding, prototypes: Tensor, labels: Tensor) -> float:
