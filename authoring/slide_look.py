@@ -10,6 +10,7 @@ from salon.words import LANGUAGES
 
 LOOK = Path(__file__).with_suffix(".js").read_text("utf-8").partition("\n")[2]
 _ACTIVE = "svg.bespoke-marp-active"
+_ALIVE = "[...document.querySelectorAll('iframe')].every((one) => one.contentDocument?.querySelector('.salon > *'))"
 
 
 @contextmanager
@@ -43,6 +44,7 @@ def open_deck(browser: Any, lang: str) -> Any:
     page.goto((folder() / "dist" / f"salon.{lang}.html").as_uri() + "#1")
     page.wait_for_selector("section")
     page.evaluate("Promise.all([...document.fonts].map((font) => font.load()))")
+    page.wait_for_function(_ALIVE)
     return page
 
 

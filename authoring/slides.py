@@ -11,24 +11,32 @@ import hashlib
 import html
 import io
 import json
+import math
 import os
 import re
 import shutil
 import string
 import subprocess
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import torch.nn.functional as F
 from fontTools import subset
 
 from authoring.slide_numbers import fill
 from salon.faces.people import split_people
+from salon.faces.pixels import from_webp, to_webp
 from salon.lecture.views import PAGES
 from salon.paths import data_root, write_whole
 from salon.training.shipped import load
+from salon.widgets.black_hole import BlackHole
 from salon.widgets.explorer import ConfidenceExplorer
-from salon.widgets.host import font_faces, words
+from salon.widgets.feature_map import FeatureMap
+from salon.widgets.host import data_uri, font_faces, words
+from salon.widgets.two_faces import TwoFaces
 from salon.words import LANGUAGES, SalonError, say
 
 SPEED = {"en": 130, "zh": 220}  # words, characters a minute
@@ -38,7 +46,8 @@ NODE = 20  # the oldest version that Marp runs on
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FONTS = {"en": ("latin", "latin-bold", "mono"), "zh": ("latin", "latin-bold", "han", "han-bold", "mono")}  # data/fonts
 # The figures that move in the HTML deck: the page that takes the place of each.
-LIVE = {"explorer": "explorer", "scale": "scale", "threshold": "threshold", "map": "map"}
+LIVE = {"explorer": "explorer", "scale": "scale", "pairs": "two", "threshold": "threshold", "black_hole": "hole",
+        "map": "map"}  # fmt: skip
 LAB = "http://localhost:8888/lab/tree/"
 # What is in a deck beside its Markdown; `slides check` says which of them changed since it was built.
 SOURCES = (
@@ -161,7 +170,8 @@ def spoken_minutes(notes: str, lang: str) -> float:
 def prepare(lang: str, pictures: dict[str, str], live: dict[str, str]) -> str:
     """The Markdown that Marp reads: numbers filled in, marks in notes and footer, figures in place.
 
-    `pictures` is file name -> HTML (see `draw_figures`), `live` figure -> the page that takes its place on a screen.
+    `pictures` is file name -> HTML (see `draw_figures`), `live` figure -> the page that takes its place on a screen,
+    which `finish` puts there.
     """
     settings, slides = read(lang)
     title, ready = slides[0].shown.split("\n")[0].lstrip("# "), []
@@ -194,22 +204,23 @@ def _shown(slide: Slide, pictures: dict[str, str], live: dict[str, str]) -> str:
 
 
 def _placed(alt: str, name: str, suffix: str, pictures: dict[str, str], live: dict[str, str], waits: bool) -> str:
-    """A figure: as it stands, alive on a screen, or after the same without its answer."""
+    """A figure: as it stands, alive on a screen, or after the same without its answer; then a key brings it alive."""
     alt = html.escape(alt)
-    picture = pictures[name + suffix].replace("ALT", alt, 1)
+    picture, ask = pictures[name + suffix].replace("ALT", alt, 1), pictures.get(f"{name}_ask{suffix}", "")
+    frame = f'<iframe title="{alt}" data-page="{name}"></iframe>' if name in live else ""
     if name.startswith("lit_"):
         return f'<figure class="lit">{picture}</figure>'
-    if name in live:
-        page = html.escape(live[name]).replace("\n", "&#10;")
-        frame = f'<iframe title="{alt}" srcdoc="{page}"></iframe>'
+    answers = 'class="answer"' in picture
+    if frame and not (waits and (ask or answers)):
         return f'<figure class="live">{frame}<div class="still">{picture}</div></figure>'
     if not waits:
         return f"<figure>{picture}</figure>"
-    if 'class="answer"' in picture:
-        return f'<figure class="build">{picture}<span data-marpit-fragment="1"></span></figure>'
-    ask = pictures.get(f"{name}_ask{suffix}", "").replace("ALT", "", 1)
-    told = f'<div class="told" data-marpit-fragment="1">{picture}</div>'
-    return f'<figure class="build"><div class="ask" aria-hidden="true">{ask}</div>{told}</figure>'
+    told = f'{picture}<span data-marpit-fragment="1"></span>'
+    if not answers:
+        asked = f'<div class="ask" aria-hidden="true">{ask.replace("ALT", "", 1)}</div>'
+        told = f'{asked}<div class="told" data-marpit-fragment="1">{picture}</div>'
+    alive = f'<div class="told alive" data-marpit-fragment="2">{frame}</div>' if frame else ""
+    return f'<figure class="build">{told}{alive}</figure>'
 
 
 def _cell_link(cell: str, lang: str) -> str:
@@ -244,9 +255,28 @@ def live_pages(lang: str) -> dict[str, str]:
     """Each living figure as a page of its own: letters for a room, fonts from the deck, keys that go back to it."""
     style, script = (folder().joinpath(f"live.{kind}").read_text("utf-8") for kind in ("css", "js"))
     own = f"<style>{style}</style>\n<script>{script}</script>\n<body>"
-    pages = {figure: PAGES[page](lang) for figure, page in LIVE.items() if page != "explorer"}
-    pages["explorer"] = ConfidenceExplorer(load("lecture"), split_people("test", 14)[[4, 13]], lang=lang).page()
+    smaller = _widgets(lang)
+    pages = {figure: smaller.get(page, PAGES[page])(lang) for figure, page in LIVE.items()}
     return {name: re.sub(r"@font-face \{.*?\}\n?", "", page).replace("<body>", own) for name, page in pages.items()}
+
+
+def _widgets(lang: str) -> dict[str, Callable[[str], str]]:
+    """The pages that are smaller on slides: faces that two of them share, thumbnails of fewer bytes."""
+    explorer = ConfidenceExplorer(load("lecture"), split_people("test", 14)[[4]], lang=lang)
+    two, hole, features = TwoFaces(load("lecture"), lang=lang), BlackHole(lang=lang), FeatureMap(lang=lang)
+    explorer.faces = two.faces
+    hole.data = hole.data | _thumbnails(hole.data, len(hole.data["kind"]), 48, 30)
+    features.data = features.data | _thumbnails(features.data, len(features.data["kinds"]), 36, 30)
+    return {"explorer": explorer.page, "two": two.page, "hole": hole.page, "map": features.page}
+
+
+def _thumbnails(data: dict[str, Any], count: int, size: int, quality: int) -> dict[str, Any]:
+    """The `count` faces of a widget's sprite with fewer pixels a side, and WebP of a lower quality."""
+    file = io.BytesIO(base64.b64decode(data["sprite"].partition(",")[2]))
+    faces = from_webp(file, data["thumb"], count) / 255
+    small = F.interpolate(faces, (size, size), mode="bilinear", antialias=True)
+    webp = to_webp(small, math.ceil(math.sqrt(count)), quality=quality, method=6)
+    return {"sprite": data_uri(webp), "thumb": size}
 
 
 def figure_names() -> list[str]:
@@ -287,7 +317,8 @@ def build() -> list[Path]:
 
     marp, browser, written = find_marp(), find_browser(), []
     for lang in LANGUAGES:
-        written.append(_marp(marp, browser, prepare(lang, draw_figures(lang), live_pages(lang)), lang))
+        pages = live_pages(lang)
+        written.append(_marp(marp, browser, prepare(lang, draw_figures(lang), pages), lang, pages))
     written += write_pdfs()
     write_whole(folder() / "dist" / "sources.json", (json.dumps(sources(), indent=1) + "\n").encode())
     return written
@@ -314,8 +345,8 @@ def _cut(whole: Path, text: str) -> bytes:
     return small.getvalue()
 
 
-def finish(page: str, lang: str) -> str:
-    """What Marp wrote, with our script before its own, and each picture and each letter of the formulas once."""
+def finish(page: str, lang: str, pages: dict[str, str] | None = None) -> str:
+    """What Marp wrote, with our script before its own, each picture and letter of a formula once, and `pages`."""
     slides = read(lang)[1]
     routes = {route: [n for n, slide in enumerate(slides) if slide.route <= route] for route in ROUTES}
     script = folder().joinpath("deck.js").read_text("utf-8").replace("ROUTES", json.dumps(routes))
@@ -345,7 +376,18 @@ def finish(page: str, lang: str) -> str:
     once = f'<svg style="display: none" aria-hidden="true"><defs>{drawn}</defs></svg>'
     # The letters stand after the slides, where no route takes them away; our script runs before Marp's.
     before, marps, after = page.rpartition("<script>")
-    return f"{before}{once}<script>{script}</script>{marps}{after}"
+    living = f'<script type="application/json" id="living">{_together(pages or {})}</script>'
+    return f"{before}{once}{living}<script>{script}</script>{marps}{after}"
+
+
+def _together(pages: dict[str, str]) -> str:
+    """Pages as JSON for `deck.js`, each line and each long run of bytes once: they share style, script and network."""
+    numbers: dict[str, int] = {}
+    cut = re.compile(r"([\w+/=]{1000,})|(?<=\n)", re.A)
+    made = {name: [numbers.setdefault(part, len(numbers)) for part in cut.split(page) if part]
+            for name, page in pages.items()}  # fmt: skip
+    found = {"pages": made, "parts": [*numbers]}
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def find_marp() -> list[str]:
@@ -382,7 +424,7 @@ def without_fonts() -> dict[str, str]:
     return {**os.environ, "FONTCONFIG_FILE": str(data_root().parent / "tests" / "offline" / "fonts.conf")}
 
 
-def _marp(marp: list[str], browser: str, markdown: str, lang: str) -> Path:
+def _marp(marp: list[str], browser: str, markdown: str, lang: str, pages: dict[str, str]) -> Path:
     """One run of Marp on prepared Markdown."""
     name = f"salon.{lang}.html"
     out = folder() / "dist" / name
@@ -398,7 +440,7 @@ def _marp(marp: list[str], browser: str, markdown: str, lang: str) -> Path:
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode or not target.exists():
             raise SalonError(f"Marp did not write {name}. It said:\n{done.stderr[-2000:]}")
-        write_whole(out, finish(target.read_text("utf-8"), lang).encode())
+        write_whole(out, finish(target.read_text("utf-8"), lang, pages).encode())
     return out
 
 

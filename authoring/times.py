@@ -1,4 +1,4 @@
-"""How fast the confidence explorer answers in a page of headless Chromium; to be measured on a quiet machine."""
+"""How fast the confidence explorer and a deck answer in headless Chromium; to be measured on a quiet machine."""
 
 import base64
 from statistics import median, quantiles
@@ -9,11 +9,13 @@ import torch
 
 import salon
 from authoring.slide_look import browser_without_fonts
+from authoring.slides import folder
 from salon.widgets.explorer import ConfidenceExplorer
 from salon.widgets.host import source, words
 from salon.widgets.pack import pack
+from salon.words import LANGUAGES
 
-ROUNDS = 200
+ROUNDS, LOADS = 200, 5
 # The widget as a notebook runs it, on a model that stands for the kernel's: milliseconds of each of the rounds.
 _SCRIPT = """async ({ script, css, traits, other, rounds }) => {
   const js = await import("data:text/javascript;base64," + script), heard = {}, el = document.body;
@@ -71,3 +73,34 @@ def widget_times() -> dict[str, tuple[float, float]]:
         found = page.evaluate(_SCRIPT, given | {"other": coded(pack(other))})
     found |= {name: [1000 * x for x in repeat(call, number=1, repeat=20)] for name, call in beside.items()}
     return {name: (median(x), quantiles(x, n=10)[8]) for name, x in found.items()}
+
+
+# Milliseconds from the start of the navigation until the first slide, its letters and its picture are painted.
+_FIRST = """addEventListener("DOMContentLoaded", async () => {
+  const frame = () => new Promise(requestAnimationFrame);
+  const shown = () => document.querySelector("svg.bespoke-marp-active");
+  while (!shown()) await frame();
+  await Promise.all([document.fonts.ready, ...[...shown().querySelectorAll("img")].map((image) => image.decode())]);
+  await frame();
+  setTimeout(() => { window.firstSlide = performance.now(); });
+})"""
+
+
+def deck_times() -> dict[str, tuple[float, float]]:
+    """Milliseconds until the first slide of each deck is painted, opened from disk: the median and the slowest."""
+    found = {}
+    with browser_without_fonts() as browser:
+        for lang in LANGUAGES:
+            times = [_first_slide(browser, lang) for _ in range(LOADS)]
+            found[f"deck {lang}"] = (median(times), max(times))
+    return found
+
+
+def _first_slide(browser: Any, lang: str) -> float:
+    page = browser.new_page(viewport={"width": 1280, "height": 720}, offline=True)
+    page.set_default_timeout(60_000)
+    page.add_init_script(_FIRST)
+    page.goto((folder() / "dist" / f"salon.{lang}.html").as_uri(), wait_until="commit")
+    time: float = page.wait_for_function("window.firstSlide").json_value()
+    page.close()
+    return time

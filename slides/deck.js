@@ -1,5 +1,5 @@
 // Before Marp's own script: ?route=45 leaves out the other slides; votes are counted; the break has a clock; links
-// find a running JupyterLab; ?print=shown, guesses or notes is for the PDFs.
+// find a running JupyterLab; figures come alive; ?print=shown, guesses or notes is for the PDFs.
 const asked = new URLSearchParams(location.search), ROUTE = ROUTES[asked.get("route")], SAID = WORDS;
 document.querySelectorAll("img[data-same]").forEach((one) => (one.src = document.getElementById(one.dataset.same).src));
 if (ROUTE) {
@@ -68,3 +68,15 @@ addEventListener("click", async (event) => {
     : link.href.replace(/.*\/notebooks\/(zh\/)?(.*)\.ipynb/, (_, zh, name) => new URL(`../${zh ? "zh" : "en"}/notebooks/${name}.html`, location)) + lab.hash.replace("cell-id=", "");
   open(there ? lab : page, "salon-cell");
 });
+
+// What lives on slides is put together when the first slide stands, one page after the other; a PDF has none.
+function bringToLife() {
+  const { parts, pages } = JSON.parse(document.getElementById("living").textContent);
+  const frames = [...document.querySelectorAll("iframe[data-page]")];
+  const next = () => {
+    const frame = frames.shift();
+    if (frame) Object.assign(frame, { onload: next, srcdoc: pages[frame.dataset.page].map((n) => parts[n]).join("") });
+  };
+  next();
+}
+if (!asked.has("print")) addEventListener("load", () => requestAnimationFrame(() => setTimeout(bringToLife)));

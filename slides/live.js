@@ -9,7 +9,7 @@ if (parent !== window) {
   const style = document.createElement("style");
   style.textContent = fonts.map((rule) => rule.cssText).join("\n");
   document.head.append(style);
-  addEventListener("load", () => document.querySelector("section:not(.salon-explorer) > .salon-guess button")?.click());
+  addEventListener("load", () => document.querySelector("section:not(.salon-explorer, .salon-two) > .salon-guess button")?.click());
   addEventListener("pointerup", ({ isTrusted }) => isTrusted && setTimeout(toDeck));
   addEventListener("keydown", (event) => {
     if (event.key !== "PageUp" && event.key !== "PageDown") return;

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from html import escape
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from conftest import ROOT
@@ -184,6 +185,14 @@ def test_the_letters_of_formulas_are_there_once() -> None:
     assert done.count('<path id="letter-0" d="M1">') == 1 and done.count('<use href="#letter-0">') == 2
     assert done.count('<path d="M1">') == 1  # of a figure
     assert done.index("<path id=") < done.index("ROUTE") < done.index("<script>marp")
+
+
+def test_what_pages_share_is_there_once() -> None:
+    pages = {name: f"<p>{name}\n<style>\n'{2000 * 'A'}'\n" for name in ("one", "two")}
+    done = finish("<body><script>marp</script>", "en", pages)
+    found = json.loads(re.findall(r'id="living">(.*?)</script>', done)[0])
+    assert {name: "".join(found["parts"][n] for n in numbers) for name, numbers in found["pages"].items()} == pages
+    assert done.count(2000 * "A") == 1 and len(found["parts"]) == len(set(found["parts"]))
 
 
 @languages
@@ -500,15 +509,69 @@ def test_the_keys_go_back_to_the_deck_after_the_explorer(deck) -> None:
     frame.locator(".salon-reset").click()
 
 
+ALIVE = {"match": (".salon-easel canvas", "input[name=blocks]"), "black-hole": (".salon-pairs", "input[name=rank]")}
+STANDS = """(body) => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() =>
+  done([...body.querySelectorAll("rect.salon-term, circle.salon-picked")]
+    .map((one) => one.dataset.value ?? one.outerHTML)))))"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", [*ALIVE])
+def test_a_figure_comes_alive_with_the_key_after_its_answer(deck, name: str) -> None:
+    number = next(n for n, slide in enumerate(deck.slides, 1) if slide.id == name)
+    page, frame, (drawn, slider) = deck.page, deck.page.frame_locator("svg.bespoke-marp-active iframe"), ALIVE[name]
+    go_to(page, number)
+    for seen in (False, False, True):
+        assert page.locator("svg.bespoke-marp-active .alive").is_visible() == seen
+        page.keyboard.press("PageDown") if not seen else None
+    body, states = frame.locator("body"), []
+    frame.locator(slider).first.press("End")
+    states.append(body.evaluate(STANDS))
+    frame.locator(drawn).first.click(position={"x": 200, "y": 200} if name == "match" else {"x": 430, "y": 40})
+    page.wait_for_function("document.activeElement === document.body")
+    states.append(body.evaluate(STANDS))
+    sizes = body.evaluate(SIZES)
+    assert min(sizes) > PIXELS - 0.1 and len(sizes) > 15
+    frame.locator(".salon-reset").click()
+    states.append(body.evaluate(STANDS))
+    assert all(states) and len({*map(str, states)}) == 3
+    page.keyboard.press("PageDown")
+    page.wait_for_function(f"location.hash === '#{number + 1}'")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("figure, slide", [("pairs", "match"), ("black_hole", "black-hole")])
+def test_what_comes_alive_is_alike_in_both_windows(chromium, tmp_path: Path, figure: str, slide: str) -> None:
+    drawn, slider = ALIVE[slide]
+    context, mine, theirs = two_windows(chromium, tmp_path, live_pages("en")[figure])
+    here, there = (page.frame_locator("iframe") for page in (mine, theirs))
+    states = [here.locator("body").evaluate(STANDS)]
+    there.locator(drawn).first.wait_for()
+    for act in (lambda: here.locator(slider).last.press("End"), lambda: here.locator(drawn).first.click()):
+        act()
+        states.append(here.locator("body").evaluate(STANDS))
+        for _ in range(20):  # it hears of it a little later
+            if there.locator("body").evaluate(STANDS) == states[-1]:
+                break
+            theirs.wait_for_timeout(250)
+        assert there.locator("body").evaluate(STANDS) == states[-1]
+    assert states[1] != states[0]
+    context.close()
+
+
+def two_windows(chromium, folder: Path, page: str) -> tuple[Any, Any, Any]:
+    """A context and two of its windows, each with a widget's page as a slide has it."""
+    (folder / "deck.html").write_text(f'<iframe width="1180" height="900" srcdoc="{escape(page)}">')
+    context = chromium.new_context(offline=True)
+    windows = [context.new_page() for _ in range(2)]
+    for window in windows:
+        window.goto((folder / "deck.html").as_uri())
+    return context, *windows
+
+
 @pytest.mark.browser
 def test_what_is_done_to_a_widget_is_seen_in_the_other_window(chromium, tmp_path: Path) -> None:
-    (tmp_path / "deck.html").write_text(
-        f'<iframe width="1000" height="600" srcdoc="{escape(live_pages("en")["scale"])}">'
-    )
-    context = chromium.new_context(offline=True)
-    mine, theirs = (context.new_page() for _ in range(2))
-    for page in (mine, theirs):
-        page.goto((tmp_path / "deck.html").as_uri())
+    context, mine, theirs = two_windows(chromium, tmp_path, live_pages("en")["scale"])
     here, there = (page.frame_locator("iframe") for page in (mine, theirs))
     alike, at_first = [], here.locator("main").inner_text()
     for name, key in (("scale", "Home"), ("margin", "End")):
