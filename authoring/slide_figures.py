@@ -29,7 +29,7 @@ import salon
 from authoring.picture import people_and_variations
 from experiments.bench import LIVE_IMAGES, LIVE_PEOPLE, live_pair
 from experiments.glyphs import glyph_sheet
-from salon.evaluation.benchmark import black_hole, evaluate_benchmark
+from salon.evaluation.benchmark import evaluate_benchmark
 from salon.evaluation.people import CONDITIONS, test_benchmark
 from salon.evaluation.results import by_seed, difference, labelled, read_provenance, read_table, stored_differences
 from salon.evaluation.views import FeatureViews, ScoreHistograms
@@ -37,6 +37,7 @@ from salon.faces.people import sample_people, split_people
 from salon.faces.render import frontal_views, render, sample_views
 from salon.faces.variations import VARIATIONS, degrade, pose_yaw
 from salon.figures.ablation import POINTS, ablation_figure, claims_figure, difference_figure, effect_figure, pull_figure
+from salon.figures.black_hole import FalseMatches
 from salon.figures.explorer import explorer_figure
 from salon.figures.faces import face_sheet
 from salon.figures.geometry import INK, arrow, bare, cloud, cloud_figure, thumbnail
@@ -685,8 +686,11 @@ def worlds() -> Figure:
 
 
 def black_holes() -> Figure:
-    """Which conditions the highest false matches of the live models join (03, `hole`)."""
-    shares = {name: black_hole(model, test_benchmark()) for name, model in live_models().items()}
+    """Which conditions the highest false matches of three stored models join: the pairs of the slide's widget."""
+    found, kinds = read_data(FalseMatches.load, "views", "false_matches.json"), test_benchmark().mixture()[0]
+    joined = (kinds[torch.tensor(pairs)] @ torch.tensor([4, 1]) for pairs in found.pairs)
+    shares = {name: cells.bincount(minlength=16).view(4, 4) / len(cells)
+              for name, cells in zip(("s = 64", "fixed scale", "C"), joined, strict=False)}  # fmt: skip
     figure = black_hole_figure(shares, ("clean", "low res.", "occluded", "turned"))
     figure.axes[0].set_ylabel("probe image")
     figure.supxlabel("gallery image")
