@@ -240,6 +240,24 @@ def test_a_card_that_is_none_is_refused(card: str, tmp_path: Path) -> None:
         load(tmp_path / "x.safetensors")
 
 
+@pytest.mark.parametrize(
+    ("part", "odd"),
+    [
+        ("network", {"spread": []}),
+        ("network", {"spread": -1.0}),
+        ("input", {"border": 10**9}),
+        ("input", {"scale": 0.0}),
+    ],
+)
+def test_numbers_on_a_card_that_no_tensor_shows_are_checked(part: str, odd: dict, tmp_path: Path) -> None:
+    save(file := tmp_path / "x.safetensors", Recogniser(InputSpec(size=16), K=2, d=4, width=0.125))
+    card = read_card(file)
+    card[part] |= odd
+    save_file(load_file(file), file, {"card": json.dumps(card)})
+    with pytest.raises(SalonError):
+        load(file)
+
+
 def test_an_update_that_does_not_reach_a_copy_is_told(tmp_path: Path) -> None:
     source, target = tmp_path / "notebooks", tmp_path / "mine"
     source.mkdir()
