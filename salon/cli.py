@@ -4,6 +4,7 @@ import argparse
 import inspect
 import json
 import sys
+import warnings
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -28,6 +29,7 @@ def run(commands: argparse.ArgumentParser, argv: list[str] | None) -> int:
     """Run the command that `argv` names; returns 0, 1 (something to mend), 2 (an error) or 130 (Ctrl-C)."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name that is no UTF-8, or a terminal of ASCII
+    warnings.formatwarning = lambda message, *_: f"salon: {message}\n"  # without a line of our source
     arguments = commands.parse_args(argv)
     try:
         return arguments.command(arguments) or 0

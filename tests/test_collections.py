@@ -40,7 +40,11 @@ def over_grey(pixels):
 
 def store(path, image, **options):
     path.parent.mkdir(parents=True, exist_ok=True)
-    image.save(path, **options)
+    if path.suffix == ".pgm" and image.mode == "I;16":  # which Pillow 10.1 reads, but cannot write
+        high_first = np.asarray(image).astype(">u2").tobytes()
+        path.write_bytes(f"P5 {image.width} {image.height} 65535\n".encode() + high_first)
+    else:
+        image.save(path, **options)
     return path
 
 

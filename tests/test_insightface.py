@@ -106,7 +106,7 @@ def test_a_pickle_that_runs_something_is_refused_and_runs_nothing(tmp_path, run,
 )
 def test_names_beside_the_allowed_ones_are_refused(tmp_path, name):
     (tmp_path / "set.bin").write_bytes(f"c{name}\n.".encode())
-    with pytest.raises(SalonError, match="asks for " + name.replace("\n", r"\.")):
+    with pytest.raises(SalonError, match="asks for '" + name.replace("\n", r"\.")):
         read_insightface(tmp_path / "set.bin")
 
 

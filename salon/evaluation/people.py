@@ -194,22 +194,24 @@ def read_benchmark(folder: Path) -> Benchmark:
     try:
         tensors, metadata = read_whole(folder / "test.safetensors")
         facts, count = json.loads(metadata["benchmark"]), TEST_IMAGES * len(tensors["people"])
+        if facts["generator"] != GENERATOR_VERSION:
+            raise SalonError(
+                f"The test people in {folder} were drawn by version {facts['generator']} of the generator; this is "
+                f"version {GENERATOR_VERSION}. Draw them again, and all that hangs on them: `make refresh`."
+            )
         counts = dict(zip(KINDS, (count, count, count // 2), strict=True))
         sheets = {kind: from_webp(folder / f"test_{kind}.webp", RENDERED, n) for kind, n in counts.items()}
+        for kind, pixels in sheets.items():
+            if digest(pixels) != facts["digests"][kind]:
+                raise SalonError(
+                    f"test_{kind}.webp in {folder} shows pixels of digest {digest(pixels)}; its numbers in "
+                    f"test.safetensors expect {facts['digests'][kind]}; {_MEND}"
+                )
+        return of_pixels(sheets, Scenes.of(tensors))
+    except SalonError:
+        raise
     except Exception as error:  # each format has errors of its own
         raise SalonError(f"The test people in {folder} cannot be read ({error}); {_MEND}") from error
-    if facts["generator"] != GENERATOR_VERSION:
-        raise SalonError(
-            f"The test people in {folder} were drawn by version {facts['generator']} of the generator; this is "
-            f"version {GENERATOR_VERSION}. Draw them again, and all that hangs on them: `make refresh`."
-        )
-    for kind, pixels in sheets.items():
-        if digest(pixels) != facts["digests"][kind]:
-            raise SalonError(
-                f"test_{kind}.webp in {folder} shows pixels of digest {digest(pixels)}; its numbers in "
-                f"test.safetensors expect {facts['digests'][kind]}; {_MEND}"
-            )
-    return of_pixels(sheets, Scenes.of(tensors))
 
 
 def of_pixels(pixels: dict[str, Tensor], scenes: Scenes) -> Benchmark:

@@ -27,6 +27,8 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".pgm", ".bmp", ".webp")
 UNREAD = (".heic", ".heif", ".avif", ".tif", ".tiff", ".gif", ".jxl", ".jp2", ".dng", ".cr2", ".cr3", ".nef", ".arw")
 SMALLEST = 16  # pixels: less is no face
 WHOLE = 25_000_000  # pixels: 600 MB on the way
+THIN = 300  # pixels a byte: a larger picture that holds less is none, but takes its gigabytes
+STRIP = 64  # rows of a picture that are reduced together
 ENOUGH = 1024  # pixels that are left of a side when a large photograph is reduced
 BEHIND = 0.5  # the mid-grey that shows through where an image is transparent
 LFW_FOLD = 300  # pairs of each kind in a fold of LFW
@@ -38,7 +40,7 @@ def read_image(path: str | Path, size: int | None = None) -> Tensor:
     Turned as its EXIF says; 16 bits are scaled, not clipped; transparency is laid over mid-grey.  With
     `size` (pixels) the largest centred square is cut out, so that no face is stretched, and resized with
     antialiasing.  Raises `SalonError` for what is missing, broken, no image, of 32-bit numbers, smaller than 16 pixels,
-    or by its header larger than 179 megapixels (25 without `size`).
+    by its header larger than 179 megapixels (25 without `size`), or larger than 25 in next to no bytes.
     """
     image = decode(Path(path), str(path), size)
     if min(image.shape[1:]) < SMALLEST:
@@ -53,7 +55,8 @@ def decode(file: Path | BytesIO, name: str, size: int | None = None) -> Tensor:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(file) as image:
-                kind = _kind(image, whole=size is None)
+                octets = file.stat().st_size if isinstance(file, Path) else file.getbuffer().nbytes
+                kind = _kind(image, octets, whole=size is None)
                 seen = image if size is None else _square(image, kind, max(ENOUGH, 4 * size))
                 pixels = _rgb(ImageOps.exif_transpose(seen).convert(kind))
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
@@ -63,10 +66,11 @@ def decode(file: Path | BytesIO, name: str, size: int | None = None) -> Tensor:
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
 
 
-def _kind(image: Image.Image, whole: bool) -> str:
+def _kind(image: Image.Image, octets: int, whole: bool) -> str:
     """The mode that keeps all of a picture: "I" for 16 bits, "RGBA" for transparency, "RGB" for all others."""
-    if whole and image.width * image.height > WHOLE:
-        raise ValueError(f"{image.width}×{image.height} pixels are too many to be read whole: give a size")
+    if (pixels := image.width * image.height) > WHOLE and (whole or pixels > THIN * octets):
+        what = "too many to be read whole: give a size" if whole else f"no photograph in {octets} bytes"
+        raise ValueError(f"{image.width}×{image.height} pixels are {what}")
     sixteen = image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM"))
     if image.mode in ("I", "F") and not sixteen:
         raise ValueError("its pixels are 32-bit numbers, of which nobody knows the white: save it with 8 or 16 bits")
@@ -78,8 +82,10 @@ def _square(image: Image.Image, kind: str, least: int) -> Image.Image:
     image.draft(None, (least, least))  # a JPEG is decoded at a half, a quarter or an eighth
     side = min(image.size)
     left, top, k = (image.width - side) // 2, (image.height - side) // 2, max(1, side // least)
-    whole = image if image.mode == kind else image.convert(kind)
-    square = whole.reduce(k, (left, top, left + side // k * k, top + side // k * k))
+    square, end = Image.new(kind, (side // k, side // k)), side // k * k
+    for y in range(0, end, STRIP * k):  # the whole in another mode would take the memory once more
+        strip = image.crop((left, top + y, left + end, top + min(y + STRIP * k, end))).convert(kind)
+        square.paste(strip.reduce(k), (0, y // k))
     square.info = image.info  # how it is turned
     return square
 

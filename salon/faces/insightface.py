@@ -74,7 +74,8 @@ class _Unpickler(pickle._Unpickler):  # type: ignore[name-defined,misc]
         if stand_in is None:
             mend = "Do not trust this file." if known.split(".")[0] in HARMFUL else "Get the set from its makers."
             expected = "expected bytes, lists, truth values and numpy arrays"
-            raise SalonError(f"It asks for {module}.{name}, which was not run; {expected}. {mend}")
+            asked = short(f"{module}.{name}")
+            raise SalonError(f"It asks for {asked}, which was not run; {expected}. {mend}")
         return lambda *given: stand_in(*given)  # a new one each time: a file can set nothing on those above
 
 

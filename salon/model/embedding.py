@@ -1,5 +1,6 @@
 """What a recogniser says about an image (section 3.2 of the paper), and what it wants to be shown."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -120,10 +121,11 @@ class InputSpec:
 
     def __post_init__(self) -> None:
         known = self.colour in ("grey", "rgb") and self.normalise in ("per_image", "fixed")
-        if not known or self.size < 16:
+        bounded = 0 <= self.border <= self.size and abs(self.mean) < math.inf and 0 < self.scale < math.inf
+        if not known or not bounded or self.size < 16:
             raise SalonError(
                 f"{self} cannot be; expected colour 'grey' or 'rgb', normalise 'per_image' or 'fixed', "
-                "and 16 pixels or more. Change that field."
+                "16 pixels or more, a border within the size, finite mean and scale. Change that field."
             )
 
     @property

@@ -130,6 +130,7 @@ class Recogniser(nn.Module):
         self.spec, self.K, self.d, self.spread, self.places = spec or InputSpec(), K, d, spread, places
         self.card: dict = {}  # what `salon.load` knows of the weights
         # Recogniser(spec, **config) is this network again
+        _expect_positive(spread)
         self.config = {"K": K, "d": d, "backbone": backbone, "width": width, "spread": spread}
         self.config |= {"places": True} if places else {}
         size, parts = (place_size(self.spec.size, K), K) if places else (self.spec.size, 1)
@@ -188,7 +189,7 @@ class Recogniser(nn.Module):
 
 def _expect_positive(s: float) -> None:
     if not 0 < s < math.inf:
-        raise SalonError(f"The confidence came as {s}; expected a finite number above 0, such as 20.")
+        raise SalonError(f"A confidence, or its spread, came as {s}; expected a finite number above 0, such as 20.")
 
 
 @contextmanager
