@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def write_film(folder: Path) -> list[Path]:
             frames, times = zip(*painted(page), strict=True)
             paths.append(folder / f"explorer.{lang}.webp")
             look: Any = {"save_all": True, "append_images": frames[1:], "duration": times, "loop": 0, "quality": 70}
-            write_whole(paths[-1], lambda file, first=frames[0], look=look: first.save(file, "WEBP", method=6, **look))
+            write_whole(paths[-1], partial(frames[0].save, format="WEBP", method=6, **look))
     return paths
 
 
