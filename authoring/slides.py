@@ -263,7 +263,7 @@ def live_pages(lang: str) -> dict[str, str]:
 def _widgets(lang: str) -> dict[str, Callable[[str], str]]:
     """The pages that are smaller on slides: faces that two of them share, thumbnails of fewer bytes."""
     explorer = ConfidenceExplorer(load("lecture"), split_people("test", 14)[[4]], lang=lang)
-    two, hole, features = TwoFaces(load("lecture"), lang=lang), BlackHole(lang=lang), FeatureMap(lang=lang)
+    two, hole, features = TwoFaces(lang=lang), BlackHole(lang=lang), FeatureMap(lang=lang)
     explorer.faces = two.faces
     hole.data = hole.data | _thumbnails(hole.data, len(hole.data["kind"]), 48, 30)
     features.data = features.data | _thumbnails(features.data, len(features.data["kinds"]), 36, 30)
@@ -433,7 +433,8 @@ def _marp(marp: list[str], browser: str, markdown: str, lang: str, pages: dict[s
         source, theme, target = (Path(scratch) / part for part in ("deck.md", "theme.css", name))
         source.write_text(markdown, "utf-8")
         bold = "".join(_BOLD.findall(markdown)) + say("slides.back", lang) + string.digits
-        theme.write_text(folder().joinpath("theme.css").read_text("utf-8") + faces(lang, markdown, bold), "utf-8")
+        fonts = faces(lang, markdown + "".join(pages.values()), bold)
+        theme.write_text(folder().joinpath("theme.css").read_text("utf-8") + fonts, "utf-8")
         command = [*marp, str(source), "-o", str(target), "--theme-set", str(theme), "--no-stdin",
                    "--allow-local-files", "--no-config-file", "--html"]  # fmt: skip
         environment = without_fonts() | {"CHROME_PATH": browser}

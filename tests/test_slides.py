@@ -1,5 +1,7 @@
 """The deck: both languages alike, minutes that add up, stored numbers, and pages that fit in a real browser."""
 
+import base64
+import io
 import json
 import re
 import shutil
@@ -13,8 +15,10 @@ from typing import Any
 
 import pytest
 from conftest import ROOT
+from fontTools.ttLib import TTFont
 
 from authoring import slide_checks, slide_look, slides
+from authoring.fonts import han
 from authoring.slide_figures import DPI, FIGURES, LEAST, NEUTRAL
 from authoring.slide_look import go_to, look_through, open_deck, overflows
 from authoring.slide_numbers import fill
@@ -23,6 +27,7 @@ from authoring.slides import LIVE, finish, live_pages, minutes_of, prepare, read
 from salon.evaluation.results import by_seed, read_table
 from salon.figures.geometry import INK
 from salon.figures.style import MODELS
+from salon.widgets.host import words
 from salon.words import SalonError
 
 PIXELS = LEAST * 4 / 3  # of 1280, which are 13.33 inches: 20 points are 26.67
@@ -586,3 +591,12 @@ def test_what_is_done_to_a_widget_is_seen_in_the_other_window(chromium, tmp_path
     alike.append([frame.locator("main").inner_text() for frame in (here, there)])
     context.close()
     assert all(mine == theirs for mine, theirs in alike) and len({at_first, *(mine for mine, _ in alike)}) == 3
+
+
+def test_the_deck_brings_every_letter_that_its_living_figures_show():
+    html = (ROOT / "slides" / "dist" / "salon.zh.html").read_text("utf-8")
+    (font,) = re.findall(r'"Salon Han";font-weight:400;src:url\("data:font/woff2;base64,([^"]+)', html)
+    drawn = set(TTFont(io.BytesIO(base64.b64decode(font))).getBestCmap())
+    for room in LIVE.values():
+        said = "".join(words(room, "zh").values())
+        assert han(said) <= drawn, f"{room}: no {''.join(map(chr, han(said) - drawn))}"
