@@ -79,7 +79,8 @@ def write_sources(folder: Path, lang: str) -> Path:
         write(folder / "notebooks" / path.name, for_page(path))
     for name in DOCUMENTS:
         _write(folder / f"{name}.md", _linked(_document(name, lang)))
-    shutil.copy(ROOT / "docs" / "picture.png", folder / "docs")
+    for picture in (ROOT / "docs" / "picture.png", ROOT / "docs" / f"explorer.{lang}.webp"):
+        shutil.copy(picture, folder / "docs")
     _write(folder / "runsheet.md", (ROOT / "slides" / f"runsheet.{lang}.md").read_text("utf-8"))
     _write(folder / "slides.md", slides_page(lang))
     rooms = [_write(folder / "reference" / f"{room}.rst", text) for room, text in reference(lang)]

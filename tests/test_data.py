@@ -10,6 +10,7 @@ from authoring.test_people import fingerprints, stored_fingerprints
 from experiments.bench import LIVE_IMAGES, LIVE_PEOPLE, live_pair
 from experiments.people import render_scenes, sample_scenes
 from experiments.tables import write_table
+from salon import lecture
 from salon.evaluation import people
 from salon.evaluation.benchmark import black_hole
 from salon.evaluation.people import KINDS, TEST_IMAGES, TEST_PEOPLE
@@ -53,7 +54,7 @@ def test_each_table_says_where_it_comes_from(name):
     assert facts["command"].split(" --")[0] == f"salon reproduce {experiment}"
     assert facts["commit"] and facts["torch"] and not (experiment == "length" and facts["commit"].endswith("+"))
     table = read_table(name)
-    if name in ("claims", "differences"):  # with columns of their own
+    if name in ("claims", "differences", "parts"):  # with columns of their own
         assert table["mean"].between(table.low, table.high).all() and (table.smallest >= 0).all()
         return
     differences = (table.condition == "excess") | table.metric.str.contains("correlation")
@@ -93,7 +94,7 @@ def test_the_bench_times_the_live_pair_of_notebook_03():
     sources = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     (source,) = [text for text in sources if "fixed = recipe(" in text]
     facts = read_provenance("ablation")
-    names: dict = {"chosen": facts["chosen"]["3000"]}
+    names: dict = {"chosen": facts["chosen"]["3000"], "lecture": lecture}
     exec(source, names)
     assert (names["fixed"], names["learned"]) == live_pair(facts)
     assert any(f"train_set(people={LIVE_PEOPLE}, images={LIVE_IMAGES}, " in text for text in sources)
