@@ -106,3 +106,16 @@ def test_what_is_called_a_station_is_one():
                     "places_cover": (-1, 1)}  # fmt: skip
     shrunk = {name: along.loc[(name, 3200), "mean"] / along.loc[(name, 200), "mean"] for name in ways}
     assert shrunk["matching_mixed"] < 0.5 and shrunk["learned_clean"] < 0.5
+
+
+def test_what_notebook_4_says_of_more_parts_is_what_came_out():
+    table = (
+        read_table("parts")
+        .query("people == 3000 and features == 128")
+        .set_index(["one", "condition", "K"])
+        .sort_index()
+    )
+    clean, mixed = table.loc["D", "clean"], table.loc["D", "mixed"]
+    assert clean["mean"].between(-1.05, 0).all() and clean["mean"].idxmin() == 16 and clean.high[16] < 0
+    assert (mixed.low < 0).all() and (mixed.high > 0).all()
+    assert table.loc["E", "mixed"]["mean"].between(-1.3, -0.5).all()

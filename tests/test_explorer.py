@@ -80,7 +80,8 @@ def test_the_film_of_the_readme_lowers_the_parts_that_look_where_the_brush_was(v
         film.append((picture.size, stands))
         if len(film) > 1 and stands > MOVING and covered is None:
             covered = values(page) / clean
-    assert (covered[:2] > 0.9).all() and (covered[2:] < 0.8).all() and len({size for size, _ in film}) == 1
+    assert (covered[:2] > 0.9).all() and len({size for size, _ in film}) == 1
+    assert covered[2:] == pytest.approx([0.69, 0.53], abs=0.05)  # README: a third, and nearly half
     assert 4 < sum(stands for _, stands in film) / 1000 < 10  # seconds
 
 

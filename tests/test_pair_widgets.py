@@ -83,6 +83,8 @@ def test_the_highest_impostors_are_two_people_and_fill_the_cells(benchmark: Benc
 def test_what_is_stored_holds_a_thousand_pairs_of_each_model(benchmark: Benchmark):
     stored = FalseMatches.load(data_path("views", "false_matches.json"))
     pairs = torch.tensor(stored.pairs)
+    kinds = benchmark.mixture()[0][pairs[0]] == CONDITIONS.index("occlusion")
+    assert round(100 * kinds.all(1).float().mean().item()) == 98  # the deck's notes say so
     assert pairs.shape == (4, 1000, 2) and stored.models == ["large", "small", "C", "C16"]
     assert (benchmark.labels[pairs[..., 0]] != benchmark.labels[pairs[..., 1]]).all()
     assert json.loads(json.dumps(asdict(stored))) == asdict(stored)
