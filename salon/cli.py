@@ -15,7 +15,7 @@ from typing import Any
 import salon
 from salon import __version__
 from salon.paths import default_out, mo_folder, write_whole
-from salon.words import SalonError, entry, expect_whole
+from salon.words import SalonError, entry, expect_whole, set_language
 
 Command = Callable[[argparse.Namespace], int | None]
 
@@ -138,6 +138,7 @@ def doctor(arguments: argparse.Namespace) -> int:
     """say OK or the mend for each thing that a lecture needs"""
     from salon.lecture.doctor import examine
 
+    set_language(arguments.lang)
     findings = examine()
     print(*findings, sep="\n")
     return int(any(finding.verdict == "MEND" for finding in findings))

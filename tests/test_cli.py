@@ -187,6 +187,14 @@ def test_doctor_tells_ok_note_and_mend_apart(monkeypatch: pytest.MonkeyPatch, ca
     assert "nms" in lines[-1]
 
 
+def test_doctor_speaks_chinese(capsys: Capture) -> None:
+    cli.main(["doctor", "--lang", "zh"])
+    set_language("en")
+    lines = {line.split()[1]: line.split(maxsplit=2)[2] for line in capsys.readouterr().out.splitlines()}
+    own = {name: line for name, line in lines.items() if name != "python"}
+    assert list(lines) == list(doctor.CHECKS) and all(re.search("[一-鿿]", line) for line in own.values())
+
+
 def test_checksums_see_each_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "faces").mkdir()
     (tmp_path / "faces" / "a b.png").write_bytes(b"a")

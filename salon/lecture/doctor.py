@@ -17,12 +17,11 @@ import salon
 from salon.lecture import platforms
 from salon.lecture.lab import expect_home
 from salon.paths import cache_path, data_root
-from salon.words import SalonError
+from salon.words import SalonError, say
 
 MEMORY_GB = 2.0  # notebook 03's live pair stays below it
 DISK_GB = 0.5  # rendered training faces are kept in the cache
 FORWARD_MS = 20.0  # slower, and the explorer's sliders lag
-_BOTH = "Install both from one index: `pip install --force-reinstall torch torchvision`."
 _LAB = ("jupyterlab", "ipykernel", "ipywidgets", "anywidget", "umap")  # umap: its numba refuses a newer NumPy
 CHECKSUMS = re.compile(r"(<!-- checksums[^>]*-->\n```text\n)(.*?)(```\n)", re.DOTALL)
 
@@ -65,9 +64,9 @@ def check_torch() -> str:
     try:
         torch, torchvision = importlib.import_module("torch"), importlib.import_module("torchvision")
     except (ImportError, RuntimeError, OSError) as error:  # RuntimeError: operator torchvision::nms
-        raise SalonError(f"torch and torchvision do not import together: {error}. {_BOTH}") from error
-    device = "with a GPU" if torch.cuda.is_available() else "on the CPU, which is enough"
-    return f"torch {torch.__version__}, torchvision {torchvision.__version__}, {device}"
+        raise SalonError(say("doctor.both", error=error)) from error
+    device = say("doctor.gpu" if torch.cuda.is_available() else "doctor.cpu")
+    return say("doctor.torch", torch=torch.__version__, torchvision=torchvision.__version__, device=device)
 
 
 def check_platform() -> str:
@@ -79,14 +78,14 @@ def check_packages() -> str:
     """Of what Salon and JupyterLab need, versions and widgets' extensions; at home what is wrong is to be mended."""
     expect_home()
     wanted = [*platforms.requirements(), *platforms.requirements("lab")]
-    wrong = [f"{one} is missing or too old" for one in wanted if not platforms.is_met(one)]
+    wrong = [say("doctor.too_old", name=one) for one in wanted if not platforms.is_met(one)]
     wrong += [told for name in _LAB if (told := _import_error(name))]
     extensions = ("@jupyter-widgets/jupyterlab-manager", "anywidget")
-    wrong += [f"JupyterLab's extension {name} is missing" for name in extensions if not platforms.has_extension(name)]
+    wrong += [say("doctor.extension", name=name) for name in extensions if not platforms.has_extension(name)]
     if wrong:  # on Colab and Mo, whose page is their own, `setup` has found another way
         kind = Advice if platforms.recognise() in platforms.HOSTED else SalonError
-        raise kind(f'{"; ".join(wrong)}. `pip install -e ".[lab]"` in the environment that runs JupyterLab.')
-    return f"{len(wanted)} packages, none too old"
+        raise kind(say("doctor.install", wrong=say("doctor.comma").join(wrong)))
+    return say("doctor.packages", n=len(wanted))
 
 
 def _import_error(name: str) -> str:
@@ -101,13 +100,10 @@ def check_files() -> str:
     expected, found = read_checksums(), checksums()
     wrong = [name for name, digest in expected.items() if found.get(name) != digest]
     if not expected:
-        raise SalonError("data/README.md lists no file. Write the list with `python -m authoring checksums`.")
+        raise SalonError(say("doctor.no_list"))
     if wrong:
-        raise SalonError(
-            f"{len(wrong)} of {len(expected)} shipped files are missing or changed, first {wrong[0]}. Get "
-            "them back with `git checkout -- data`, or accept your own with `python -m authoring checksums`."
-        )
-    return f"{len(expected)} files are as they were shipped"
+        raise SalonError(say("doctor.changed", n=len(wrong), all=len(expected), first=wrong[0]))
+    return say("doctor.files", n=len(expected))
 
 
 def check_model() -> str:
@@ -122,8 +118,8 @@ def check_model() -> str:
             seconds.append(time.perf_counter() - start)
     median = 1000 * statistics.median(seconds[2:])  # the first calls also set things up
     if median > FORWARD_MS:
-        raise Advice(f"One face takes {median:.0f} ms ({FORWARD_MS:.0f} expected): the sliders may lag.")
-    return f"one face in {median:.1f} ms"
+        raise Advice(say("doctor.slow", median=median, limit=FORWARD_MS))
+    return say("doctor.model", median=median)
 
 
 def check_machine() -> str:
@@ -132,11 +128,10 @@ def check_machine() -> str:
     memory, folder = psutil.virtual_memory().available / 1e9, cache_path("doctor").parent
     disk = shutil.disk_usage(folder).free / 1e9
     if memory < MEMORY_GB:
-        raise SalonError(f"{memory:.1f} GB of memory free, {MEMORY_GB:g} needed: close other programs.")
+        raise SalonError(say("doctor.memory", free=memory, needed=MEMORY_GB))
     if disk < DISK_GB:
-        raise SalonError(f"{disk:.1f} GB free at {folder}, {DISK_GB:g} needed: set SALON_CACHE elsewhere.")
-    cores = f"{os.cpu_count()} cores (a notebook uses one)"
-    return f"{cores}, {memory:.1f} GB of memory, {disk:.0f} GB at {folder}"
+        raise SalonError(say("doctor.disk", free=disk, folder=folder, needed=DISK_GB))
+    return say("doctor.machine", cores=os.cpu_count(), memory=memory, disk=disk, folder=folder)
 
 
 CHECKS: dict[str, Callable[[], str]] = {
