@@ -788,7 +788,7 @@ FIGURES: dict[str, tuple[Callable[..., Figure], float, float]] = {
     "cast": (cast, 12.2, 5.2),
     "protocol": (protocol, 11.0, 4.9),
     "threshold": (threshold, 12.2, 5.0),
-    "trade_off": (trade_off, 12.2, 4.6),
+    "trade_off": (trade_off, 12.2, 4.9),
     "live": (live, 12.2, 4.9),
     "rivals": (rivals, 12.2, 4.6),
     "effect": (effect, 12.2, 4.9),
