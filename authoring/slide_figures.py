@@ -42,7 +42,7 @@ from salon.figures.explorer import explorer_figure
 from salon.figures.faces import face_sheet
 from salon.figures.geometry import INK, arrow, bare, cloud, cloud_figure, thumbnail
 from salon.figures.losses import angle_figure, confidence_figure, mask_figure
-from salon.figures.method import PARTS, WIDTH, method_figure
+from salon.figures.method import PARTS, method_figure
 from salon.figures.results import black_hole_figure, condition_figure, draw_trade_off, trade_off_figure
 from salon.figures.scale import Toy, scale_figure
 from salon.figures.style import BLUE, GREEN, GREY, MODELS, ORANGE, PINK, panels, speak
@@ -56,7 +56,7 @@ from salon.training.data import train_set
 from salon.training.loop import train
 from salon.training.recipes import recipe
 from salon.training.run import recipe_fingerprint
-from salon.words import SalonError, language, set_language
+from salon.words import SalonError, language, say, set_language
 
 # Points of any text. A slide of 1280 × 720 CSS pixels is 13.33 × 7.5 inches, as in any slide program.
 LEAST = 20
@@ -71,7 +71,8 @@ def draw(name: str, lang: str = "en") -> Figure:
     if name not in FIGURES:
         raise SalonError(f"A slide asks for the figure {name!r}; expected one of {', '.join(FIGURES)}.")
     make, width, height = FIGURES[name]
-    sizes: Any = {"font.size": LEAST, "axes.titlesize": "medium", "lines.linewidth": 2.5, "lines.markersize": 9}
+    sizes: Any = {"font.size": LEAST, "axes.titlesize": "medium", "lines.linewidth": 2.5, "lines.markersize": 9,
+                  "ytick.alignment": "center"}  # fmt: skip
     before = language()
     set_language(lang)
     try:
@@ -98,7 +99,7 @@ def _enlarge(figure: Figure) -> None:
         for line in axis.lines:
             line.set_markersize(max(8, line.get_markersize()))
         axis.yaxis.label.set_text(textwrap.fill(axis.get_ylabel(), 24))
-        axis.xaxis.label.set_text(textwrap.fill(axis.get_xlabel(), 34))
+        axis.xaxis.label.set_text(textwrap.fill(axis.get_xlabel(), 36))
 
 
 def save(name: str, path: Path, lang: str = "en") -> list[Path]:
@@ -184,6 +185,8 @@ def explorer() -> Figure:
     figure = explorer_figure(salon.load("lecture"), split_people("test", 8)[4])
     for axis in figure.axes:
         axis.set_title(textwrap.fill(axis.get_title(), 12))
+    for bars in figure.axes[-3:]:  # of the three that the room is asked about
+        _answer(bars.patches, bars.xaxis.label)
     return figure
 
 
@@ -224,7 +227,7 @@ def journey() -> Figure:
         thumbnail(axes[0, 1], face[0], place, 0.5)
     stored = read_table("ablation")
     draw_trade_off(axes[0, 2], stored[~stored.configuration.str.endswith("+16")], "clean", places={})
-    axes[0, 2].set(xticks=[], yticks=[], xlabel="", ylabel="")
+    axes[0, 2].set(xticks=[], yticks=[], xlabel="", ylabel="", box_aspect=1)
     for axis, title in zip(axes[0], titles, strict=True):
         axis.set_title(title)
     return figure
@@ -284,13 +287,8 @@ def cosface() -> Figure:
             for x, y in enumerate(logits)
         ]
         axis.axhline(0, color="black", linewidth=0.8)
-        axis.set(
-            title=title,
-            xticks=range(3),
-            xticklabels=["the right person", "the second", "the third"],
-            ylim=(-14, 14),
-            yticks=(-8, 0, 8),
-        )
+        axis.set(title=title, xticks=range(3), xticklabels=["the right person", "the second", "the third"],
+                 ylim=(-14, 14), yticks=(-8, 0, 8))  # fmt: skip
         if m:
             _answer(drawn, labels)
     axes[0, 0].set_ylabel("logit")
@@ -306,6 +304,7 @@ def angle() -> Figure:
     for axis in figure.axes:
         for line, style in zip(axis.lines, ((0, (1, 1)), "--", "-"), strict=True):
             line.set(linestyle=style)
+    figure.axes[1].set_ylabel("slope: pull")
     _answer(figure.axes[1].lines)
     return _room_for_words(figure)
 
@@ -325,12 +324,12 @@ def benchmarks() -> Figure:
     figure, axes = panels(1, 1, 12.2, 4.4)
     axis, places = axes[0, 0], np.arange(len(rows))[::-1]
     for row, y in zip(rows, places, strict=True):
-        axis.barh(y, 100, 0.62, color="white", edgecolor="#777777")
         axis.barh(y, row["urface"], 0.62, color=NEUTRAL)
         said = f"URFace {row['urface']} {row['source']}"
         if "before" in row:
             axis.vlines(row["before"], y - 0.31, y + 0.31, color="white", lw=4)
             said = f"{row['by']} {row['before']} → {said}"
+        axis.barh(y, 100, 0.62, fill=False, edgecolor="#777777", zorder=4)  # the frame, above the line
         axis.text(102, y, said, va="center")
     axis.set(yticks=places, yticklabels=[row["name"] for row in rows], xlim=(0, 158), xticks=(0, 50, 100), xlabel="%")
     axis.xaxis.set_label_coords(50 / 158, -0.13)
@@ -354,11 +353,25 @@ def lit(part: str) -> Figure:
 
 
 def game() -> Figure:
-    """The lower edge of the picture of the method: the sub-embeddings, their masks, and the discriminator."""
-    figure = method_figure()
-    for artist in figure.findobj(lambda artist: artist.get_gid() in ("backbone", "identification", "matching")):
-        artist.set_visible(False)
-    figure.axes[0].set(xlim=(0, WIDTH), ylim=(0, 2.45))
+    """What the discriminator is shown, half of the parts in each row, and what its answers are to be (02, `masks`)."""
+    figure, ((shown, between, asked),) = panels(1, 3, 12.2, 3.0, width_ratios=(1, 0.75, 2.2))
+    masks = variation_masks(M=3, K=8, generator=torch.Generator().manual_seed(1))
+    for axis, cells, shade in ((shown, masks, BLUE), (asked, torch.eye(3), PINK)):
+        shades = LinearSegmentedColormap.from_list("kept", ["#f3e3ec" if shade is PINK else "#eeeeee", shade])
+        axis.pcolormesh(cells, cmap=shades, edgecolor="white", linewidth=4)
+        axis.set(yticks=(0.5, 1.5, 2.5), yticklabels=VARIATIONS, ylim=(3, 0))
+        axis.tick_params(length=0)
+        axis.spines[:].set_visible(False)
+    for row, column in np.ndindex(3, 3):
+        say_it = "show (12)" if row == column else "hide (13)"
+        asked.text(column + 0.5, row + 0.5, say_it, ha="center", va="center")
+    shown.set(title="what it is shown", xticks=[])
+    asked.set(title="what it is asked", xticks=(0.5, 1.5, 2.5), xticklabels=VARIATIONS, yticks=[])
+    asked.xaxis.tick_top()
+    bare(between, 0, 1, 0, 1)
+    between.set_aspect("auto")
+    between.text(0.5, 0.5, say("method.discriminator"), ha="center", color=INK[PINK])
+    arrow(between, (0, 0.42), (1, 0.42), PINK)
     return figure
 
 
@@ -512,12 +525,8 @@ def cast() -> Figure:
         axis.scatter(-0.5, -y, s=420, color=MODELS[name])
         axis.text(-0.3, -y, name, va="center", fontsize=26, color=INK.get(MODELS[name], MODELS[name]))
         axis.axhline(0.5 - y, color="#dddddd", lw=1)
-        cells = [
-            "●" * ("a" in marks),
-            said.get(name, ""),
-            "●" * ("p" in marks),
-            "weak" if "g" in marks else "strong" if "G" in marks else "",
-        ]
+        played = "weak" if "g" in marks else "strong" if "G" in marks else ""
+        cells = ["●" * ("a" in marks), said.get(name, ""), "●" * ("p" in marks), played]
         for x, cell in enumerate(cells):
             axis.text(x + 0.75, -y, cell, ha="center", va="center", fontsize=24, color=NEUTRAL)
     for x, head in enumerate(has):
@@ -578,6 +587,8 @@ def rivals() -> Figure:
     conditions = ("clean", "low_resolution", "occlusion", "pose", "mixed")
     figure = difference_figure(stored_differences(rows, conditions))
     figure.axes[0].margins(y=0.3)
+    names, known = figure.axes[0].get_yticklabels(), ("fixed scale", "frozen", "one for all")
+    figure.axes[0].set_yticklabels([f"{one.get_text()}\n{what}" for one, what in zip(names, known, strict=True)])
     for axis in figure.axes:
         axis.set(xlim=(-9, 9), xticks=(-5, 0, 5))  # one scale, so that the panels can be compared
     return figure
@@ -586,13 +597,15 @@ def rivals() -> Figure:
 def effect() -> Figure:
     """Does the lead of C last? Along the training, a line for each number of people (03, `length`)."""
     names = {"confidence_clean": "clean", "confidence_mixed": "mixed, by (16)", "confidence_occlusion": "occlusion"}
-    return _along(read_table("claims"), names)
+    figure = _along(read_table("claims"), names)
+    _recolour(figure, {PINK: NEUTRAL})  # pink is C0's
+    return figure
 
 
 def stations() -> Figure:
     """Four findings of a short training, along a longer one (04, `occlusion`)."""
-    names = {"confidence_occlusion": "A occlusion:\nC − B", "matching_mixed": "B mixed: C (16)\n− cosine",
-             "learned_clean": "C clean:\nC − C0", "places_cover": "D cover: (16),\nplaces − whole"}  # fmt: skip
+    names = {"confidence_occlusion": "occlusion:\nC − B", "matching_mixed": "mixed:\nC (16) − C",
+             "learned_clean": "clean:\nC − C0", "places_cover": "cover, by (16):\nplaces − whole"}  # fmt: skip
     claims = read_table("claims")
     figure = _along(claims[claims.people.astype(str) == "3000"], names)
     figure.legends[0].remove()
@@ -639,7 +652,7 @@ def ablation() -> Figure:
 
 
 def claims() -> Figure:
-    """The primary claims with their intervals; full dots survive the correction (03, `claims`)."""
+    """The primary claims with their intervals; what survives the correction is orange and full (03, `claims`)."""
     stored = read_table("claims")
     groups = {"augmentation": "augmentation", "confidence": "confidence", "learning": "… each its own",
               "people": "more people", "parts": "parts", "decorrelation": "the game", "aggregation": "(16)",
@@ -649,16 +662,16 @@ def claims() -> Figure:
     names = [label.get_text().replace("places+16 − places − whole+16 + whole", "places − whole, by (16)")
              for label in axis.get_yticklabels()]  # fmt: skip
     axis.set_yticklabels([re.sub(r"\s\s+", ", ", name.replace("+16", " (16)")) for name in names])
-    for text in axis.texts:
-        text.set_color(NEUTRAL)
-    _recolour(figure, {ORANGE: NEUTRAL})
     told: Any = axis.containers[1]
     (dots, _, (intervals,)) = told.lines  # what does not survive stands back
     dots.set_color(GREY)
     intervals.set_color(GREY)
-    labels = dict(zip(axis.get_yticks(), axis.get_yticklabels(), strict=True))
-    for place in dots.get_ydata():
-        labels[place].set_color(INK[GREY])
+    for place, label in zip(axis.get_yticks(), axis.get_yticklabels(), strict=True):
+        label.set_color(INK[GREY] if place in dots.get_ydata() else INK[ORANGE])
+    starts = [text.get_position()[1] for text in axis.texts]
+    for text, first, after in zip(axis.texts, starts, [*starts[1:], -1], strict=True):  # a group, down to the next
+        lost = {*np.arange(first, after, -1)} <= {*dots.get_ydata()}
+        text.set_color(INK[GREY] if lost else INK[ORANGE])
     return figure
 
 
@@ -695,7 +708,7 @@ def black_holes() -> Figure:
     figure = black_hole_figure(shares, ("clean", "low res.", "turned", "occluded"))
     figure.axes[0].set_ylabel("gallery image")
     figure.axes[0].invert_yaxis()
-    figure.supxlabel("probe image")
+    figure.supxlabel("probe image", fontsize=LEAST)
     for axis in figure.axes:
         axis.set_aspect("auto")
         _answer(axis.texts, axis.collections)
@@ -718,15 +731,8 @@ def after() -> Figure:
                        if before[part].rstrip(" *") != row[part]]  # fmt: skip
                 axis.plot([before[key], row[key]], [y + 1, y], color="#777777", zorder=0)
                 axis.text(row[key] + 0.8, y + 0.5, ", ".join(new), va="center", color=INK[GREY])
-        axis.set(
-            title=title,
-            xlim=(55, 88),
-            ylim=(-0.5, len(rows) - 0.5),
-            xticks=(60, 70, 80),
-            xlabel="rank-1, %",
-            yticks=places,
-            yticklabels=[f"{row['name']}\n{row['data']}" for row in rows],
-        )
+        axis.set(title=title, xlim=(55, 88), ylim=(-0.5, len(rows) - 0.5), xticks=(60, 70, 80), xlabel="rank-1, %",
+                 yticks=places, yticklabels=[f"{row['name']}\n{row['data']}" for row in rows])  # fmt: skip
     return figure
 
 
@@ -742,14 +748,9 @@ def thirds() -> Figure:
     groups = ("light", "medium", "dark")
     for axis, condition in zip(axes[0], ("clean", "pose"), strict=True):
         for y, group in zip((2, 1, 0), groups, strict=True):
-            found = [
-                100 * float(table[(f"skin tone: {group}", condition, metric)].mean())
-                for metric in ("rank", "rank_low", "rank_high")
-            ]
-            drawn = axis.errorbar(
-                found[0], y, xerr=[[found[0] - found[1]], [found[2] - found[0]]], fmt="o", color=NEUTRAL
-            )
-            _answer(drawn)
+            rows = (table[(f"skin tone: {group}", condition, metric)] for metric in ("rank", "rank_low", "rank_high"))
+            mean, low, high = (100 * float(row.mean()) for row in rows)
+            _answer(axis.errorbar(mean, y, xerr=[[mean - low], [high - mean]], fmt="o", color=NEUTRAL))
         axis.set(title=condition, yticks=(2, 1, 0), yticklabels=[f"{group} skin" for group in groups], ylim=(-0.6, 2.6))
         axis.set_xlabel("found first, %")
     return figure
@@ -782,12 +783,12 @@ FIGURES: dict[str, tuple[Callable[..., Figure], float, float]] = {
     "confidence_loss": (confidence_loss, 12.2, 3.9),
     "votes": (votes, 5.6, 4.2),
     "masks": (masks, 10.0, 4.3),
-    "game": (game, 12.2, 12.2 * 2.45 / 12),
+    "game": (game, 12.2, 3.0),
     "pairs": (pairs, 12.2, 3.6),
     "cast": (cast, 12.2, 5.2),
     "protocol": (protocol, 11.0, 4.9),
     "threshold": (threshold, 12.2, 5.0),
-    "trade_off": (trade_off, 12.2, 4.6),
+    "trade_off": (trade_off, 12.2, 4.9),
     "live": (live, 12.2, 4.9),
     "rivals": (rivals, 12.2, 4.6),
     "effect": (effect, 12.2, 4.9),

@@ -7,7 +7,7 @@ from typing import Any
 from authoring.leaflets import leaflets
 from authoring.slides import find_browser, folder, without_fonts
 from salon.paths import write_whole
-from salon.words import LANGUAGES
+from salon.words import LANGUAGES, SalonError
 
 # What is printed: the end of the file's name, and what the page is asked for.
 WAYS = {"": "print=shown", ".guesses": "print=guesses", ".notes": "print=notes",
@@ -19,7 +19,7 @@ svg[data-marpit-svg] { display: block !important; width: 178mm !important; heigh
   margin: 12mm 16mm 6mm; border: 1px solid #c8c8c8; break-before: page; break-inside: avoid; }
 svg[data-marpit-svg] > foreignObject > section { break-before: auto !important; }
 .bespoke-marp-note { display: block !important; margin: 0 16mm; color: #111111; line-height: 1.45;
-  white-space: pre-wrap; font-size: 10.5pt; font-family: "Salon Latin", sans-serif; }
+  white-space: pre-wrap; font-size: 10pt; font-family: "Salon Latin", sans-serif; }
 :lang(zh) .bespoke-marp-note { font-family: "Salon Han", "Salon Latin", sans-serif; }
 """
 SLIDE = {"width": "1280px", "height": "720px"}
@@ -61,6 +61,8 @@ def _leaflets(browser: Any, lang: str) -> Iterator[Path]:
     for name, content in leaflets(lang).items():
         page = browser.new_page(offline=True)
         page.set_content(content)
+        if page.evaluate("[...document.querySelectorAll('.page')].some((one) => one.scrollHeight > one.clientHeight)"):
+            raise SalonError(f"A page of {name}.{lang} is too full: its end would be cut off. Shorten its words.")
         yield _printed(page, folder() / "dist" / f"{name}.{lang}.pdf", SHEET)
         if "contenteditable" in content:  # to be filled in, in a browser, and printed there
             write_whole(folder() / "dist" / f"{name}.{lang}.html", content.encode())

@@ -211,13 +211,14 @@ def _placed(alt: str, name: str, suffix: str, pictures: dict[str, str], live: di
     if name.startswith("lit_"):
         return f'<figure class="lit">{picture}</figure>'
     answers = 'class="answer"' in picture
-    if frame and not (waits and (ask or answers)):
-        return f'<figure class="live">{frame}<div class="still">{picture}</div></figure>'
+    asked = f'<div class="ask" aria-hidden="true">{ask.replace("ALT", "", 1)}</div>'
+    if frame and (name == "explorer" or not (waits and (ask or answers))):  # it tells nothing until it is used
+        still = f'{asked}<div class="told">{picture}</div>' if waits and ask else picture
+        return f'<figure class="live">{frame}<div class="still">{still}</div></figure>'
     if not waits:
         return f"<figure>{picture}</figure>"
     told = f'{picture}<span data-marpit-fragment="1"></span>'
     if not answers:
-        asked = f'<div class="ask" aria-hidden="true">{ask.replace("ALT", "", 1)}</div>'
         told = f'{asked}<div class="told" data-marpit-fragment="1">{picture}</div>'
     alive = f'<div class="told alive" data-marpit-fragment="2">{frame}</div>' if frame else ""
     return f'<figure class="build">{told}{alive}</figure>'
@@ -350,7 +351,7 @@ def finish(page: str, lang: str, pages: dict[str, str] | None = None) -> str:
     slides = read(lang)[1]
     routes = {route: [n for n, slide in enumerate(slides) if slide.route <= route] for route in ROUTES}
     script = folder().joinpath("deck.js").read_text("utf-8").replace("ROUTES", json.dumps(routes))
-    script = script.replace("WORDS", json.dumps({"back": say("slides.back", lang)}, ensure_ascii=False))
+    script = script.replace("WORDS", json.dumps({"back": say("slides.back", lang, time="{time}")}, ensure_ascii=False))
     page = re.sub(r' data-(?:mml-node|c|latex|mjx-texclass|semantic-[a-z]+)="[^"]*"', "", page)
     letters: dict[str, str] = {}
     pictures: dict[str, str] = {}
@@ -432,7 +433,7 @@ def _marp(marp: list[str], browser: str, markdown: str, lang: str, pages: dict[s
     with tempfile.TemporaryDirectory() as scratch:
         source, theme, target = (Path(scratch) / part for part in ("deck.md", "theme.css", name))
         source.write_text(markdown, "utf-8")
-        bold = "".join(_BOLD.findall(markdown)) + say("slides.back", lang) + string.digits
+        bold = "".join(_BOLD.findall(markdown)) + say("slides.back", lang, time=":") + string.digits
         fonts = faces(lang, markdown + "".join(pages.values()), bold)
         theme.write_text(folder().joinpath("theme.css").read_text("utf-8") + fonts, "utf-8")
         command = [*marp, str(source), "-o", str(target), "--theme-set", str(theme), "--no-stdin",

@@ -52,7 +52,7 @@ function clock(section) {
   const time = section.querySelector(".back");
   if (!time || time.textContent) return;
   const end = new Date(Date.now() + time.dataset.minutes * 60000);
-  time.textContent = `${SAID.back} ${end.getHours()}:${String(end.getMinutes()).padStart(2, "0")}`;
+  time.textContent = SAID.back.replace("{time}", `${end.getHours()}:${String(end.getMinutes()).padStart(2, "0")}`);
 }
 new MutationObserver(() => shown() && clock(shown())).observe(document.body, { subtree: true, attributeFilter: ["class"] });
 addEventListener("click", (event) => event.target.matches?.(".back") && (event.target.textContent = "", clock(shown())));

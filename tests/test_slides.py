@@ -259,7 +259,7 @@ def test_the_pdfs_have_a_page_for_each_slide_and_the_notes_with_them(lang: str) 
 
 # White, and hairlines: grids, frames, rules between rows.
 HAIRLINES = {"#ffffff", "#b0b0b0", "#bbbbbb", "#cccccc", "#d9d9d9", "#dddddd"}
-SHADES = {"masks", "black-hole"}  # slides whose figures are grids of shades, from pale to full
+SHADES = {"masks", "game", "black-hole"}  # slides whose figures are grids of shades, from pale to full
 
 
 def contrast(one: str, other: str = "#ffffff") -> float:
