@@ -19,16 +19,10 @@ from salon.evaluation.views import FeatureViews
 from salon.faces.people import split_people
 from salon.faces.variations import DEGRADE
 from salon.figures.ablation import claims_figure, effect_figure, pull_figure
+from salon.figures.black_hole import black_hole_figure
 from salon.figures.faces import face_sheet
 from salon.figures.losses import angle_figure, confidence_figure, mask_figure
-from salon.figures.results import (
-    black_hole_figure,
-    condition_figure,
-    convergence_figure,
-    probe_figure,
-    strength_figure,
-    trade_off_figure,
-)
+from salon.figures.results import condition_figure, convergence_figure, probe_figure, strength_figure, trade_off_figure
 from salon.figures.style import BLUE, MODELS, ORANGE, models, png
 from salon.lecture import stored as lecture_stored
 from salon.lecture.stored import verdicts
