@@ -37,13 +37,13 @@ from salon.faces.people import sample_people, split_people
 from salon.faces.render import frontal_views, render, sample_views
 from salon.faces.variations import VARIATIONS, degrade, pose_yaw
 from salon.figures.ablation import POINTS, ablation_figure, claims_figure, difference_figure, effect_figure, pull_figure
-from salon.figures.black_hole import KINDS, FalseMatches
+from salon.figures.black_hole import FalseMatches, black_hole_figure
 from salon.figures.explorer import explorer_figure
 from salon.figures.faces import face_sheet
 from salon.figures.geometry import INK, arrow, bare, cloud, cloud_figure, thumbnail
 from salon.figures.losses import angle_figure, confidence_figure, mask_figure
 from salon.figures.method import PARTS, method_figure
-from salon.figures.results import black_hole_figure, condition_figure, draw_trade_off, trade_off_figure
+from salon.figures.results import condition_figure, draw_trade_off, trade_off_figure
 from salon.figures.scale import Toy, scale_figure
 from salon.figures.style import BLUE, GREEN, GREY, MODELS, ORANGE, PINK, panels, speak
 from salon.figures.threshold import threshold_figure
@@ -702,12 +702,10 @@ def black_holes() -> Figure:
     """Which conditions the highest false matches of three stored models join: the pairs of the slide's widget."""
     found, kinds = read_data(FalseMatches.load, "views", "false_matches.json"), test_benchmark().mixture()[0]
     joined = (kinds[torch.tensor(pairs)] @ torch.tensor([4, 1]) for pairs in found.pairs)
-    order = torch.tensor([CONDITIONS.index(kind) for kind in KINDS])  # as the widget: probe across, gallery upwards
-    shares = {name: (cells.bincount(minlength=16).view(4, 4) / len(cells))[order][:, order].T
+    shares = {name: cells.bincount(minlength=16).view(4, 4) / len(cells)
               for name, cells in zip(("s = 64", "fixed scale", "C"), joined, strict=False)}  # fmt: skip
     figure = black_hole_figure(shares, ("clean", "low res.", "turned", "occluded"))
     figure.axes[0].set_ylabel("gallery image")
-    figure.axes[0].invert_yaxis()
     figure.supxlabel("probe image", fontsize=LEAST)
     for axis in figure.axes:
         axis.set_aspect("auto")

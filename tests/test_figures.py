@@ -19,16 +19,10 @@ from salon.evaluation.views import FeatureViews
 from salon.faces.people import split_people
 from salon.faces.variations import DEGRADE
 from salon.figures.ablation import claims_figure, effect_figure, pull_figure
+from salon.figures.black_hole import black_hole_figure
 from salon.figures.faces import face_sheet
 from salon.figures.losses import angle_figure, confidence_figure, mask_figure
-from salon.figures.results import (
-    black_hole_figure,
-    condition_figure,
-    convergence_figure,
-    probe_figure,
-    strength_figure,
-    trade_off_figure,
-)
+from salon.figures.results import condition_figure, convergence_figure, probe_figure, strength_figure, trade_off_figure
 from salon.figures.style import BLUE, MODELS, ORANGE, models, png
 from salon.lecture import stored as lecture_stored
 from salon.lecture.stored import verdicts
@@ -86,8 +80,10 @@ def test_sheets_masks_curves_and_black_holes_have_one_place_for_each_number():
     assert [label.get_text() for label in masks.get_yticklabels()] == ["low_resolution", "occlusion", "pose"]
     (curves,) = strength_figure([0, 1], {"pose": torch.ones(2, 8)}).axes
     assert len(curves.get_lines()) == 9  # eight parts and their mean
-    (hole,) = black_hole_figure({"model": torch.eye(2) / 2}, ["clean", "occlusion"]).axes
-    assert [text.get_text() for text in hole.texts] == ["50", "0", "0", "50"]
+    share = torch.zeros(4, 4)
+    share[0, 2] = 1  # clean probes, occluded gallery images
+    (hole,) = black_hole_figure({"model": share}).axes
+    assert [text.get_position() for text in hole.texts if text.get_text() == "100"] == [(0.5, 3.5)]  # as the widget
 
 
 def test_the_verdicts_say_what_the_stored_tables_say():
@@ -173,7 +169,7 @@ def drawn(name: str) -> Figure:
     make: dict[str, Callable[[], Figure]] = {
         "ablation": lambda: figures.ablation_figure(stored, ("clean", "mixed_covers")),
         "angle": lambda: angle_figure((4, 28), 0.35),
-        "black_hole": lambda: black_hole_figure({"your C": torch.eye(2)}, ("clean", "low_resolution")),
+        "black_hole": lambda: black_hole_figure({"your C": torch.eye(4)}),
         "circle": lambda: figures.circle_figure(faces, (70, 136, 6), (24, 12, 3)),
         "claims": lambda: claims_figure(claims, {"places": "places (ours)", "slope": "each doubling"}),
         "cloud": lambda: figures.cloud_figure((26, 23, 20), variances, faces[:, None].expand(3, 2, -1, -1, -1)),

@@ -11,13 +11,13 @@ from salon.figures.ablation import (
     pull_figure,
     rejection_figure,
 )
+from salon.figures.black_hole import black_hole_figure
 from salon.figures.explorer import explorer_figure, look
 from salon.figures.faces import face_sheet
 from salon.figures.geometry import circle_figure, cloud_figure
 from salon.figures.losses import angle_figure, confidence_figure, mask_figure
 from salon.figures.method import method_figure
 from salon.figures.results import (
-    black_hole_figure,
     condition_figure,
     convergence_figure,
     line_figure,

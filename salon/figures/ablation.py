@@ -152,8 +152,7 @@ def factor_figure(table: pd.DataFrame, configuration: str, count: int = FACTORS)
     chosen = table[(table.configuration == configuration) & (table.seed == 0)]
     whole = chosen[chosen.metric == "probe_whole"].set_index("condition").value.nlargest(count)
     parts = chosen[chosen.metric == "probe_part"].pivot(index="condition", columns="at", values="value")
-    grid = 100 * whole.to_frame("whole\nembedding").join(parts.rename(columns="k{:.0f}".format))
+    grid = 100 * whole.to_frame("whole\nembedding").join(parts.rename(columns=lambda k: f"{k + 1:.0f}"))
     figure, ((axis,),) = panels(1, 1, 0.62 * len(grid.columns) + 2.4, 0.3 * count + 0.9)
-    options: dict[str, Any] = {"annot": True, "fmt": ".0f", "annot_kws": {"size": 8}, "linewidths": 0}
-    tiles(axis, grid.to_numpy(), 50, 100, [*grid.index], [*grid.columns], **options)
+    tiles(axis, grid.to_numpy(), 50, 100, [*grid.index], [*grid.columns], annot=True, fmt=".0f", annot_kws={"size": 8})
     return figure

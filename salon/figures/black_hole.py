@@ -1,17 +1,20 @@
 """The highest impostor scores of the mixed set, a dot for each pair by what befell its two pictures."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from salon.figures.style import ORANGE, panels
+from salon.evaluation.people import CONDITIONS
+from salon.figures.style import ORANGE, row, tiles
 from salon.words import say
 
 KINDS = ("clean", "low_resolution", "pose", "occlusion")  # as bands, from the left and from below
+_BANDS = [CONDITIONS.index(kind) for kind in KINDS]
 
 
 @dataclass(frozen=True)
@@ -28,16 +31,25 @@ class FalseMatches:
         return cls(**json.loads(path.read_text(encoding="utf-8")))
 
 
+def black_hole_figure(shares: Mapping[str, Tensor], names: Sequence[str] = KINDS, width: float = 3.3) -> Figure:
+    """For each model [probe, gallery]: of its highest false matches, how many percent join which two conditions."""
+    figure, axes = row(shares, width, 3.6)
+    for axis, share in zip(axes, shares.values(), strict=True):
+        tiles(axis, 100 * share[_BANDS][:, _BANDS].T + 1e-3, 0, 100, names, names, annot=True, fmt=".0f", square=True)
+        axis.set_xticklabels(names, rotation=40, ha="right")
+    axes[0].set(ylabel="condition of the gallery image", ylim=(0, len(names)))
+    figure.supxlabel("condition of the probe", fontsize=10)
+    return figure
+
+
 def black_hole_pairs(found: FalseMatches, places: Tensor, names: Sequence[str], lang: str | None = None) -> Figure:
-    """Each model's pairs at the `places` [n] of their pictures on a band for each kind, 0..4, stronger further on."""
-    figure, axes = panels(1, len(found.models), 2.6 * len(found.models), 3.5, sharey=True)
-    for axis, name, pairs in zip(axes[0], names, found.pairs, strict=True):
-        axis.plot(*places[pairs].T.numpy(), ".", color=ORANGE, markersize=3, alpha=0.5)
-        axis.set(title=name, xlim=(0, 4), ylim=(0, 4), aspect="equal")
-        bands = [say(f"hole.{kind}", lang) for kind in KINDS]
-        axis.set_xticks([0.5, 1.5, 2.5, 3.5], bands, rotation=40, ha="right")
-        axis.set_yticks([0.5, 1.5, 2.5, 3.5], bands)
-        for edge in (1, 2, 3):
-            axis.axhline(edge, color="black", lw=0.3)
-            axis.axvline(edge, color="black", lw=0.3)
+    """The same, and each model's pairs at the `places` [n] of their pictures: 0..4, a band for each kind."""
+    spots = places[torch.tensor(found.pairs)]  # [R, pair, 2]
+    cells = torch.tensor(_BANDS)[spots.long()] @ torch.tensor([4, 1])  # [R, pair]
+    shares = {name: of.bincount(minlength=16).view(4, 4) / len(of) for name, of in zip(names, cells, strict=True)}
+    figure = black_hole_figure(shares, [say(f"hole.{kind}", lang) for kind in KINDS], 2.6)
+    for axis, of in zip(figure.axes, spots, strict=True):
+        axis.plot(*of.T.numpy(), ".", color=ORANGE, markersize=3, alpha=0.5)
+        for text in axis.texts:
+            text.set(ha="right", va="bottom", size=8, color="black", bbox={"fc": "#fffc", "lw": 0, "pad": 1})
     return figure

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from salon.evaluation.results import FAR
-from salon.figures.style import BLUE, GREEN, GREY, MODELS, ORANGE, PINK, band, models, panels, row, tiles, with_seeds
+from salon.figures.style import BLUE, GREEN, GREY, MODELS, ORANGE, PINK, band, models, panels, row, with_seeds
 
 TAR = "TAR@FAR=1e-3, %"
 # Where a point's name stands, in points from it: neighbours on the curve do not share a place.
@@ -108,17 +108,6 @@ def strength_figure(
         axis.set_xlabel("strength")
     axes[0].set(ylabel=ylabel, ylim=(0, None))
     axes[0].legend()
-    return figure
-
-
-def black_hole_figure(shares: Mapping[str, Tensor], conditions: Sequence[str]) -> Figure:
-    """For each model [C, C]: of its highest false matches, how many percent join which two conditions."""
-    figure, axes = row(shares, 3.3, 3.6)
-    for axis, share in zip(axes, shares.values(), strict=True):
-        tiles(axis, 100 * share, 0, 100, conditions, conditions, annot=True, fmt=".0f", linewidths=0, square=True)
-        axis.set_xticklabels(conditions, rotation=40, ha="right")
-    axes[0].set_ylabel("condition of the probe")
-    figure.supxlabel("condition of the gallery image", fontsize=10)
     return figure
 
 

@@ -38,8 +38,8 @@ def two_faces_figure(recogniser: Recogniser, faces: Tensor, lang: str | None = N
         face.imshow(torch.cat([*pair], 2).permute(1, 2, 0).numpy())
         face.set_title(say(f"two.{name}", lang), fontsize=11)
         face.axis("off")
-        axis.bar(range(1, len(share) + 1), share, color=[BLUE if x > 0 else ORANGE for x in share])
+        axis.bar([str(k + 1) for k in range(len(share))], share, color=[BLUE if x > 0 else ORANGE for x in share])
         told = f"{say('two.cosine', lang)} {cosine:.2f}   {say('two.likelihood', lang)} {sum(share):.0f}"
-        axis.set_xlabel(told, fontsize=11)
+        axis.set_xlabel(told.replace("-", "−"), fontsize=11)
     axes[1, 0].set_ylabel(say("two.adds", lang))
     return figure
