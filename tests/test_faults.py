@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,9 +33,10 @@ from salon.faces.people import sample_people
 from salon.lecture import doctor, lab
 from salon.model.embedding import InputSpec
 from salon.model.network import Recogniser
-from salon.paths import cache_path, read_data, write_whole
+from salon.paths import cache_path, expect_place, read_data, write_whole
 from salon.training.checkpoints import load, read_card, save
 from salon.training.data import kept
+from salon.training.loop import train
 from salon.training.recipes import recipe
 from salon.training.run import begin, restore
 from salon.training.run import save as save_run
@@ -83,6 +85,26 @@ def test_a_full_disk_names_the_file_and_leaves_the_old_one(command: str, tmp_pat
     done = subprocess.run([sys.executable, "-c", code, *map(str, given)], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 2 and f"salon: {out} could not be written" in done.stderr, done.stderr
     assert out.read_text() == "old" and {path.name for path in tmp_path.iterdir()} <= {out.name, "faces"}
+
+
+@pytest.mark.parametrize("out", [".", "/", "", "a\0b", "x" * 300])
+def test_a_place_that_holds_no_file_is_told(out: str) -> None:
+    with pytest.raises(SalonError, match="could not be written"):
+        write_whole(out, "x")
+
+
+def test_a_place_is_tried_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("salon.training.loop.begin", None)  # so far it does not come
+    monkeypatch.setattr("salon.load", None)
+    for place in (Path("."), Path("/"), tmp_path, tmp_path / "file" / "x"):
+        with pytest.raises(SalonError, match="could not be written"):
+            expect_place(place)
+    with pytest.raises(SalonError, match="could not be written"):
+        train(recipe("tiny"), tmp_path / "file")
+    usual = warnings.formatwarning
+    assert cli.main(["evaluate", "lecture", "--json", str(tmp_path / "file" / "x")]) == 2
+    assert warnings.formatwarning is usual and (tmp_path / "file").read_bytes() == b""
 
 
 def test_devices_and_links_stay_what_they_are(tmp_path: Path) -> None:
