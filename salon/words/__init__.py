@@ -24,7 +24,7 @@ class SalonError(ValueError, ArgumentTypeError):  # the latter: argparse, too, r
 
 def short(came: object, most: int = 60) -> str:
     """What came, as a message may repeat it: on one line, and cut where it is long."""
-    told = repr(came)
+    told = hex(came) if isinstance(came, int) and came.bit_length() > 9999 else repr(came)  # Python writes 4300 digits
     return told if len(told) <= most else f"{told[:most]}… ({len(told):,} characters)"
 
 
