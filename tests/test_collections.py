@@ -253,7 +253,7 @@ def test_written_pairs_are_many_different_apart_and_the_same_for_a_seed(tmp_path
     ],
 )
 def test_pairs_that_cannot_be_had_are_refused(tmp_path, counts, options):
-    with pytest.raises(SalonError, match="pairs were asked of|number of pairs came as 0"):
+    with pytest.raises(SalonError, match=r"pairs were asked of|number of pairs came as 0"):
         write_pairs(collection(tmp_path / "faces", counts), tmp_path / "pairs.txt", **options)
 
 

@@ -323,9 +323,20 @@ def test_an_update_that_does_not_reach_a_copy_is_told(tmp_path: Path) -> None:
     for name, text in (("00.ipynb", "new"), ("01.ipynb", "old")):
         (source / name).write_text(text)
         os.utime(source / name, (later, later))
+    os.utime(target / "00.ipynb", (later + 10, later + 10))  # saved by its reader after the update
     assert lab.copy_notebooks(source, target) == ([], ["00.ipynb"])
+    (target / ".originals.json").write_text("[")  # damaged: the times tell
+    assert lab.copy_notebooks(source, target) == ([], [])
     kept_as = {lab.put_aside(target): lab.copy_notebooks(source, target) for _ in range(3)}  # within one second
     assert len(kept_as) == 3 and (min(kept_as) / "02.ipynb").read_text() == "mine"
+
+
+def test_a_reset_moves_no_folder_but_a_copy(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    for folder in (tmp_path / "home", lab.originals(), lab.originals() / "zh"):
+        with pytest.raises(SalonError, match="choose another --folder"):
+            lab.open_lab(folder, reset=True)
+    assert (tmp_path / "home").is_dir() and (lab.originals() / lab.START["zh"]).is_file()
 
 
 def test_names_have_one_order_in_every_locale() -> None:
