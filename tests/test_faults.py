@@ -41,6 +41,7 @@ from salon.training.loop import train
 from salon.training.recipes import recipe
 from salon.training.run import begin, restore
 from salon.training.run import save as save_run
+from salon.widgets import BlackHole, FeatureMap
 from salon.words import SalonError, expect_whole, short
 
 
@@ -202,6 +203,19 @@ def test_a_refused_fit_leaves_the_variances_as_they_were() -> None:
         with pytest.raises(SalonError):
             fit_variances(model, x, labels, steps=steps)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_a_widget_takes_what_it_has() -> None:
+    for widget, name in (
+        (FeatureMap(), "part"),
+        (FeatureMap(), "variation"),
+        (BlackHole(), "chosen"),
+        (BlackHole(), "rank"),
+    ):
+        with pytest.raises(SalonError, match=f"{name} came as 99999"):
+            setattr(widget, name, 99999)
+    with pytest.raises(SalonError, match="'fr' is not known"):
+        FeatureMap(lang="fr")
 
 
 def test_only_genuine_pairs_are_told() -> None:

@@ -64,9 +64,8 @@ class Recipe:
             if f.type is int:
                 least = int(f.name not in ("border", "opponent_steps", "seed"))
                 object.__setattr__(self, f.name, expect_whole(name, came, least))
-            elif f.type in (float, float | None) and came is not f.default:
-                if not isinstance(came, int | float) or not 0 <= came < math.inf:
-                    raise SalonError(f"{name} came as {short(came)}; expected a finite number, 0 or more.")
+            elif f.type in (float, float | None) and came is not f.default and not _is_measure(came):
+                raise SalonError(f"{name} came as {short(came)}; expected a finite number, 0 or more.")
         if self.variations not in ("graded", "covers", "recalled") or self.cooldown == 0:
             came = f"The variations {self.variations!r} and a cooldown of {self.cooldown:g} came"
             raise SalonError(f"{came}; expected 'graded', 'covers' or 'recalled', and a cooldown above 0.")
@@ -77,6 +76,10 @@ class Recipe:
             tags = (entry("paper").get(f.name, "ours") for f in fields(self)[1:])
             lines = [f"{line:40}# {tag}" for line, tag in zip(lines, tags, strict=True)]
         return "\n".join([f"recipe {self.name}", *lines])
+
+
+def _is_measure(came: object) -> bool:
+    return isinstance(came, int | float) and 0 <= came < math.inf
 
 
 _TUNED: dict[str, Any] = {"start": "start", "probability": 0.3, "steps": 400}
