@@ -14,7 +14,7 @@ from typing import Any
 
 import salon
 from salon import __version__
-from salon.paths import default_out, mo_folder, write_whole
+from salon.paths import default_out, expect_place, mo_folder, write_whole
 from salon.words import SalonError, entry, expect_whole, set_language
 
 Command = Callable[[argparse.Namespace], int | None]
@@ -29,8 +29,8 @@ def run(commands: argparse.ArgumentParser, argv: list[str] | None) -> int:
     """Run the command that `argv` names; returns 0, 1 (something to mend), 2 (an error) or 130 (Ctrl-C)."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name that is no UTF-8, or a terminal of ASCII
+    arguments, usual = commands.parse_args(argv), warnings.formatwarning
     warnings.formatwarning = lambda message, *_: f"salon: {message}\n"  # without a line of our source
-    arguments = commands.parse_args(argv)
     try:
         return arguments.command(arguments) or 0
     except (SalonError, OSError) as error:  # OSError: a file that cannot be written, with its name
@@ -39,6 +39,8 @@ def run(commands: argparse.ArgumentParser, argv: list[str] | None) -> int:
     except KeyboardInterrupt:
         print("\nsalon: stopped; every file that was already saved is whole.", file=sys.stderr)
         return 130
+    finally:
+        warnings.formatwarning = usual
 
 
 def train(arguments: argparse.Namespace) -> None:
@@ -75,6 +77,8 @@ def evaluate(arguments: argparse.Namespace) -> None:
         raise SalonError("Of --faces and --pairs one came; both are needed. `salon pairs` makes the latter.")
     if arguments.scores and (arguments.pairs is None or packed):
         raise SalonError("--scores came without pairs to score; expected --faces and --pairs with it.")
+    for out in filter(None, (arguments.json, arguments.scores)):
+        expect_place(out)
     measure = _on_benchmark if arguments.pairs is None else _on_pairs
     measured = measure(salon.load(arguments.model), arguments)
     _report(measured, arguments.json)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from salon.words import SalonError
@@ -89,17 +90,17 @@ def write_whole(path: str | Path, content: str | bytes | Callable[[BytesIO], obj
 
     A link stays one, and a name within a text keeps its bytes. Raises `SalonError` as `writing` does.
     """
-    path = Path(path).resolve() if Path(path).is_file() else Path(path)
-    part = path.with_name(f".{path.name[:40]}.{os.getpid()}.part")  # same folder: os.replace must not cross disks
-    if callable(content):
-        content(made := BytesIO())
-        content = made.getvalue()
-    data = content if isinstance(content, bytes) else content.encode("utf-8", "surrogateescape")
     with writing(path):
+        if callable(content):
+            content(made := BytesIO())
+            content = made.getvalue()
+        data = content if isinstance(content, bytes) else content.encode("utf-8", "surrogateescape")
+        path = Path(path).resolve() if Path(path).is_file() else Path(path)
         if path.exists() and not path.is_file():
             path.write_bytes(data)  # a device or a pipe, such as /dev/stdout, has nothing to lose
             return
         path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name[:40]}.{os.getpid()}.part")  # same folder: os.replace must not cross disks
         try:
             with part.open("wb") as file:
                 file.write(data)
@@ -110,11 +111,22 @@ def write_whole(path: str | Path, content: str | bytes | Callable[[BytesIO], obj
             part.unlink(missing_ok=True)
 
 
+def expect_place(path: Path) -> None:
+    """Raises `SalonError` before the work, where its file could not be written after it; makes the file's folder."""
+    with writing(path):
+        if path.exists():
+            path.open("ab").close()
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            TemporaryFile(dir=path.parent).close()
+
+
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: str | Path) -> Iterator[None]:
     """Raises `SalonError` with the file's name where it cannot be written in here: a full disk does not say it."""
     try:
         yield
-    except OSError as error:
-        what = f"{path} could not be written ({error.strerror or error}); what was there is as it was"
+    except (OSError, ValueError) as error:  # ValueError: a name that is none, a picture of more than its format holds
+        reason = getattr(error, "strerror", None) or error
+        what = f"{path} could not be written ({reason}); what was there is as it was"
         raise SalonError(f"{what}. Make room, or choose another place.") from error

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,18 +27,21 @@ from salon import cli, paths
 from salon.evaluation.pairs import verification
 from salon.evaluation.people import read_benchmark
 from salon.evaluation.results import read_table
-from salon.faces.collections import list_people, read_image, read_pairs, write_pairs
+from salon.faces.collections import _natural, list_people, read_image, read_pairs, write_pairs
 from salon.faces.insightface import read_insightface
 from salon.faces.people import sample_people
 from salon.lecture import doctor, lab
 from salon.model.embedding import InputSpec
-from salon.model.network import Recogniser
-from salon.paths import cache_path, read_data, write_whole
+from salon.model.matching import fit_variances
+from salon.model.network import Recogniser, embed
+from salon.paths import cache_path, expect_place, read_data, write_whole
 from salon.training.checkpoints import load, read_card, save
 from salon.training.data import kept
+from salon.training.loop import train
 from salon.training.recipes import recipe
 from salon.training.run import begin, restore
 from salon.training.run import save as save_run
+from salon.widgets import BlackHole, FeatureMap
 from salon.words import SalonError, expect_whole, short
 
 
@@ -83,6 +87,26 @@ def test_a_full_disk_names_the_file_and_leaves_the_old_one(command: str, tmp_pat
     done = subprocess.run([sys.executable, "-c", code, *map(str, given)], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 2 and f"salon: {out} could not be written" in done.stderr, done.stderr
     assert out.read_text() == "old" and {path.name for path in tmp_path.iterdir()} <= {out.name, "faces"}
+
+
+@pytest.mark.parametrize("out", [".", "/", "", "a\0b", "x" * 300])
+def test_a_place_that_holds_no_file_is_told(out: str) -> None:
+    with pytest.raises(SalonError, match="could not be written"):
+        write_whole(out, "x")
+
+
+def test_a_place_is_tried_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("salon.training.loop.begin", None)  # so far it does not come
+    monkeypatch.setattr("salon.load", None)
+    for place in (Path("."), Path("/"), tmp_path, tmp_path / "file" / "x"):
+        with pytest.raises(SalonError, match="could not be written"):
+            expect_place(place)
+    with pytest.raises(SalonError, match="could not be written"):
+        train(recipe("tiny"), tmp_path / "file")
+    usual = warnings.formatwarning
+    assert cli.main(["evaluate", "lecture", "--json", str(tmp_path / "file" / "x")]) == 2
+    assert warnings.formatwarning is usual and (tmp_path / "file").read_bytes() == b""
 
 
 def test_devices_and_links_stay_what_they_are(tmp_path: Path) -> None:
@@ -137,7 +161,7 @@ def test_numbers_out_of_range_are_refused_in_a_sentence(given: list[str], capsys
 
 def test_numbers_are_checked_without_a_command_too(tmp_path: Path) -> None:
     assert expect_whole("n", "12") == expect_whole("n", np.int64(12)) == 12
-    for call in (lambda: recipe("tiny", steps=0), lambda: recipe("tiny", seed=-1), lambda: sample_people(0, 1),
+    for call in (lambda: recipe("tiny", steps=0), lambda: recipe("tiny", seed=10**5000), lambda: sample_people(0, 1),
                  lambda: recipe("tiny", K=2.5), lambda: write_pairs(tmp_path, "x", seed=-1)):  # fmt: skip
         with pytest.raises(SalonError, match=r"expected a whole number|no people"):
             call()
@@ -148,6 +172,50 @@ def test_numbers_are_checked_without_a_command_too(tmp_path: Path) -> None:
             read_pairs(pairs, folder)
         assert len(str(refused.value)) < 400
     assert short("a\nb") == "'a\\nb'"
+
+
+@pytest.mark.parametrize(
+    ("name", "came"),
+    [("lr", np.float32(1)), ("margin", float("nan")), ("yaw", "2"), ("adversary", -1), ("cooldown", 0), ("border", -1),
+     ("variations", "recaled")],
+)  # fmt: skip
+def test_a_recipe_of_what_cannot_be_is_refused_before_it_trains(name: str, came: object) -> None:
+    with pytest.raises(SalonError, match=r"came as|came; expected"):
+        recipe("tiny", **{name: came})
+    made = recipe("tiny", steps="3", K=np.int64(2), seed=True)
+    assert [type(x) for x in (made.steps, made.K, made.seed)] == [int] * 3 and made.steps == 3
+
+
+@pytest.mark.parametrize("x", [np.zeros((2, 3, 16, 16)), torch.zeros(0, 3, 16, 16), torch.full((2, 3, 16, 16), np.nan)])
+def test_pictures_that_a_model_cannot_see_are_refused(x: torch.Tensor) -> None:
+    model = Recogniser(InputSpec(16), K=2, d=4, width=0.125)
+    with pytest.raises(SalonError, match="came"):
+        embed(model, x)
+    assert embed(model, torch.rand(2, 3, 30, 30).half()).B == 2
+
+
+def test_a_refused_fit_leaves_the_variances_as_they_were() -> None:
+    model, x = Recogniser(InputSpec(16), K=2, d=4, width=0.125), torch.rand(6, 3, 16, 16)
+    fit_variances(model, x, torch.arange(6) // 2, steps=2)
+    model.variance_head.floor.fill_(1.0)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    for labels, steps in ((torch.zeros(6), 2), (torch.arange(6), 2), (torch.arange(6) // 2, 0)):
+        with pytest.raises(SalonError):
+            fit_variances(model, x, labels, steps=steps)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_a_widget_takes_what_it_has() -> None:
+    for widget, name in (
+        (FeatureMap(), "part"),
+        (FeatureMap(), "variation"),
+        (BlackHole(), "chosen"),
+        (BlackHole(), "rank"),
+    ):
+        with pytest.raises(SalonError, match=f"{name} came as 99999"):
+            setattr(widget, name, 99999)
+    with pytest.raises(SalonError, match="'fr' is not known"):
+        FeatureMap(lang="fr")
 
 
 def test_only_genuine_pairs_are_told() -> None:
@@ -269,9 +337,37 @@ def test_an_update_that_does_not_reach_a_copy_is_told(tmp_path: Path) -> None:
     for name, text in (("00.ipynb", "new"), ("01.ipynb", "old")):
         (source / name).write_text(text)
         os.utime(source / name, (later, later))
+    os.utime(target / "00.ipynb", (later + 10, later + 10))  # saved by its reader after the update
     assert lab.copy_notebooks(source, target) == ([], ["00.ipynb"])
+    (target / ".originals.json").write_text("[")  # damaged: the times tell
+    assert lab.copy_notebooks(source, target) == ([], [])
     kept_as = {lab.put_aside(target): lab.copy_notebooks(source, target) for _ in range(3)}  # within one second
     assert len(kept_as) == 3 and (min(kept_as) / "02.ipynb").read_text() == "mine"
+
+
+def test_a_reset_moves_no_folder_but_a_copy(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    for folder in (tmp_path / "home", lab.originals(), lab.originals() / "zh"):
+        with pytest.raises(SalonError, match="choose another --folder"):
+            lab.open_lab(folder, reset=True)
+    assert (tmp_path / "home").is_dir() and (lab.originals() / lab.START["zh"]).is_file()
+
+
+def test_names_have_one_order_in_every_locale() -> None:
+    names = ["b", "é", "李雷", "１", "😀", GBK, "s10", "s2"]
+    elsewhere = [os.fsencode(name).decode("ascii", "surrogateescape") for name in names]  # as an ASCII locale has them
+    orders = [[*map(os.fsencode, sorted(group, key=_natural))] for group in (names, elsewhere)]
+    assert orders[0] == orders[1] and orders[0][1:3] == [b"s2", b"s10"]
+
+
+def test_what_is_no_file_or_runs_is_no_picture(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.jpg")
+    Image.new("L", (32, 32)).save(tmp_path / "b.jpg", "EPS")
+    for name, why in (("a.jpg", "a pipe"), ("b.jpg", "not run")):
+        with cheap(), pytest.raises(SalonError, match=why):
+            read_image(tmp_path / name, 16)
+    with pytest.raises(SalonError, match="The size came as 0"):
+        read_image(tmp_path / "b.jpg", 0)
 
 
 def test_pictures_in_formats_that_are_not_read_are_counted(tmp_path: Path) -> None:

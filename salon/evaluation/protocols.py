@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from salon.words import SalonError
+from salon.words import SalonError, expect_whole
 
 Array = NDArray[np.float64]
 
@@ -170,8 +170,7 @@ def score_table(scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike)
 def closed_ranks(scores: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike, k: int) -> NDArray[np.int64]:
     """`mate_ranks` where everybody is enrolled and `k` ≥ 1."""
     ranks = mate_ranks(scores, probe_ids, gallery_ids)
-    if k < 1:
-        raise SalonError(f"Rank k = {k} was asked for; expected k ≥ 1.")
+    expect_whole("The rank k", k, 1)
     if not ranks.all():
         raise SalonError(
             f"The probe {np.asarray(probe_ids)[ranks == 0][0]!r} has nobody in the gallery; expected a closed "

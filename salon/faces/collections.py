@@ -42,6 +42,7 @@ def read_image(path: str | Path, size: int | None = None) -> Tensor:
     antialiasing.  Raises `SalonError` for what is missing, broken, no image, of 32-bit numbers, smaller than 16 pixels,
     by its header larger than 179 megapixels (25 without `size`), or larger than 25 in next to no bytes.
     """
+    size = size if size is None else expect_whole("The size", size, 1, 8192)
     image = decode(Path(path), str(path), size)
     if min(image.shape[1:]) < SMALLEST:
         came = f"{image.shape[2]}×{image.shape[1]}"
@@ -54,8 +55,10 @@ def decode(file: Path | BytesIO, name: str, size: int | None = None) -> Tensor:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            octets = file.stat().st_size if isinstance(file, Path) else file.getbuffer().nbytes
+            if isinstance(file, Path) and not file.is_file():  # a pipe would be waited for
+                raise OSError("it is a directory, a pipe or a device")
             with Image.open(file) as image:
-                octets = file.stat().st_size if isinstance(file, Path) else file.getbuffer().nbytes
                 kind = _kind(image, octets, whole=size is None)
                 seen = image if size is None else _square(image, kind, max(ENOUGH, 4 * size))
                 pixels = _rgb(ImageOps.exif_transpose(seen).convert(kind))
@@ -71,6 +74,8 @@ def _kind(image: Image.Image, octets: int, whole: bool) -> str:
     if (pixels := image.width * image.height) > WHOLE and (whole or pixels > THIN * octets):
         what = "too many to be read whole: give a size" if whole else f"no photograph in {octets} bytes"
         raise ValueError(f"{image.width}×{image.height} pixels are {what}")
+    if image.format == "EPS":
+        raise ValueError("it is a program, which is not run")
     sixteen = image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM"))
     if image.mode in ("I", "F") and not sixteen:
         raise ValueError("its pixels are 32-bit numbers, of which nobody knows the white: save it with 8 or 16 bits")
@@ -113,10 +118,10 @@ def read_images(paths: Iterable[str | Path], size: int) -> Tensor:
     return torch.stack(images)
 
 
-def _natural(text: str) -> list[tuple[int, int, str]]:
-    """A sorting key in which s2 comes before s10; the text itself decides between s2 and s02."""
-    parts = (part for part in re.split(r"(\d+)", text) if part)
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts] + [(-1, 0, text)]
+def _natural(text: str) -> list[tuple[int, int, bytes]]:
+    """A sorting key in which s2 comes before s10, alike in every locale; the text itself decides between s2 and s02."""
+    parts = filter(None, re.split(rb"(\d+)", name := os.fsencode(text)))
+    return [(0, int(part), b"") if part.isdigit() else (1, 0, part) for part in parts] + [(-1, 0, name)]
 
 
 def list_people(faces_dir: str | Path) -> dict[str, list[Path]]:
@@ -220,7 +225,7 @@ def _header(where: str, words: list[str]) -> tuple[int, int]:
     if not all(word.isdecimal() for word in words):
         expected = "folds and pairs, such as '10 300', or a pair, such as 'name 1 2'"
         raise SalonError(f"{where} is {short(' '.join(words))}; expected {expected}. Mend the line.")
-    *folds, pairs_of_a_kind = (expect_whole(f"A number in {where}", word) for word in words)
+    *folds, pairs_of_a_kind = (expect_whole(f"A number in {where}", word, 1) for word in words)
     return (folds or [1])[0], 2 * pairs_of_a_kind
 
 
@@ -255,16 +260,16 @@ def write_pairs(
     300 at most.  The same seed draws the same pairs.  Returns a sentence that says what was written.
     Raises `SalonError` where so many pairs cannot be had, and for a name that `read_pairs` could not read.
     """
-    expect_whole("The number of folds", folds, 1, 1000)
+    folds = expect_whole("The number of folds", folds, 1, 1000)
     people, chance = list_people(faces_dir), np.random.default_rng(expect_whole("The seed", seed))
     if odd := [short(name) for name in people if _words(f"{name}\t1\t2") != [[name, "1", "2"]]]:
         raise SalonError(f"{odd[0]} is a name with a tab, line break or space at an edge. Rename {len(odd)} folders.")
     parts, can = _parts(people, folds, chance)
-    count = min(can, LFW_FOLD) if pairs_per_fold is None else pairs_per_fold
-    if not 0 < count <= can:
+    wanted = max(1, min(can, LFW_FOLD)) if pairs_per_fold is None else pairs_per_fold
+    if (count := expect_whole("The number of pairs", wanted, 1)) > can:
         raise SalonError(
             f"{folds} folds of {count} genuine and {count} impostor pairs were asked of {len(people)} people in "
-            f"{faces_dir}; expected 1 to {can} pairs. Ask for less, or add images."
+            f"{faces_dir}; expected at most {can}, which they can give. Ask for less, or add people or images."
         )
     shares = folds // len(parts)
     drawn = [_draw(people, part, shares * count, chance) for part in parts]

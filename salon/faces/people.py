@@ -70,7 +70,7 @@ def column(name: str) -> int:
 
 def sample_people(count: int, seed: int) -> People:
     """Draw `count` identities; the first n of a larger draw with the same seed are the same people."""
-    expect_whole("The number of people", count, 1)
+    count = expect_whole("The number of people", count, 1, 1_000_000)
     generator = torch.Generator().manual_seed(expect_whole("The seed", seed))
     numbers = torch.stack([torch.randn(len(TRAITS), generator=generator) for _ in range(count)])
     return People(numbers.clamp(-2.6, 2.6))

@@ -1,7 +1,10 @@
 """`salon lab`: JupyterLab on the reader's own copy of the notebooks, so that reading dirties no checkout."""
 
+import json
 import os
 import time
+from contextlib import suppress
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 
@@ -10,6 +13,7 @@ from salon.paths import write_whole
 from salon.words import SalonError
 
 START = {"en": "00_start_here.ipynb", "zh": "zh/00_start_here.ipynb"}
+NOTE = ".originals.json"  # in a copy: of what it was made
 _PACKAGE = Path(salon.__file__).resolve().parent
 
 
@@ -39,16 +43,23 @@ def own_folder() -> Path:
 def copy_notebooks(source: Path, target: Path) -> tuple[list[Path], list[str]]:
     """Copy into `target` the notebooks that are not there yet; nothing is overwritten.
 
-    Returns the new files, and the names of those whose originals were updated since.
+    Returns the new files, and the names of those whose originals were updated since: `NOTE` tells,
+    for a notebook that is saved is newer than any original.
     """
-    new, old = [], []
+    new, old, noted, note = [], [], {}, target / NOTE
+    with suppress(OSError, ValueError):  # a copy of before, or a damaged note: the times of the files tell
+        noted = dict(json.loads(note.read_bytes()))
     for path in (path for path in sorted(source.rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts):
-        copy = target / path.relative_to(source)
+        name, content, copy = path.relative_to(source).as_posix(), path.read_bytes(), target / path.relative_to(source)
+        made_of = sha256(content).hexdigest()
         if not copy.exists():
-            write_whole(copy, path.read_bytes())
+            write_whole(copy, content)
             new.append(copy)
-        elif path.stat().st_mtime > copy.stat().st_mtime and path.read_bytes() != copy.read_bytes():
-            old.append(path.relative_to(source).as_posix())
+            noted[name] = made_of
+        elif noted[name] != made_of if name in noted else path.stat().st_mtime > copy.stat().st_mtime:
+            old += [name] * (content != copy.read_bytes())
+    if new:
+        write_whole(note, json.dumps(noted))
     return new, old
 
 
@@ -82,11 +93,15 @@ def open_lab(
 ) -> None:
     """Copy what is new (`reset`: everything, the old copy put aside) and serve JupyterLab until stopped.
 
-    Raises `SalonError` where JupyterLab is not installed, there is no home, or the notebooks of `lang` are missing.
+    Raises `SalonError` where JupyterLab is not installed, there is no home, the notebooks of `lang` are missing, or
+    `folder` is that of the originals, or to be put aside and no copy of them.
     """
     check_edition(lang)
     expect_home()
     folder = (folder or own_folder()).resolve()
+    ours = any((folder / name).is_file() for name in (NOTE, START["en"]))
+    if (reset and folder.exists() and not ours) or originals().resolve() in (folder, *folder.parents):
+        raise SalonError(f"{folder} is no folder of your copy, to be filled or put aside; choose another --folder.")
     kept = put_aside(folder) if reset else None
     if kept:
         print(f"Your old copy is kept as {kept}", flush=True)

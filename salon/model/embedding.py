@@ -21,6 +21,8 @@ def at_least_float32(x: Tensor) -> Tensor:
 
 def expect_shape(name: str, x: Tensor, shape: Sequence[int | str]) -> None:
     """Raise `SalonError` unless `x` has `shape`; a letter in `shape` stands for any length."""
+    if not isinstance(x, Tensor):
+        raise SalonError(f"{name} came as {type(x).__name__}; expected a tensor. Use torch.as_tensor.")
     wanted = [n if isinstance(n, int) else m for n, m in zip(shape, x.shape, strict=False)]
     if x.dim() != len(shape) or list(x.shape) != wanted:
         axes = ", ".join(map(str, shape))
@@ -140,13 +142,14 @@ class InputSpec:
     def prepare(self, images: Tensor) -> Tensor:
         """From grey or RGB images [B, 1 or 3, H, W] in 0..1 to network input [B, C, size, size].
 
-        Raises `SalonError` for another shape, whole numbers or a range of 0..255.
+        Raises `SalonError` for another shape, no images, whole numbers, NaN or a range of 0..255.
         """
         grey = images.dim() == 4 and images.shape[1] == 1
         expect_shape("images", images, ("B", 1 if grey else 3, "H", "W"))
-        images = images.expand(-1, 3, -1, -1)
-        if not images.is_floating_point() or (images.numel() and images.amax() > 2):
-            raise SalonError(f"Images of {images.dtype} came; expected real 0..1. Use images.float() / 255.")
+        if not images.is_floating_point() or not images.numel() or not images.abs().amax() <= 2:  # so that NaN is seen
+            came = f"Images {list(images.shape)} of {images.dtype} came"
+            raise SalonError(f"{came}; expected some, real numbers in 0..1, none NaN. Use images.float() / 255.")
+        images = at_least_float32(images).expand(-1, 3, -1, -1)
         if self.colour == "grey":
             images = (images * images.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)  # [B, 1, H, W]
         if images.shape[-2:] != (self.size, self.size):

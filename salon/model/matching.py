@@ -1,6 +1,7 @@
 """Comparing images (section 3.5): cosine, the uncertainty-guided score (16), its variances, and templates."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +10,7 @@ from torch import Tensor
 from salon.model.decorrelation import CONSTANT, impostor_cosine
 from salon.model.embedding import Embedding, expect_alike, expect_shape
 from salon.model.network import Recogniser, evaluating
-from salon.words import SalonError
+from salon.words import SalonError, expect_whole
 
 PEOPLE, IMAGES = 24, 4  # of a batch of `fit_variances`
 
@@ -117,16 +118,18 @@ def fit_variances(
     `images` [n, 3, H, W] in 0..1 should be of the mixed quality that will be met, `labels` [n] say who it is.
     The backbone sees each image once. A sub-embedding that is nearly the same for all people gets a
     small variance, since genuine pairs cannot show that it tells nobody apart: `floor` mends that.
-    Raises `SalonError` if no person has two images, and with `floor` if there is one person only.
+    Raises `SalonError` if no person has two images, and with `floor` if there is one person only; then, and where it
+    is stopped, the recogniser is as it was.
     """
     expect_shape("labels", labels, (len(images),))
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(expect_whole("The seed", seed))
+    expect_whole("The number of steps", steps, 1)
     trunks, embedding = _trunk_features(recogniser, images)
-    head = recogniser.variance_head.train()
+    head = deepcopy(recogniser.variance_head).train()
     head.floor.zero_()
     floors = variance_floor(embedding, labels) if floor else torch.zeros_like(head.floor)
     optimiser = torch.optim.Adam(head.parameters(), lr=1e-2)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(steps, 1))
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for rows in _genuine_batches(labels.cpu(), steps, generator):
         variances = head(trunks[:, rows].flatten(0, 1)).unflatten(0, (len(trunks), -1)).mean(0)
         part = embedding[rows]
@@ -135,9 +138,9 @@ def fit_variances(
         loss.backward()
         optimiser.step()
         schedule.step()
-    head.train(recogniser.training)
-    recogniser.variances_fitted.fill_(True)
     head.floor.copy_(floors)
+    recogniser.variance_head.load_state_dict(head.state_dict())
+    recogniser.variances_fitted.fill_(True)
 
 
 def variance_floor(embedding: Embedding, labels: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from salon.model.embedding import Embedding, InputSpec, at_least_float32
+from salon.model.embedding import Embedding, InputSpec, at_least_float32, expect_shape
 from salon.words import SalonError
 
 HIDDEN = 64
@@ -210,6 +210,7 @@ def embed(recogniser: Recogniser, images: Tensor, batch: int = 256, progress: bo
 
     Evaluation mode, no gradient; fused with the mirrored image if the recogniser's spec asks for it.
     """
+    expect_shape("images", images, ("B", "C", "H", "W"))
     parts = []
     with evaluating(recogniser):
         for chunk in tqdm(images.split(batch), desc="embed", disable=not progress):

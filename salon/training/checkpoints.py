@@ -108,7 +108,8 @@ def read_tensors(path: str | Path, training: bool = False) -> tuple[dict[str, Te
         tensors, told = read_whole(path)
         card = dict(json.loads(told["card"]))
     except SafetensorError as error:
-        what = f"cut short, damaged, or not a safetensors file (it begins with {path.read_bytes()[:20]!r})"
+        with path.open("rb") as file:
+            what = f"cut short, damaged, or not a safetensors file (it begins with {file.read(20)!r})"
         raise SalonError(
             f"{path} is {what}; expected a model of `salon train`. Get it again, or train anew."
         ) from error

@@ -24,6 +24,7 @@ from salon.model.embedding import Embedding
 from salon.model.losses import total_loss
 from salon.model.matching import fit_variances
 from salon.model.network import embed
+from salon.paths import expect_place
 from salon.training import attributes, checkpoints
 from salon.training.data import TrainSet, train_set
 from salon.training.fabric import processes, share, whole
@@ -203,6 +204,8 @@ def finish(run: Run, data: TrainSet, variances: bool, path: Path | None) -> None
 def _expect_possible(recipe: Recipe, path: Path | None, resume: bool, fabric: "Fabric") -> None:
     if path is not None and path.exists() and not resume:
         raise SalonError(f"{path} exists already; add --resume to go on with it, or choose another --out.")
+    if path is not None:
+        expect_place(path)
     if recipe.batch % (N := fabric.world_size):
         raise SalonError(
             f"{N} processes came for batches of {recipe.batch}; expected a number that divides them. Ask for another "

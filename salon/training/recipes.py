@@ -1,9 +1,10 @@
 """How each model is trained: one dataclass that prints itself; a recipe by another name is a changed copy."""
 
+import math
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from salon.words import SalonError, entry, expect_whole
+from salon.words import SalonError, entry, expect_whole, short
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,16 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("people", "images", "size", "K", "d", "steps", "batch", "seed"):
-            expect_whole(f"A recipe's {name}", getattr(self, name), least=int(name != "seed"))
+        for f in fields(self):
+            name, came = f"A recipe's {f.name}", getattr(self, f.name)
+            if f.type is int:
+                least = int(f.name not in ("border", "opponent_steps", "seed"))
+                object.__setattr__(self, f.name, expect_whole(name, came, least))
+            elif f.type in (float, float | None) and came is not f.default and not _is_measure(came):
+                raise SalonError(f"{name} came as {short(came)}; expected a finite number, 0 or more.")
+        if self.variations not in ("graded", "covers", "recalled") or self.cooldown == 0:
+            came = f"The variations {self.variations!r} and a cooldown of {self.cooldown:g} came"
+            raise SalonError(f"{came}; expected 'graded', 'covers' or 'recalled', and a cooldown above 0.")
 
     def __str__(self) -> str:
         lines = [f"  {f.name} = {getattr(self, f.name)!r}" for f in fields(self)[1:]]
@@ -67,6 +76,10 @@ class Recipe:
             tags = (entry("paper").get(f.name, "ours") for f in fields(self)[1:])
             lines = [f"{line:40}# {tag}" for line, tag in zip(lines, tags, strict=True)]
         return "\n".join([f"recipe {self.name}", *lines])
+
+
+def _is_measure(came: object) -> bool:
+    return isinstance(came, int | float) and 0 <= came < math.inf
 
 
 _TUNED: dict[str, Any] = {"start": "start", "probability": 0.3, "steps": 400}

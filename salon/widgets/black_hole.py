@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import torch
 import traitlets
@@ -12,6 +13,7 @@ from salon.faces.pixels import sprite
 from salon.figures.black_hole import KINDS, FalseMatches, black_hole_pairs
 from salon.paths import read_data
 from salon.widgets.host import Picture, data_uri, source, words
+from salon.words import expect_whole
 
 
 class BlackHole(Picture):
@@ -47,6 +49,12 @@ class BlackHole(Picture):
             "names": [words("threshold", lang).get(name, name) for name in found.models],
         }  # fmt: skip
         super().__init__(lang, data=data)
+
+    @traitlets.validate("chosen", "rank")
+    def _there(self, proposal: Any) -> int:
+        name, models = proposal["trait"].name, self.found.pairs
+        bounds = (0, len(models) - 1) if name == "chosen" else (1, min(map(len, models)))
+        return expect_whole(name, proposal["value"], *bounds)
 
     def figure(self) -> Figure:
         """Every model."""

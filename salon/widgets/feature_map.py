@@ -11,6 +11,7 @@ from salon.evaluation.views import FeatureViews
 from salon.figures.umap import CHANCE, COLOURS, owned_figure, part_figure
 from salon.paths import read_data
 from salon.widgets.host import Picture, data_uri, source
+from salon.words import expect_whole
 
 
 def map_data(views: FeatureViews) -> dict[str, Any]:
@@ -49,6 +50,11 @@ class FeatureMap(Picture):
     def __init__(self, views: FeatureViews | None = None, lang: str | None = None) -> None:
         self.views = views or read_data(FeatureViews.load, "views", "features.npz")
         super().__init__(lang, data=map_data(self.views))
+
+    @traitlets.validate("variation", "part")
+    def _there(self, proposal: Any) -> int:
+        M, K = self.views.assigned.shape
+        return expect_whole(name := proposal["trait"].name, proposal["value"], most=K if name == "part" else M - 1)
 
     def figure(self) -> Figure:
         """Owners and others for each variation, or the part that is enlarged."""

@@ -21,7 +21,7 @@ from PIL import Image
 
 from salon.figures.style import png
 from salon.paths import data_path
-from salon.words import SalonError, entry, language
+from salon.words import SalonError, entry, known_language
 
 try:
     import anywidget
@@ -55,7 +55,7 @@ def font_faces(*names: str) -> str:
 
 def words(room: str, lang: str | None = None) -> dict[str, str]:
     """The rows `room.*` of the language table, and those of all widgets, by their last name, braces unfilled."""
-    return {name: texts[lang or language()] for name, texts in (entry("widget") | entry(room)).items()}
+    return {name: texts[known_language(lang)] for name, texts in (entry("widget") | entry(room)).items()}
 
 
 def page(script: str, traits: dict[str, Any], lang: str | None = None) -> str:
@@ -63,7 +63,7 @@ def page(script: str, traits: dict[str, Any], lang: str | None = None) -> str:
 
     Its policy forbids every request; its model is a stand-in for the one that a kernel would keep.
     """
-    lang = lang or language()
+    lang = known_language(lang)
     return Template(source("page.html")).substitute(
         lang={"en": "en", "zh": "zh-CN"}[lang],
         title=traits["words"]["title"],

@@ -24,7 +24,7 @@ class SalonError(ValueError, ArgumentTypeError):  # the latter: argparse, too, r
 
 def short(came: object, most: int = 60) -> str:
     """What came, as a message may repeat it: on one line, and cut where it is long."""
-    told = repr(came)
+    told = hex(came) if isinstance(came, int) and came.bit_length() > 9999 else repr(came)  # Python writes 4300 digits
     return told if len(told) <= most else f"{told[:most]}… ({len(told):,} characters)"
 
 
@@ -39,9 +39,14 @@ def expect_whole(name: str, came: Any, least: int = 0, most: int = 2**32 - 1) ->
 def set_language(lang: str) -> None:
     """Choose the language of widgets and messages, `"en"` or `"zh"`; raises `SalonError` for another."""
     global _language
-    if lang not in LANGUAGES:
+    _language = known_language(lang)
+
+
+def known_language(lang: str | None) -> str:
+    """`lang`, or the chosen language for None; raises `SalonError` for another."""
+    if lang not in (None, *LANGUAGES):
         raise SalonError(f"The language {lang!r} is not known; expected 'en' or 'zh'. Call setup(\"en\").")
-    _language = lang
+    return lang or _language
 
 
 def language() -> str:
@@ -51,7 +56,7 @@ def language() -> str:
 
 def say(key: str, lang: str | None = None, **values: object) -> str:
     """The text `key` in the chosen language (or `lang`), its braces filled from `values`."""
-    return entry(key)[lang or _language].format(**values)
+    return entry(key)[known_language(lang)].format(**values)
 
 
 def word(label: str) -> str:
