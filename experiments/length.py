@@ -24,7 +24,7 @@ RATES = (0.025, 0.05, 0.2)  # tried beside 0.1 with the best so far
 SEEDS = (0, 1, 2)
 BOTH = {3000: (0, 1, 2, 3, 4)}  # people and seeds of B and C where those are more
 FEWER = (300, 1000)  # people with whom B and C alone are trained
-LONGER = (6400,)  # steps, two seeds: is the main length enough?
+LONGER, FURTHER = (6400,), (0, 1, 2)  # steps and seeds of B and C: is the main length enough?
 MOST = 3000  # the people with whom every row is trained
 BY_PEOPLE = ("B", "C")  # the rows with every number of people
 # Told beside the claims, with the same intervals.
@@ -184,8 +184,8 @@ def train_all(processes: int, size: str = "lecture") -> dict[int, Choice]:
 
 
 def longer(most: Choice) -> list[Job]:
-    """B and C beyond the main length, two seeds each."""
-    return [replace(most.job(name, seed), lengths=(steps,)) for steps in LONGER for seed in (0, 1) for name in "BC"]
+    """B and C beyond the main length."""
+    return [until(most.job(name, seed), steps) for steps in LONGER for seed in FURTHER for name in "BC"]
 
 
 # --- the tables
@@ -225,9 +225,19 @@ def along(table: pd.DataFrame) -> pd.Series:
     return core_rows(table) | training | ((table.split == "validation") & (table.metric == "tar"))
 
 
+def until(job: Job, steps: int) -> Job:
+    """The run that is measured after so many steps: the job, or beyond its last length one of its own."""
+    return job if steps in job.lengths else replace(job, lengths=(steps,))
+
+
 def measured_longer(known: dict[int, Choice]) -> list[Job]:
     """Those runs beyond the main length that are kept."""
     return [job for job in longer(known[MOST]) if is_measured(job.path, job.known_as)]
+
+
+def further_lengths(known: dict[int, Choice]) -> tuple[int, ...]:
+    """Those beyond the main length, once all their runs are kept."""
+    return LONGER if len(measured_longer(known)) == len(longer(known[MOST])) else ()
 
 
 def _named(name: str, job: Job) -> pd.DataFrame:
@@ -236,8 +246,7 @@ def _named(name: str, job: Job) -> pd.DataFrame:
 
 def main_length(known: dict[int, Choice], limit: float = 1.0) -> int:
     """The least length from which doubling moves validation of B and C by less than a point; else the longest."""
-    lengths = (*LENGTHS, *(LONGER if len(measured_longer(known)) == len(longer(known[MOST])) else ()))
-    for steps, twice in pairwise(lengths):
+    for steps, twice in pairwise((*LENGTHS, *further_lengths(known))):
         moves = [_on_validation(known[MOST], name, twice, c) - _on_validation(known[MOST], name, steps, c)
                  for name in "BC" for c in ("clean", "mixed")]  # fmt: skip
         if max(moves) < limit:
@@ -246,9 +255,8 @@ def main_length(known: dict[int, Choice], limit: float = 1.0) -> int:
 
 
 def _on_validation(choice: Choice, name: str, steps: int, condition: str) -> float:
-    """Mean of the two seeds that are followed furthest."""
-    jobs = [choice.job(name, seed) for seed in (0, 1)]
-    jobs = [job if steps in LENGTHS else replace(job, lengths=(steps,)) for job in jobs]
+    """Mean of the seeds that are followed furthest."""
+    jobs = [until(choice.job(name, seed), steps) for seed in FURTHER]
     return float(np.mean([on_validation(job, steps, [condition]) for job in jobs]))
 
 
@@ -259,7 +267,7 @@ def cells(choice: Choice, name: str, seeds: Iterable[int], claim: Claim, steps: 
         level = 0.9 * np.mean([clean_tar(choice.job("B", seed))[MAIN] for seed in seeds])
         steps_taken = [steps_to_level(clean_tar(choice.job(base, seed)), float(level)) for seed in seeds]
         return Cells(np.array(steps_taken), np.zeros((len(steps_taken), 0)))
-    return cells_of([choice.job(base, seed) for seed in seeds], name, claim, steps)
+    return cells_of([until(choice.job(base, seed), steps) for seed in seeds], name, claim, steps)
 
 
 def cells_of(jobs: Iterable[Job], name: str, claim: Claim, steps: int) -> Cells:
@@ -304,6 +312,8 @@ def judged(known: dict[int, Choice]) -> list[dict]:
             rows += [_row(claim, people, steps, [one]) for people, one in held.items()]
             if claim.people == "slope" and len(held) > 1:
                 rows.append(_row(claim, "slope", steps, [*held.values()], slope_weights([*held])))
+        for steps in further_lengths(known) if along and bases <= {"B", "C"} else ():
+            rows.append(_row(claim, MOST, steps, [_contrast(known[MOST], claim, steps)]))
     made = [row for row in rows if row["people"] == row["of"] and row["step"] == min(main, LENGTHS[-1])]
     primary = [row for row in made if row["primary"]]
     missing = sum(claim.primary for claim in claims()) - len(primary)  # counted all the same
@@ -327,7 +337,8 @@ def compared(choice: Choice) -> list[dict]:
 
 
 def _contrast(choice: Choice, claim: Claim, steps: int) -> Cells:
-    seeds = min((choice.rows[name.partition("+16")[0]] for name in claim.contrast), key=len)
+    rows = [choice.rows[name.partition("+16")[0]] for name in claim.contrast]
+    seeds = min([*rows, FURTHER] if steps in LONGER else rows, key=len)
     return total([cells(choice, name, seeds, claim, steps).times(w) for name, w in claim.contrast.items()])
 
 
