@@ -128,7 +128,7 @@ def _picture(figure: Figure, path: Path) -> None:
     file = io.BytesIO()
     figure.savefig(file, dpi=DPI)
     picture = Image.open(file).convert("RGB")
-    write_whole(path, lambda file: picture.save(file, "WEBP", quality=76, method=6))
+    write_whole(path, lambda file: picture.save(file, "WEBP", quality=70, method=6))
 
 
 def _slim(svg: str, name: str) -> str:
