@@ -141,8 +141,12 @@ def test_effects_run_along_the_training_with_a_line_for_each_number_of_people():
     claims = read_table("claims")
     axis, _ = effect_figure(claims, {"confidence_clean": "clean", "confidence_pose": "pose"}).axes
     found = claims[(claims.name == "confidence_clean") & (claims.people != "slope")]
-    assert len([line for line in axis.get_lines() if len(line.get_xdata()) == 5]) == found.people.nunique()
+    lengths = sorted(len(line.get_xdata()) for line in axis.get_lines()[:-1])
+    assert lengths == sorted(found.groupby("people").step.nunique())
     assert axis.get_lines()[0].get_ydata()[-1] in found["mean"].to_numpy()
+    known = pd.Series({key: n for n, key in enumerate(found.set_index([found.people.astype(int), "step"]).index)})
+    (other,) = effect_figure(claims, {"confidence_clean": "clean"}, known).axes
+    assert {*map(float, known)} == {x for line in other.get_lines()[:-1] for x in line.get_xdata()}
 
 
 def test_claims_stand_in_their_groups_and_full_dots_survive():

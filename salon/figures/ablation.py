@@ -81,10 +81,10 @@ def claims_figure(claims: pd.DataFrame, said: Mapping[str, str]) -> Figure:
     return figure
 
 
-def effect_figure(claims: pd.DataFrame, names: Mapping[str, str]) -> Figure:
+def effect_figure(claims: pd.DataFrame, names: Mapping[str, str], known: pd.Series | None = None) -> Figure:
     """Claims of `claims.csv` along the training, one line a number of people; bands: 95 %, over seeds and people.
 
-    `names`: the claims to draw, a panel each, with their titles.
+    `names`: the claims to draw, a panel each, with their titles; `known` [people, steps]: drawn along this instead.
     """
     figure, axes = row(names.values(), 3.4, 3.4)
     axes[0].set_ylabel(POINTS)
@@ -92,11 +92,13 @@ def effect_figure(claims: pd.DataFrame, names: Mapping[str, str]) -> Figure:
         found = claims[(claims["name"] == name) & (claims.people != "slope")]
         axis.set_prop_cycle(color=(BLUE, GREY, PINK, ORANGE)[-found.people.nunique() :])
         for people, line in found.groupby(found.people.astype(int)):
-            band(axis, line.step, line["mean"], line.low, line.high, f"{people:,}")
+            x = line.step if known is None else known[people][line.step]
+            band(axis, x, line["mean"], line.low, line.high, f"{people:,}")
         axis.axhline(0, color="black", linewidth=0.8)
-        axis.set_xscale("log", base=2)
-        axis.set(xlabel="steps", xticks=sorted({*found.step}), xticklabels=sorted({*found.step}))
-        axis.minorticks_off()
+        if known is None:
+            axis.set_xscale("log", base=2)
+            axis.set(xlabel="steps", xticks=sorted({*found.step}), xticklabels=sorted({*found.step}))
+            axis.minorticks_off()
     figure.legend(*axes[0].get_legend_handles_labels(), title="training people", loc="outside right center")
     return figure
 
