@@ -364,7 +364,7 @@ def test_the_bundle_works_where_nothing_is_installed(job: types.SimpleNamespace)
     assert "中文" in lines[1] and "Mo" in lines[2], job.err
     assert "salon/__init__.py salon/_data/models/lecture.safetensors salon/_notebooks" in lines
     wanted = ",".join(map(str, platforms.requirements()))
-    assert any(line.startswith(wanted) and line.endswith("as they were shipped") for line in lines)
+    assert any(line.startswith(wanted) and line.endswith("与发布时一致") for line in lines)
 
 
 def test_a_job_leaves_pictures_and_metrics(job: types.SimpleNamespace) -> None:
