@@ -240,3 +240,8 @@ def test_flip_fusion_makes_mirror_images_equal():
     recogniser.eval()
     both = torch.stack([recogniser(v).confidences for v in (x, x.flip(-1))]).mean(0)
     near(e.confidences, both)
+
+
+def test_a_spread_of_more_than_64_bits_bounds_nothing():
+    made = Recogniser(InputSpec(size=16), K=2, d=4, width=0.125, spread=10**30).eval()
+    near(made(torch.rand(2, 3, 16, 16)).confidences, torch.full((2, 2), 20.0))

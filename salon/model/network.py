@@ -127,10 +127,11 @@ class Recogniser(nn.Module):
         spread: float = 4.0, places: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.spec, self.K, self.d, self.spread, self.places = spec or InputSpec(), K, d, spread, places
+        self.spec, self.K, self.d, self.places = spec or InputSpec(), K, d, places
         self.card: dict = {}  # what `salon.load` knows of the weights
         # Recogniser(spec, **config) is this network again
         _expect_positive(spread)
+        self.spread = float(spread)  # tensors take no int beyond 64 bits
         self.config = {"K": K, "d": d, "backbone": backbone, "width": width, "spread": spread}
         self.config |= {"places": True} if places else {}
         size, parts = (place_size(self.spec.size, K), K) if places else (self.spec.size, 1)
