@@ -285,6 +285,15 @@ def test_a_run_of_which_the_card_is_another_is_not_gone_on_with(name: str, x: ob
         restore(begin(made), tmp_path / "x.safetensors")
 
 
+@pytest.mark.parametrize("step", [-1, 10**6])
+def test_a_run_whose_step_cannot_be_is_not_gone_on_with(step: int, tmp_path: Path) -> None:
+    run = begin(recipe("tiny", size=16, width=0.125))
+    run.step = step
+    save_run(run, tmp_path / "x.safetensors")
+    with pytest.raises(SalonError, match=rf"cannot be gone on with .*step {step} of \d+.*--out"):
+        restore(begin(run.recipe), tmp_path / "x.safetensors")
+
+
 @contextmanager
 def cheap() -> Iterator[None]:
     """What happens in here takes less than a second and 100 MB."""

@@ -176,6 +176,8 @@ def restore(run: Run, path: Path) -> None:
         _expect_the_same(run, path, card)
         run.recogniser.load_state_dict(saved.state_dict())
         run.restore(checkpoints.load_training(path))
+        if not 0 <= run.step <= run.recipe.steps:
+            raise ValueError(f"step {run.step} of {run.recipe.steps}")
         run.history, run.impostor_cosine = list(card["history"]), list(card.get("impostor_cosine", []))
         run.seconds = float(card.get("seconds", 0.0))
     except SalonError:
