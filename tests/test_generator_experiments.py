@@ -194,7 +194,6 @@ def test_the_bench_says_what_it_promises(monkeypatch):
     for size in (64, 112):
         for name in (f"faces_per_second_{size}", f"faces_per_product_{size}"):
             assert 0 < found[f"{name}_least"] <= found[name] <= found[f"{name}_most"]
-    assert found["faces_per_second_64"] > found["faces_per_second_112"]
     assert "chunk_memory_mb" in found
 
 
