@@ -91,19 +91,14 @@ def equations(arguments: argparse.Namespace) -> None:
     print(markdown(rows()) if arguments.markdown else "\n\n".join([*map(told, equations()), for_all]))
 
 
-def picture(arguments: argparse.Namespace) -> None:
-    """draw the README's picture from the stored table of the confidence experiment, and film the explorer"""
-    from authoring.refresh import draw_pictures
-
-    print(*(f"saved {path}" for path in draw_pictures()), sep="\n")
-
-
 def refresh(arguments: argparse.Namespace) -> None:
     """make what is stale under data/ and the notebooks' outputs again, in order; stopped, it goes on where it was"""
-    from authoring.refresh import listing, refresh
+    from authoring.refresh import listing, refresh, take
 
     if arguments.list:
         print(*listing(), sep="\n")
+    elif arguments.as_stored:
+        take(arguments.step)
     else:
         refresh(arguments.step)
 
@@ -177,12 +172,13 @@ def parser() -> argparse.ArgumentParser:
     command = add(commands, refresh)
     command.add_argument("step", nargs="?", default="", help="only this one, stale or not")
     command.add_argument("--list", action="store_true", help="say what is stale, and what each step took")
+    command.add_argument("--as-stored", action="store_true", help="take what is stored as made by these files")
 
     command = add(commands, mutants)
     command.add_argument("--sample", type=int, metavar="N", help="about N of them, from each file as large a share")
     command.add_argument("--seed", type=int, default=0, help="of the sample")
 
-    for function in (picture, fonts, checksums, times):
+    for function in (fonts, checksums, times):
         add(commands, function)
     return top
 

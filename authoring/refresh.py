@@ -1,7 +1,8 @@
 """Everything under data/ and the notebooks' outputs again, in the order in which one needs the other.
 
 A step is stale where a file that it is made from has changed since it last ran, by the ledger in `measured/`; comments
-and docstrings do not count. A refresh that was stopped goes on where it was, on another machine too.
+and docstrings do not count. A refresh that was stopped goes on where it was, on another machine too. Where a change is
+known to leave a result as it is, the result can be taken as stored, and the listing tells that it was taken, not made.
 """
 
 import ast
@@ -46,12 +47,12 @@ class Step(NamedTuple):
     photographs: bool = False  # only where real faces are at hand
 
 
-def draw_pictures() -> list[Path]:
-    """Draw docs/picture.png from the stored table, and film the explorer in both languages; returns the paths."""
+def draw_pictures() -> None:
+    """Draw docs/picture.png from the stored table, and film the explorer in both languages."""
     path = ROOT / "docs" / "picture.png"
     figure = readme_figure(read_table("ablation"))
     write_whole(path, lambda file: figure.savefig(file, dpi=110))
-    return [path, *write_film(path.parent)]
+    write_film(path.parent)
 
 
 def run_notebooks() -> None:
@@ -99,9 +100,7 @@ STEPS: dict[str, Step] = {
 
 def refresh(only: str = "") -> None:
     """Run every stale step in order, or the one that is named; raises `SalonError` for a name that is not known."""
-    if only and only not in STEPS:
-        raise SalonError(f"The step {only!r} is not known; expected one of {', '.join(STEPS)}.")
-    for name in [only] if only else STEPS:
+    for name in [_known(only)] if only else STEPS:
         if not only and not is_stale(name):
             continue
         if STEPS[name].photographs and not os.environ.get(REAL):
@@ -110,14 +109,18 @@ def refresh(only: str = "") -> None:
         print(f"{name} …", flush=True)
         begun = time.perf_counter()
         STEPS[name].run()
-        note(name, minutes=(time.perf_counter() - begun) / 60)
+        note(name, f"{(time.perf_counter() - begun) / 60:.0f} min")
+
+
+def take(name: str) -> None:
+    """Call fresh what is stored of a step without making it again; the listing says so."""
+    note(_known(name), "taken as stored")
 
 
 def listing() -> list[str]:
-    """Each step, whether it is stale, and the minutes that it took."""
-    known = ledger()
-    took = {name: f"{known[name]['minutes']:.0f} min" if "minutes" in known.get(name, {}) else "" for name in STEPS}
-    return [f"{'stale' if is_stale(name) else 'fresh':6} {name:24} {took[name]}".rstrip() for name in STEPS]
+    """Each step, whether it is stale, and the minutes that it took or that its result was taken as stored."""
+    made = {name: facts["made"] for name, facts in ledger().items()}
+    return [f"{'stale' if is_stale(name) else 'fresh':6} {name:24} {made.get(name, '')}".rstrip() for name in STEPS]
 
 
 def is_stale(name: str) -> bool:
@@ -148,9 +151,13 @@ def ledger() -> dict[str, dict]:
     return json.loads(LEDGER.read_text(encoding="utf-8")) if LEDGER.exists() else {}
 
 
-def note(name: str, **facts: float) -> None:
-    """Write down that a step has just been run, or that what is stored is of these files."""
-    known = ledger()
-    known[name] = known.get(name, {}) | {key: round(x, 1) for key, x in facts.items()}
-    known[name]["made_from"] = fingerprint(name)  # after it ran: its own files may be among them
+def _known(name: str) -> str:
+    if name not in STEPS:
+        raise SalonError(f"The step {name!r} is not known; expected one of {', '.join(STEPS)}.")
+    return name
+
+
+def note(name: str, made: str) -> None:
+    """Write down how a step came to be fresh, and of which files: after it ran, for its own may be among them."""
+    known = ledger() | {name: {"made": made, "made_from": fingerprint(name)}}
     write_whole(LEDGER, (json.dumps(known, indent=1) + "\n").encode())

@@ -64,6 +64,16 @@ def test_one_step_by_its_name(steps):
         refresh.refresh("third")
 
 
+def test_what_is_taken_as_stored_is_fresh_and_says_so_until_it_is_made(steps):
+    ran, _ = steps
+    refresh.take("first")
+    assert not ran and refresh.listing()[0].split() == ["fresh", "first", "taken", "as", "stored"]
+    refresh.refresh("first")
+    assert refresh.listing()[0].split() == ["fresh", "first", "0", "min"]
+    with pytest.raises(SalonError, match="expected one of first, second"):
+        refresh.take("")
+
+
 def test_every_step_names_files_that_there_are():
     for name, step in refresh.STEPS.items():
         assert all(any(refresh.ROOT.glob(pattern)) for pattern in step.made_from), name
