@@ -156,5 +156,5 @@ def factor_figure(table: pd.DataFrame, configuration: str, count: int = FACTORS)
     parts = chosen[chosen.metric == "probe_part"].pivot(index="condition", columns="at", values="value")
     grid = 100 * whole.to_frame("whole\nembedding").join(parts.rename(columns=lambda k: f"{k + 1:.0f}"))
     figure, ((axis,),) = panels(1, 1, 0.62 * len(grid.columns) + 2.4, 0.3 * count + 0.9)
-    tiles(axis, grid.to_numpy(), 50, 100, [*grid.index], [*grid.columns], annot=True, fmt=".0f", annot_kws={"size": 8})
+    tiles(axis, grid.to_numpy(), 50, 160, [*grid.index], [*grid.columns], annot=True, fmt=".0f", annot_kws={"size": 8})
     return figure

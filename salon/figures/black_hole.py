@@ -32,10 +32,9 @@ class FalseMatches:
 
 
 def black_hole_figure(shares: Mapping[str, Tensor], names: Sequence[str] = KINDS, width: float = 3.3) -> Figure:
-    """For each model [probe, gallery]: of its highest false matches, how many percent join which two conditions."""
+    """For each model [probe, gallery]: the percentage of its highest false matches by the two conditions, halves up."""
     figure, axes = row(shares, width, 3.6)
     for axis, share in zip(axes, shares.values(), strict=True):
-        # A hair more, so that halves are rounded up, as the widget does.
         tiles(axis, 100 * share[_BANDS][:, _BANDS].T + 1e-3, 0, 100, names, names, annot=True, fmt=".0f", square=True)
         axis.set_xticklabels(names, rotation=40, ha="right")
     axes[0].set(ylabel="condition of the gallery image", ylim=(0, len(names)))

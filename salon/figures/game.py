@@ -54,7 +54,7 @@ def game_figure(masks: Tensor, probes: dict[str, list[list[float | None]]], rule
         tiles(grid, masks, 0, 3, names, range(1, masks.shape[1] + 1))
         grid.set(title=say(f"game.{name}"), xlabel=say("game.part"))
         _arrows(grid, touched(masks, "both", name))
-        tiles(matrix, np.array(probes[name], float), 0.5, 1.3, names, groups, annot=True, fmt=".2f")
+        tiles(matrix, np.array(probes[name], float), 0.5, 1.8, names, groups, annot=True, fmt=".2f")
     return figure
 
 
