@@ -23,7 +23,7 @@ MARGINS = {"B": (0.15, 0.25, 0.5), "C": (3.0, 5.0, 12.0)}  # tried beside .35 an
 RATES = (0.025, 0.05, 0.2)  # tried beside 0.1 with the best so far
 SEEDS = (0, 1, 2)
 BOTH = {3000: (0, 1, 2, 3, 4)}  # people and seeds of B and C where those are more
-FEWER = (300, 1000)  # people with whom B and C alone are trained
+FEWER, MORE = (300, 1000), (6000,)  # people with whom B and C alone are trained; slopes are taken without the last
 LONGER, FURTHER = (6400,), (0, 1, 2)  # steps and seeds of B and C: is the main length enough?
 MOST = 3000  # the people with whom every row is trained
 BY_PEOPLE = ("B", "C")  # the rows with every number of people
@@ -172,9 +172,9 @@ LAST = ("E-rest", "C0*"), ("B2", "places, blocks", "whole, blocks")
 def train_all(processes: int, size: str = "lecture") -> dict[int, Choice]:
     """Everything that the tables need; what is kept already is not trained again, and with 0 processes nothing is."""
     most = Choice(MOST, processes, size)
-    known = {MOST: most} | {people: Choice(people, processes, size, most) for people in FEWER}
+    known = {MOST: most} | {people: Choice(people, processes, size, most) for people in FEWER + MORE}
     stages: list[tuple[Choice, tuple[str, ...]]] = [(most, names) for names in STAGES]
-    stages += [(known[people], BY_PEOPLE) for people in FEWER] + [(most, names) for names in LAST]
+    stages += [(known[people], BY_PEOPLE) for people in FEWER + MORE] + [(most, names) for names in LAST]
     for choice, names in stages:
         with suppress(NotMeasured, KeyError):
             choice.finish(*names)
@@ -310,8 +310,9 @@ def judged(known: dict[int, Choice]) -> list[dict]:
         for steps in LENGTHS if along else (MAIN,):
             held = {people: _contrast(choice, claim, steps) for people, choice in groups.items()}
             rows += [_row(claim, people, steps, [one]) for people, one in held.items()]
-            if claim.people == "slope" and len(held) > 1:
-                rows.append(_row(claim, "slope", steps, [*held.values()], slope_weights([*held])))
+            asked = {people: one for people, one in held.items() if people not in MORE}
+            if claim.people == "slope" and len(asked) > 1:
+                rows.append(_row(claim, "slope", steps, [*asked.values()], slope_weights([*asked])))
         for steps in further_lengths(known) if along and bases <= {"B", "C"} else ():
             rows.append(_row(claim, MOST, steps, [_contrast(known[MOST], claim, steps)]))
     made = [row for row in rows if row["people"] == row["of"] and row["step"] == min(main, LENGTHS[-1])]
