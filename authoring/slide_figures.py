@@ -595,11 +595,10 @@ def rivals() -> Figure:
 
 
 def effect() -> Figure:
-    """Does the lead of C last? Along the training, a line for each number of people (03, `length`)."""
+    """Does the lead of C last? Along the training, a line for few people, many and more (03, `length`)."""
     names = {"confidence_clean": "clean", "confidence_mixed": "mixed, by (16)", "confidence_occlusion": "occlusion"}
-    figure = _along(read_table("claims"), names)
-    _recolour(figure, {PINK: NEUTRAL})  # pink is C0's
-    return figure
+    claims = read_table("claims")
+    return _along(claims[claims.people.astype(str) != "1000"], names)  # whose pink is C0's
 
 
 def stations() -> Figure:

@@ -148,7 +148,7 @@ def move_explorers(page, cells: list[dict]) -> int:
         slider, bars = explorer.locator("input[name=yaw]"), explorer.locator(".salon-bar")
         before = bars.evaluate_all(CONFIDENCES)
         slider.press("End")
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while bars.evaluate_all(CONFIDENCES) == before:
             assert time.monotonic() < deadline, "the confidences did not follow the slider"
             page.wait_for_timeout(50)

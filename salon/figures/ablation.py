@@ -18,7 +18,7 @@ _MATCHINGS: dict[str, tuple[str, float, dict[str, str]]] = {
 }  # fmt: skip
 STEPS = ("A", "B", "C0", "S", "C", "D", "E", "E-λ2")
 POINTS = "difference of TAR@FAR=1e-3, points"
-FACTORS = 18  # rows of `factor_figure`
+PEOPLE = {300: GREY, 1000: PINK, 3000: ORANGE, 6000: "#222222"}  # a colour for each number of training people
 
 
 def _dots(axis: Axes, found: pd.DataFrame, places: np.ndarray, **look: Any) -> None:
@@ -90,10 +90,10 @@ def effect_figure(claims: pd.DataFrame, names: Mapping[str, str], known: pd.Seri
     axes[0].set_ylabel(POINTS)
     for axis, name in zip(axes, names, strict=True):
         found = claims[(claims["name"] == name) & (claims.people != "slope")]
-        axis.set_prop_cycle(color=(BLUE, GREY, PINK, ORANGE)[-found.people.nunique() :])
-        for people, line in found.groupby(found.people.astype(int)):
-            x = line.step if known is None else known[people][line.step]
-            band(axis, x, line["mean"], line.low, line.high, f"{people:,}")
+        lines = found.groupby(found.people.astype(int))
+        axis.set_prop_cycle(color=[PEOPLE.get(count, BLUE) for count in lines.groups])
+        for n, line in lines:
+            band(axis, line.step if known is None else known[n][line.step], line["mean"], line.low, line.high, f"{n:,}")
         axis.axhline(0, color="black", linewidth=0.8)
         if known is None:
             axis.set_xscale("log", base=2)
@@ -149,7 +149,7 @@ def degradation_figure(table: pd.DataFrame, configuration: str, names: Sequence[
     return figure
 
 
-def factor_figure(table: pd.DataFrame, configuration: str, count: int = FACTORS) -> Figure:
+def factor_figure(table: pd.DataFrame, configuration: str, count: int = 18) -> Figure:
     """The factors that one model's whole embedding tells best, and how well each sub-embedding tells them; percent."""
     chosen = table[(table.configuration == configuration) & (table.seed == 0)]
     whole = chosen[chosen.metric == "probe_whole"].set_index("condition").value.nlargest(count)
