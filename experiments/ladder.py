@@ -63,10 +63,11 @@ class Job:
 
     @property
     def start(self) -> Recipe:
-        """The clean pre-training that every row of as many people and this seed starts from."""
-        (common, D), setting = SIZES[self.size], dict(self.setting)
+        """What rows of these people and seed start from, clean; more than usual are looked at as often each."""
+        (common, D), setting, usual = SIZES[self.size], dict(self.setting), recipe("start")
         network = {"places": True, "K": setting["K"], "d": D // setting["K"]} if "places" in setting else {}
         network |= {"width": setting["width"]} if "width" in setting else {}
+        network |= {"steps": usual.steps * self.people // usual.people} if self.people > usual.people else {}
         return recipe("start", people=self.people, seed=self.seed, **{"d": D} | common | network)
 
     def recipe(self, steps: int, start: str = "") -> Recipe:
