@@ -119,3 +119,17 @@ def test_what_notebook_4_says_of_more_parts_is_what_came_out():
     assert clean["mean"].between(-1.05, 0).all() and clean["mean"].idxmin() == 16 and clean.high[16] < 0
     assert (mixed.low < 0).all() and (mixed.high > 0).all()
     assert table.loc["E", "mixed"]["mean"].between(-1.3, -0.5).all()
+
+
+def test_what_was_predicted_for_6000_people_failed_as_notebook_3_tells():
+    found = read_table("claims").query("people != 'slope'")
+    found = found.assign(people=found.people.astype(int)).set_index(["name", "people", "step"])["mean"].sort_index()
+    clean, mixed = found["confidence_clean"], found["confidence_mixed"]
+    rightly = read_table("length").query("configuration == 'B' and condition == 'spoilt' and metric == 'accuracy'")
+    known = rightly.groupby(["people", "step"]).value.mean()
+    assert clean[6000, 3200] < clean[3000, 3200] and mixed[6000, 3200] < mixed[3000, 3200]
+    assert mixed[300, 3200] < 0 < min(mixed[people, 3200] for people in (1000, 3000, 6000))
+    for people in (300, 1000, 6000):  # along what is known by heart the lines lie no closer than along the steps
+        met = known[people][known[people] > known[3000].min()]
+        line = np.interp(met, known[3000], clean[3000])
+        assert abs(clean[people][met.index] - line).mean() >= abs(clean[people] - clean[3000])[met.index].mean()
