@@ -109,16 +109,15 @@ def test_what_is_called_a_station_is_one():
 
 
 def test_what_notebook_4_says_of_more_parts_is_what_came_out():
-    table = (
-        read_table("parts")
-        .query("people == 3000 and features == 128")
-        .set_index(["one", "condition", "K"])
-        .sort_index()
-    )
-    clean, mixed = table.loc["D", "clean"], table.loc["D", "mixed"]
+    table = read_table("parts").set_index(["one", "condition", "people", "features", "K"]).sort_index()
+    clean, mixed = (table.loc[("D", condition, 3000, 128)] for condition in ("clean", "mixed"))
     assert clean["mean"].between(-1.05, 0).all() and clean["mean"].idxmin() == 16 and clean.high[16] < 0
     assert (mixed.low < 0).all() and (mixed.high > 0).all()
-    assert table.loc["E", "mixed"]["mean"].between(-1.3, -0.5).all()
+    assert table.loc[("E", "mixed", 3000, 128)]["mean"].between(-1.3, -0.5).all()
+    for case in ((3000, 512, 16), (600, 128, 8)):
+        rows = table.loc[[(one, condition, *case) for one in "DE" for condition in ("clean", "mixed")]]
+        assert ((rows.low < 0) & (rows.high > 0)).all()
+    assert table.loc[("D", "mixed", 3000, 512, 16), "smallest"] > 3
 
 
 def test_what_was_predicted_for_6000_people_failed_as_notebook_3_tells():
