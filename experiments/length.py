@@ -32,7 +32,8 @@ TOLD = (
     ("B", "A"), ("C", "B"), ("C+16", "B+16"), ("C", "C0"), ("C", "C0*"), ("C", "S"), ("C", "B2"), ("D", "C"),
     ("D+16", "C+16"), ("E", "D"), ("E+16", "D+16"), ("E-rest", "D"), ("E-λ2", "D"), ("E-λ2+16", "D+16"), ("B+16", "B"),
     ("C+16", "C"), ("E+16", "E"), ("E-λ2+16", "E-λ2"), ("E+16", "B"), ("E+16", "B+16"), ("places+16", "places"),
-    ("whole+16", "whole"), ("places+16", "whole+16"), ("whole", "D"),
+    ("whole+16", "whole"), ("places+16", "whole+16"), ("whole", "D"), ("places, blocks+16", "places, blocks"),
+    ("whole, blocks+16", "whole, blocks"), ("places, blocks+16", "whole, blocks+16"),
 )  # fmt: skip
 
 _LEARNED: Setting = {"loss": "confidence", "margin": 8.0, "s0": 20.0}
