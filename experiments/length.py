@@ -257,8 +257,7 @@ def main_length(known: dict[int, Choice], limit: float = 1.0) -> int:
 
 def _on_validation(choice: Choice, name: str, steps: int, condition: str) -> float:
     """Mean of the seeds that are followed furthest."""
-    jobs = [until(choice.job(name, seed), steps) for seed in FURTHER]
-    return float(np.mean([on_validation(job, steps, [condition]) for job in jobs]))
+    return float(np.mean([on_validation(until(choice.job(name, s), steps), steps, [condition]) for s in FURTHER]))
 
 
 def cells(choice: Choice, name: str, seeds: Iterable[int], claim: Claim, steps: int) -> Cells:
