@@ -675,7 +675,7 @@ def claims() -> Figure:
 
 
 def worlds() -> Figure:
-    """What rendered people teach about photographs, and the gain of C elsewhere (03, `real`)."""
+    """What rendered people teach about photographs, and what carries over to other worlds (03, `real`)."""
     figure, axes = panels(1, 2, 12.2, 4.6, width_ratios=(1, 1.25))
     left, right = axes[0]
     real = read_table("real_faces")
@@ -686,14 +686,15 @@ def worlds() -> Figure:
         left.barh(y, share, 0.6, color=MODELS["C"] if name == "rendered people" else "#8c8c8c")
         left.text(share - 2, y, f"{share:.1f}", ha="right", va="center")
     left.set(title="LFW, accuracy, %", yticks=(2, 1, 0), yticklabels=shares, xlim=(50, 101), xticks=(50, 75, 100))
-    rows = {"photographs,\nlow resolution": ("lfw", "low_resolution"), "photographs,\nmixed": ("lfw", "mixed"),
-            "printed characters,\nmixed": ("glyphs", "mixed")}  # fmt: skip
-    for y, (table, condition) in zip((2, 1, 0), rows.values(), strict=True):
-        mean, low, high = difference(read_table(table), "C", "B", condition)
+    rows = [(one, other, *world) for one, other in (("B", "A"), ("C", "B"))
+            for world in (("photographs", "lfw"), ("printed characters", "glyphs"))]  # fmt: skip
+    for y, (one, other, _, table) in zip((3, 2, 1, 0), rows, strict=True):
+        mean, low, high = difference(read_table(table), one, other, "mixed")
         right.errorbar(mean, y, xerr=[[mean - low], [high - mean]], fmt="o", color=MODELS["C"] if low > 0 else GREY)
     right.set_xlabel(POINTS, loc="right")
     right.axvline(0, color="black", linewidth=0.8)
-    right.set(title="C − B", yticks=(2, 1, 0), yticklabels=rows, ylim=(-0.6, 2.6))
+    names = [f"{one} − {other}\n{world}" for one, other, world, _ in rows]
+    right.set(title="mixed", yticks=(3, 2, 1, 0), yticklabels=names, ylim=(-0.6, 3.6))
     return figure
 
 

@@ -6,7 +6,7 @@ from scipy import stats
 
 from experiments.claims import Cells, claims, estimate, holm, slope_weights, total
 from salon.evaluation.people import TEST_STRENGTH
-from salon.evaluation.results import read_table
+from salon.evaluation.results import differences, read_table
 from salon.lecture.stored import made_claims
 from salon.words import SalonError
 
@@ -132,3 +132,33 @@ def test_what_was_predicted_for_6000_people_failed_as_notebook_3_tells():
         met = known[people][known[people] > known[3000].min()]
         line = np.interp(met, known[3000], clean[3000])
         assert abs(clean[people][met.index] - line).mean() >= abs(clean[people] - clean[3000])[met.index].mean()
+
+
+def test_places_gain_by_16_under_a_cover_only_where_they_were_trained_with_covers():
+    found = read_table("differences").query("condition == 'cover'").set_index(["one", "other"])
+    assert found.loc[("places+16", "places"), "low"] > 3
+    low, high = found.loc[("places, blocks+16", "places, blocks"), ["low", "high"]]
+    assert low < 0 < high
+
+
+def test_printed_characters_carry_over_augmentation_and_nothing_else_that_can_be_told():
+    table = read_table("glyphs")
+    told = {
+        (one, other): differences(table, [(one, other)], ["mixed"]).iloc[0]
+        for one, other in (("B", "A"), ("C", "B"), ("D", "C"), ("E", "D"))
+    }
+    assert told.pop(("B", "A")).low > 10
+    assert all(row.low < 0 < row.high for row in told.values())
+    assert differences(table, [("E", "D")], ["low_resolution"]).iloc[0].high < -4
+
+
+def test_of_photographs_trained_on_augmentation_alone_can_be_told_and_the_cost_of_the_game():
+    table, conditions = read_table("lfw"), ["clean", "low_resolution", "occlusion", "pose", "mixed"]
+    gain, confidence, game = (
+        differences(table, [pair], conditions).set_index("condition") for pair in (("B", "A"), ("C", "B"), ("E", "C"))
+    )
+    assert (gain.low > 0)[["occlusion", "pose", "mixed"]].all() and not (gain.low > 0)[
+        ["clean", "low_resolution"]
+    ].any()
+    assert (confidence.low < 0).all() and confidence["mean"]["low_resolution"] > 1.5
+    assert [*game.index[game.high < 0]] == ["clean", "low_resolution"] and game["mean"].min() > -2
