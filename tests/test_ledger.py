@@ -94,7 +94,7 @@ def test_an_entry_leads_somewhere(equation: Equation) -> None:
 
 
 # What a slide writes in another way than the ledger: enough of it to be told from any other.
-WRITTEN = {"1, 2": r"p(x_i\midy=j)\propto", "5": r"\frac\exp(s_iw_j^\topf_i)", "7": r"B\timesK\timesd",
+WRITTEN = {"1, 2": r"p(x_i\midy=j)\propto", "5": r"\frac\exp(s_iw_j^\topf_i)", "7": "f[B,K,d]",
            "CosFace": r"e^s(\cos\theta_y-m)"}  # fmt: skip
 
 

@@ -348,7 +348,7 @@ def test_what_does_not_fit_is_named(copy: Path, chromium) -> None:
     shutil.copytree(ROOT / "slides" / "dist", copy / "dist")
     built = copy / "dist" / "salon.en.html"
     full, wide = "<p>" + "high<br>" * 20, '<p style="width: 1300px; max-width: none">wide'
-    lines = re.sub(r"(?<=Two worlds apart, and the same direction</h2>)", full, built.read_text("utf-8"), count=1)
+    lines = re.sub(r"(?<=Two worlds apart; augmentation carries over</h2>)", full, built.read_text("utf-8"), count=1)
     built.write_text(re.sub(r"(?<=parts and game cannot be told</h2>)", wide, lines, count=1), "utf-8")
     found = list(overflows(chromium))
     assert [text.split(":")[0] for text in found] == ["slide real, en", "slide real, en", "slide verdict, en"]
