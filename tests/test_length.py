@@ -85,6 +85,11 @@ def test_a_fingerprint_tells_settings_and_starts_apart():
     assert known != kept.fingerprint(recipe("cosface", scale=9.0), start)
 
 
+def test_more_people_than_a_start_usually_has_are_looked_at_as_often():
+    steps = {people: Job((("scale", 16.0),), people, 0).start.steps for people in (300, 3000, 6000)}
+    assert steps == {300: 1200, 3000: 1200, 6000: 2400}
+
+
 def test_a_ladder_is_measured_whole(job, monkeypatch):
     """On forty people: every rung has the core with people drawn anew, and the main one has all else."""
     few = ladder.remembering(render_benchmark("validation", 40, False), 32)
