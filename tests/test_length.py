@@ -86,7 +86,7 @@ def test_a_fingerprint_tells_settings_and_starts_apart():
 
 
 def test_more_people_than_a_start_usually_has_are_looked_at_as_often():
-    steps = {people: Job((("scale", 16.0),), people, 0).start.steps for people in (300, 3000, 6000)}
+    steps = {people: ladder.Job((("scale", 16.0),), people, 0).start.steps for people in (300, 3000, 6000)}
     assert steps == {300: 1200, 3000: 1200, 6000: 2400}
 
 
