@@ -56,7 +56,8 @@ def values(page) -> np.ndarray:
 
 
 def face(page) -> Tensor:
-    """What stands on the canvas, [1, 3, SIZE, SIZE] in 0..1."""
+    """What stands on the canvas once it is painted, [1, 3, SIZE, SIZE] in 0..1."""
+    page.evaluate(SETTLED)
     pixels = torch.tensor(page.locator(".salon-easel canvas").evaluate(SEEN))
     return pixels.view(1, SIZE, SIZE, 3).permute(0, 3, 1, 2) / 255
 
